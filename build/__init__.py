@@ -1,0 +1,1 @@
+"""From pictures and a checkpoint to a bundle; the command line is ``python -m build``."""

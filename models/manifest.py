@@ -1,0 +1,288 @@
+"""What a model package and a bundle say of themselves.
+
+A *model package* is one open_clip checkpoint made ready to serve: two ONNX
+graphs, a tokenizer and a ``model.json`` (:class:`ModelCard`).  A *bundle* is a
+model package joined with the pictures that it has embedded: an index, the items
+and a ``manifest.json`` (:class:`Manifest`).  Both name every other file in their
+folder with its size and SHA-256, so that a reader can tell a whole one from a
+damaged one before it trusts a byte.
+
+    >>> manifest = Manifest.read(Path("bundles/demo"))
+    >>> manifest.model.name, manifest.pictures
+    ('sightline-demo', 612)
+    >>> verify_files(Path("bundles/demo"), manifest.files)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+MODEL_CARD = "model.json"
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.json"
+TEXT_ENCODER = "text_encoder.onnx"
+IMAGE_ENCODER = "image_encoder.onnx"
+INDEX = "index.faiss"
+ITEMS = "items.sqlite"
+
+_HASH_CHUNK = 1 << 20
+_NO_SEAL = "0" * 64
+_SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"\n}\n\Z')
+
+
+class DamagedError(Exception):
+    """A package or a bundle is missing, incomplete, altered or of another format.
+
+    The message names the file and says what to do.
+    """
+
+
+class _Document(BaseModel):
+    """A frozen JSON document in a folder, whose unknown fields are refused.
+
+    On disk its last field, ``seal``, is the SHA-256 of the file's own bytes with
+    the seal's digits set to zero: a document cannot list its own hash otherwise,
+    and one altered byte of it has to show like that of any other file.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    filename: ClassVar[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the document from ``folder``.
+
+        Raises:
+            DamagedError: the file is not there, is no JSON, or lacks a field.
+        """
+        path = folder / cls.filename
+        try:
+            written = path.read_bytes()
+        except FileNotFoundError:
+            raise DamagedError(
+                f"{path} does not exist: {folder} is no {cls.__name__.lower()} folder, "
+                "or it was not written to the end. Build it again."
+            ) from None
+        body, found, seal = _split_seal(written)
+        if found and hashlib.sha256(body).hexdigest() != seal:
+            raise DamagedError(f"{path} is damaged: it does not match its seal. Build it again.")
+        try:
+            document = json.loads(body)
+            if not found or not isinstance(document, dict):
+                raise DamagedError(f"{path} has no seal: it was altered. Build it again.")
+            del document["seal"]
+            return cls.model_validate(document)
+        except json.JSONDecodeError as error:
+            raise DamagedError(f"{path} is no JSON: {error}. Build it again.") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise DamagedError(
+                f"{path} is damaged or of another format: {where}: {first['msg']}. Build it again."
+            ) from None
+
+    def write(self, folder: Path) -> None:
+        """Write the document into ``folder`` as indented JSON, sealed."""
+        fields = self.model_dump(mode="json") | {"seal": _NO_SEAL}
+        body = (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
+        seal = hashlib.sha256(body).hexdigest()
+        head, _, tail = body.rpartition(_NO_SEAL.encode())
+        (folder / self.filename).write_bytes(head + seal.encode() + tail)
+
+
+def _split_seal(written: bytes) -> tuple[bytes, bool, str]:
+    """The bytes with a zeroed seal, whether there is a seal, and the seal."""
+    match = _SEAL.search(written)
+    if match is None:
+        return written, False, _NO_SEAL
+    body = written[: match.start(1)] + _NO_SEAL.encode() + written[match.end(1) :]
+    return body, True, match[1].decode()
+
+
+class FileRecord(BaseModel):
+    """The identity of one file: its size in bytes and SHA-256 in hex."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    size: int
+    sha256: str
+
+
+class Preprocessing(BaseModel):
+    """How a decoded picture becomes ``pixel_values``; the names are open_clip's.
+
+    ``resize_mode`` is open_clip's: ``shortest`` scales the shorter side to the
+    target and crops the centre, ``longest`` scales the longer side and pads with
+    ``fill_color`` (0..255), ``squash`` ignores the aspect ratio.
+    ``trim_transparent`` first cuts a fully transparent border away.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    resize_mode: Literal["shortest", "longest", "squash"] = "shortest"
+    fill_color: int = 0
+    trim_transparent: bool = False
+
+
+class TextTokens(BaseModel):
+    """How a text becomes ``input_ids``.
+
+    ``cleaning`` is what open_clip does to the text before its byte-pair or
+    unigram model sees it: ``lower`` (CLIP: ftfy, HTML unescaped twice, white
+    space collapsed, lower case), ``whitespace`` or ``canonicalize`` (SigLIP).
+    ``start_id`` is None where the tokenizer puts no start token.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    cleaning: Literal["lower", "whitespace", "canonicalize"]
+    start_id: int | None
+    end_id: int | None
+    pad_id: int
+
+
+class Verification(BaseModel):
+    """What the export measured against open_clip before it wrote the package.
+
+    The differences are the largest absolute ones between the ONNX fp32 outputs
+    and open_clip's, over ``texts`` texts and ``pictures`` pictures.
+    ``int8_overlap_at_10`` is the mean share of the ten nearest pictures that an
+    int8 text encoder has in common with the fp32 one; None where int8 was not
+    tried.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    texts: int
+    pictures: int
+    max_text_difference: float
+    max_image_difference: float
+    int8_overlap_at_10: float | None = None
+
+
+class ModelCard(_Document):
+    """``model.json``: what a model package is, and the identity of its files."""
+
+    filename: ClassVar[str] = MODEL_CARD
+
+    format: Literal["sightline-model/1"] = "sightline-model/1"
+    name: str
+    pretrained: str
+    licence: str | None = None
+    description: str | None = None
+    embedding_dim: int
+    context_length: int
+    causal: bool
+    text_precision: Literal["fp32", "int8"]
+    image_precision: Literal["fp32", "int8"] = "fp32"
+    tokens: TextTokens
+    preprocessing: Preprocessing
+    verification: Verification
+    versions: dict[str, str]
+    created: str
+    files: dict[str, FileRecord] = Field(default_factory=dict)
+
+
+class IndexFacts(BaseModel):
+    """What kind of index the bundle has, and how well it finds.
+
+    ``recall_at_10`` is the share of the true ten nearest pictures that the index
+    returns for *text* queries (the modality gap makes picture queries look better
+    than they are); 1.0 for an exact index.  ``search_parameters`` go with every
+    call, the index itself is never altered.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: str
+    metric: Literal["ip", "l2"]
+    search_parameters: dict[str, int] = Field(default_factory=dict)
+    recall_at_10: float = 1.0
+    tuned_with: str = "exact: nothing to tune"
+
+
+class Skipped(BaseModel):
+    """A picture that could not be embedded: its path in the tree, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    path: str
+    reason: str
+    detail: str
+
+
+class Manifest(_Document):
+    """``manifest.json``: what a bundle is, and the identity of its files."""
+
+    filename: ClassVar[str] = MANIFEST
+
+    format: Literal["sightline-bundle/1"] = "sightline-bundle/1"
+    model: ModelCard
+    index: IndexFacts
+    pictures: int
+    skipped: list[Skipped] = Field(default_factory=list)
+    picture_root: str | None = None
+    versions: dict[str, str]
+    created: str
+    files: dict[str, FileRecord] = Field(default_factory=dict)
+
+    def public(self) -> dict[str, Any]:
+        """The part that ``GET /info`` shows: no local paths, no skip list."""
+        facts = self.model_dump(mode="json", exclude={"skipped", "picture_root"})
+        return facts | {"skipped": len(self.skipped)}
+
+
+def record_file(path: Path) -> FileRecord:
+    """Size and SHA-256 of a file, read in chunks."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_HASH_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return FileRecord(size=size, sha256=digest.hexdigest())
+
+
+def record_files(folder: Path, names: Iterable[str]) -> dict[str, FileRecord]:
+    """The records of several files of a folder, by name."""
+    return {name: record_file(folder / name) for name in names}
+
+
+def verify_files(folder: Path, files: Mapping[str, FileRecord]) -> None:
+    """Check that every file of ``folder`` is the one that was written.
+
+    Files are hashed side by side: hashlib releases the interpreter's lock.
+
+    Raises:
+        DamagedError: names the first file that is missing, cut short or altered.
+    """
+
+    def check(name: str) -> None:
+        path = folder / name
+        try:
+            found = record_file(path)
+        except OSError as error:
+            raise DamagedError(
+                f"{path} cannot be read ({error.strerror}). Build it again."
+            ) from None
+        expected = files[name]
+        if found.size != expected.size:
+            raise DamagedError(
+                f"{path} is damaged: {found.size} bytes, not {expected.size}. Build it again."
+            )
+        if found.sha256 != expected.sha256:
+            raise DamagedError(
+                f"{path} is damaged: its SHA-256 is {found.sha256[:12]}…, "
+                f"not {expected.sha256[:12]}…. Build it again."
+            )
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for _ in pool.map(check, files):
+            pass
