@@ -1,0 +1,45 @@
+"""The command line: ``python -m build {model,index,bento,info,evaluate}``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from build.errors import BuildError
+from models.manifest import DamagedError
+
+_COMMANDS = {
+    "model": "export an open_clip model to ONNX, verified (needs the `export` extra)",
+    "index": "embed a folder of pictures into a bundle (resumable, incremental)",
+    "bento": "put a bundle into the BentoML model store and build a bento of it",
+    "info": "say what a bundle or a model package is",
+    "evaluate": "measure text-to-picture retrieval on captioned pictures",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return the process's exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m build", description="From pictures and a checkpoint to a bundle."
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in _COMMANDS.items():
+        command = importlib.import_module(f"build.commands.{name}")
+        subparser = subparsers.add_parser(name, help=summary, description=command.__doc__)
+        command.configure(subparser)
+        subparser.set_defaults(run=command.run)
+    arguments = parser.parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (BuildError, DamagedError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
