@@ -1,0 +1,93 @@
+"""What goes over the wire: requests, checked before they reach a batch, and answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+
+DEFAULT_K = 5
+MAX_K = 100
+MAX_QUERY = 1000
+MAX_TEXTS = 256
+
+QueryText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY)
+]
+ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SearchRequest(_Request):
+    """``POST /search``: the pictures that a text describes, or that resemble one.
+
+    ``query`` is needed unless ``like`` names a picture; with both, the pictures
+    near both are sought.
+    """
+
+    query: QueryText | None = Field(None, description="what the picture shows", examples=["a fox"])
+    k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+    negative: QueryText | None = Field(None, description="what it should not show")
+    like: str | None = Field(None, description="the id of a picture that it should resemble")
+    filter: dict[str, Any] | None = Field(
+        None,
+        description="what the metadata must equal, or the range in which it must lie",
+        examples=[{"year": {"gte": 1990, "lt": 2000}, "licence": "CC0"}],
+    )
+    min_similarity: float | None = Field(None, ge=-1, le=1, description="leave out what is below")
+    include_embeddings: bool = Field(False, description="send each picture's vector too")
+
+    @model_validator(mode="after")
+    def _something_to_seek(self) -> Self:
+        if self.query is None and self.like is None:
+            raise ValueError("'query' is missing: a text of 1 to 1000 characters")
+        return self
+
+
+class EncodeRequest(_Request):
+    """``POST /encode``: the vectors of some texts."""
+
+    texts: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_TEXTS)]
+
+
+class SearchResult(BaseModel):
+    """One picture of an answer; ``similarity`` is the cosine, -1..1."""
+
+    id: str
+    image_path: str
+    similarity: float
+    alt_text: str
+    image_url: str
+    caption: str | None
+    metadata: dict[str, Any]
+    embedding: list[float] | None = None
+
+
+class SearchResponse(BaseModel):
+    """The pictures found, best first."""
+
+    results: list[SearchResult]
+
+
+class EncodeResponse(BaseModel):
+    """L2-normalised vectors in the order of the texts, their width, and the model."""
+
+    embeddings: list[list[float]]
+    dim: int
+    model: str
+
+
+class ErrorDetail(BaseModel):
+    """What is wrong: the field of the request (None: the whole), and the rule it broke."""
+
+    field: str | None
+    message: str
+
+
+class ErrorResponse(BaseModel):
+    """Every answer whose status is 400 or above."""
+
+    error: ErrorDetail
