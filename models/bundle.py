@@ -1,10 +1,10 @@
 """A bundle, opened for serving: checked first, then loaded.
 
-    >>> bundle = Bundle.open(Path("bundles/demo"))
-    >>> vectors = bundle.text_encoder.encode(bundle.tokenizer.encode(["a red fox"]))
-    >>> similarities, positions = bundle.index.search(vectors, k=3)
-    >>> [item.image_path for item in bundle.items.get(positions[0])]
-    ['animals/fox.png', 'animals/fox-face.png', 'animals/raccoon.png']
+>>> bundle = Bundle.open(Path("bundles/demo"))
+>>> vectors = bundle.text_encoder.encode(bundle.tokenizer.encode(["a red fox"]))
+>>> similarities, positions = bundle.index.search(vectors, k=3)
+>>> [item.image_path for item in bundle.items.get(positions[0])]
+['animals/fox.png', 'animals/fox-face.png', 'animals/raccoon.png']
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Bundle:
     threads: int
 
     @classmethod
-    def open(cls, folder: Path, *, threads: int = 1) -> Bundle:
+    def open(cls, folder: Path, *, threads: int = 1, verify: bool = True) -> Bundle:
         """Check every file of the bundle and load what a text query needs.
 
         Hashing and loading run side by side; nothing is returned before every
@@ -47,13 +47,14 @@ class Bundle:
         Args:
             folder: the bundle.
             threads: how many threads one run of an encoder may use.
+            verify: hash the files; False where the caller has just done so.
 
         Raises:
             DamagedError: names the file that is missing, altered or does not fit.
         """
         manifest = Manifest.read(folder)
         with ThreadPoolExecutor() as pool:
-            verified = pool.submit(verify_files, folder, manifest.files)
+            verified = pool.submit(verify_files, folder, manifest.files if verify else {})
             tokenizer = pool.submit(Tokenizer.load, folder, manifest.model)
             encoder = pool.submit(TextEncoder, folder, manifest.model, threads=threads)
             index = pool.submit(VectorIndex.load, folder / INDEX, manifest.index)

@@ -1,0 +1,129 @@
+"""The BentoML service: a bundle behind an HTTP API.
+
+bentoml serve service:Sightline          # SIGHTLINE_BUNDLE=bundles/photos
+curl localhost:3000/search -d '{"query": "a red fox", "k": 3}'
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+# BentoML wraps each request in OpenTelemetry spans even where nothing collects them; set
+# before it makes its tracer.  To trace, set it to "false" and configure an exporter.
+os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+
+import bentoml
+from bentoml.validators import ContentType
+
+from models.bundle import Bundle
+from models.manifest import DamagedError, Manifest, verify_files
+from models.schemas import (
+    DEFAULT_K,
+    EncodeRequest,
+    EncodeResponse,
+    SearchRequest,
+    SearchResponse,
+)
+from serving.engine import Engine, Found
+from serving.http import EngineSlot, Front, result_fields
+from serving.settings import Settings
+
+MODEL_TAG = "sightline-bundle"
+_DEMO_BUNDLE = Path("bundles/demo")
+# Set by the process that starts the workers, once it has checked the bundle for them.
+_CHECKED = "SIGHTLINE_CHECKED_BUNDLE"
+
+settings = Settings()
+_slot = EngineSlot()
+
+
+def _bundle_folder() -> Path:
+    """The bundle to serve: the one asked for, the one in this bento, the demo's."""
+    if settings.bundle is not None:
+        return settings.bundle
+    try:
+        return Path(bentoml.models.get(MODEL_TAG).path)
+    except bentoml.exceptions.NotFound:
+        return _DEMO_BUNDLE
+
+
+@bentoml.service(
+    name="sightline",
+    workers=settings.workers,
+    # Each request leaves a timer with all that it refers to behind until its time-out has
+    # passed: at a thousand requests a second, a minute of them is a leak.
+    traffic={"timeout": 10},
+    # Written by the front instead, with the route as the label: see serving/metrics.py.
+    metrics={"enabled": False, "namespace": "bentoml_service"},
+    logging={"access": {"enabled": False}},
+)
+class Sightline:
+    """Finds pictures by describing them."""
+
+    def __init__(self) -> None:
+        folder = _bundle_folder()
+        already_checked = os.environ.get(_CHECKED) == str(folder.resolve())
+        bundle = Bundle.open(folder, threads=settings.threads, verify=not already_checked)
+        self.engine = Engine(
+            bundle, max_batch_size=settings.max_batch_size, max_queue=settings.max_queue
+        )
+
+    @bentoml.on_deployment
+    @staticmethod
+    def check() -> None:
+        """Refuse to start over a damaged bundle, once and before there are workers.
+
+        A worker that fails is started again and again; this process is not.
+        """
+        folder = _bundle_folder()
+        try:
+            verify_files(folder, Manifest.read(folder).files)
+        except DamagedError as error:
+            raise SystemExit(f"error: {error}") from None
+        os.environ[_CHECKED] = str(folder.resolve())
+
+    @bentoml.on_startup
+    async def warm_up(self) -> None:
+        """Make the first request as quick as any; BentoML is ready only after this."""
+        await self.engine.warm_up()
+        _slot.engine = self.engine
+        # What is loaded now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        """Let go of the encoder's threads."""
+        self.engine.close()
+
+    # The front answers these routes over HTTP.  Here they are declared, for BentoML's
+    # schema, its documentation page and its Python clients, and callable in process.
+
+    @bentoml.api(route="/search", input_spec=SearchRequest, output_spec=SearchResponse)
+    async def search(self, **fields: Any) -> dict[str, Any]:
+        """Find the pictures that a text describes."""
+        return self._answer(await self.engine.search(SearchRequest(**fields)))
+
+    @bentoml.api(route="/search_by_image", output_spec=SearchResponse)
+    async def search_by_image(
+        self, image: Annotated[Path, ContentType("image/*")], k: int = DEFAULT_K
+    ) -> dict[str, Any]:
+        """Find the pictures that resemble a picture."""
+        return self._answer(await self.engine.search_by_image(image.read_bytes(), k))
+
+    @bentoml.api(route="/encode", input_spec=EncodeRequest, output_spec=EncodeResponse)
+    async def encode(self, **fields: Any) -> dict[str, Any]:
+        """Turn texts into vectors."""
+        vectors = await self.engine.encode(EncodeRequest(**fields))
+        model = self.engine.bundle.manifest.model.name
+        return {"embeddings": vectors.tolist(), "dim": vectors.shape[1], "model": model}
+
+    def _answer(self, found: Found) -> dict[str, Any]:
+        version = self.engine.version
+        return {"results": [result_fields(hit, version) for hit in found.hits]}
+
+
+Sightline.add_asgi_middleware(Front, slot=_slot, settings=settings)

@@ -1,0 +1,60 @@
+"""An error as the client sees it: a status, the field at fault and the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+
+class RequestError(Exception):
+    """A request that gets an answer with ``status`` of 400 or above.
+
+    Args:
+        status: the HTTP status.
+        message: what is wrong and what would be right.
+        field: the field of the request that is at fault, None for the whole.
+        headers: more headers for the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.field = field
+        self.headers = headers or {}
+
+    @classmethod
+    def from_validation(cls, error: ValidationError) -> RequestError:
+        """The first thing that pydantic found, as a 400 that names field and rule."""
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or None
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = "no such field"
+        elif first["type"] == "json_invalid":
+            message = f"the body is no JSON: {message.removeprefix('Invalid JSON: ')}"
+        elif field and not isinstance(first["input"], dict | list):
+            message = f"{message}, got {_short(first['input'])}"
+        return cls(400, f"{field}: {message}" if field else message, field)
+
+
+def overloaded() -> RequestError:
+    """Too many searches are under way; a second from now there will be room."""
+    return RequestError(
+        429,
+        "too many searches at once: try again in a second",
+        headers={"Retry-After": "1"},
+    )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, str) and len(value) > 40:
+        return f"{len(value)} characters"
+    return repr(value)

@@ -1,0 +1,61 @@
+"""What ``GET /metrics`` tells Prometheus.
+
+BentoML's own request metrics carry the raw path as a label, so that every picture
+served would leave a time series behind for ever; the ones here carry the route.
+The names and buckets of the shared ones are BentoML's, so that its dashboards work.
+"""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5)
+
+REQUESTS = Counter(
+    name="bentoml_service_request",
+    documentation="Requests answered",
+    labelnames=["endpoint", "http_response_code"],
+)
+DURATION = Histogram(
+    name="bentoml_service_request_duration_seconds",
+    documentation="From the request's first byte to the answer's last",
+    labelnames=["endpoint"],
+    buckets=_SECONDS,
+)
+BATCH_SIZE = Histogram(
+    name="bentoml_service_adaptive_batch_size",
+    documentation="Queries that shared one encoder run and one index search",
+    labelnames=["method_name"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+)
+ENCODE_SECONDS = Histogram(
+    name="sightline_encode_seconds",
+    documentation="One run of the text encoder over a batch",
+    buckets=_SECONDS,
+)
+SEARCH_SECONDS = Histogram(
+    name="sightline_search_seconds",
+    documentation="One search of the index for a batch",
+    buckets=_SECONDS,
+)
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus's text format, over every worker of the service."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

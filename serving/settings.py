@@ -1,0 +1,43 @@
+"""The service's configuration: environment variables with the prefix ``SIGHTLINE_``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _cores() -> int:
+    """The processors that this process may use, which in a container are fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """One field per variable; the README's table is made from these descriptions."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGHTLINE_", frozen=True)
+
+    bundle: Path | None = Field(
+        None,
+        description="the bundle to serve; else the one in the bento, else `bundles/demo`",
+    )
+    images: Path | None = Field(
+        None,
+        description="folder of the original pictures, where it is not where the build saw it",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="ask for `Authorization: Bearer …` on every route but the probes"
+    )
+    workers: int = Field(1, ge=1, description="worker processes")
+    threads: int = Field(
+        default_factory=_cores, ge=1, description="threads of an encoder run and of a search"
+    )
+    max_batch_size: int = Field(64, ge=1, le=1024, description="queries that share one run")
+    max_queue: int = Field(
+        512, ge=1, description="searches under way before new ones get 429; per worker"
+    )
+    max_upload_mb: float = Field(20.0, gt=0, description="the largest picture sent to the service")
