@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.schemas import DEFAULT_K, EncodeRequest, ErrorDetail, ErrorResponse, SearchRequest
 from serving import metrics
-from serving.engine import Engine, Found, Hit
+from serving.engine import Engine, Found, Hit, Timing
 from serving.errors import RequestError
 from serving.settings import Settings
 
@@ -244,15 +244,9 @@ class Front:
 
     def _results(self, found: Found) -> Response:
         version = self._engine.version
-        timing = found.timing
         return Json(
             to_json({"results": [result_fields(hit, version) for hit in found.hits]}),
-            headers={
-                "Server-Timing": (
-                    f"tokenize;dur={timing.tokenize * 1e3:.3f}, queue;dur={timing.queue * 1e3:.3f}, "
-                    f"encode;dur={timing.encode * 1e3:.3f}, search;dur={timing.search * 1e3:.3f}"
-                )
-            },
+            headers={"Server-Timing": _server_timing(found.timing)},
         )
 
 
@@ -271,6 +265,17 @@ def result_fields(hit: Hit, version: str) -> dict[str, Any]:
     if hit.vector is not None:
         result["embedding"] = hit.vector.tolist()
     return result
+
+
+def _server_timing(timing: Timing) -> str:
+    """The header's value (W3C Server Timing): each step's milliseconds."""
+    steps = {
+        "tokenize": timing.tokenize,
+        "queue": timing.queue,
+        "encode": timing.encode,
+        "search": timing.search,
+    }
+    return ", ".join(f"{step};dur={seconds * 1e3:.3f}" for step, seconds in steps.items())
 
 
 def _failure(error: RequestError) -> Response:

@@ -1,0 +1,57 @@
+# make demo    set up, index the gallery, serve it and open the page
+# make serve   the service alone, in the foreground: BUNDLE=bundles/demo PORT=3000
+# make test    set up and run every test
+# make bench   measure this machine: this system beside its peers
+# make lint    ruff, mypy and the import boundaries
+# make lock    resolve the dependencies anew
+
+PYTHON ?= python3
+BUNDLE ?= bundles/demo
+PORT ?= 3000
+UI_PORT ?= 8501
+
+BIN := .venv/bin
+EXTRAS := serve build ui loadtest export test
+DEMO_BUNDLE := bundles/demo
+
+.PHONY: demo serve test bench lint lock image bento clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+# A stamp per extra, so that a changed lock file installs what changed and nothing else.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/installed-%: requirements/%.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+demo: .venv/installed-serve .venv/installed-build .venv/installed-ui
+	$(BIN)/python -m build index --images demo/gallery --output $(DEMO_BUNDLE)
+	$(BIN)/python -m demo --bundle $(DEMO_BUNDLE) --port $(PORT) --ui-port $(UI_PORT)
+
+serve: .venv/installed-serve
+	SIGHTLINE_BUNDLE=$(BUNDLE) exec $(BIN)/bentoml serve service:Sightline --port $(PORT)
+
+test: $(EXTRAS:%=.venv/installed-%)
+	$(BIN)/python -m pytest
+
+lint: $(EXTRAS:%=.venv/installed-%)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:
+	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install --quiet uv
+	for extra in $(EXTRAS) demo-model; do \
+	  .cache/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	    --no-header --extra $$extra --output-file requirements/$$extra.txt \
+	    $$([ $$extra = serve ] || echo "--constraint requirements/serve.txt") || exit 1; \
+	done
+
+clean:
+	rm -rf .venv bundles artifacts .cache

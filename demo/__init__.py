@@ -1,0 +1,1 @@
+"""The demo: an embedded model, a gallery, and both servers started together."""
