@@ -126,4 +126,4 @@ class Sightline:
         return {"results": [result_fields(hit, version) for hit in found.hits]}
 
 
-Sightline.add_asgi_middleware(Front, slot=_slot, settings=settings)
+Sightline.add_asgi_middleware(Front, slot=_slot, settings=settings)  # type: ignore[attr-defined]
