@@ -45,8 +45,20 @@ def main() -> int:
         "SIGHTLINE_BUNDLE": str(arguments.bundle),
         "SIGHTLINE_SERVICE_URL": service,
     }
-    serve = [_BIN / "bentoml", "serve", "service:Sightline", "--port", str(arguments.port)]
-    show = [_BIN / "streamlit", "run", "ui/app.py", "--server.port", str(arguments.ui_port)]
+    serve: list[str | Path] = [
+        _BIN / "bentoml",
+        "serve",
+        "service:Sightline",
+        "--port",
+        str(arguments.port),
+    ]
+    show: list[str | Path] = [
+        _BIN / "streamlit",
+        "run",
+        "ui/app.py",
+        "--server.port",
+        str(arguments.ui_port),
+    ]
     try:
         with _running(serve, environment) as serving, _running(show, environment) as showing:
             if not (

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 DEFAULT_K = 5
 MAX_K = 100
@@ -28,10 +36,12 @@ class SearchRequest(_Request):
     near both are sought.
     """
 
-    query: QueryText | None = Field(None, description="what the picture shows", examples=["a fox"])
+    like: str | None = Field(None, description="the id of a picture that it should resemble")
+    query: QueryText | None = Field(
+        None, validate_default=True, description="what the picture shows", examples=["a red fox"]
+    )
     k: ResultCount = Field(DEFAULT_K, description="how many pictures")
     negative: QueryText | None = Field(None, description="what it should not show")
-    like: str | None = Field(None, description="the id of a picture that it should resemble")
     filter: dict[str, Any] | None = Field(
         None,
         description="what the metadata must equal, or the range in which it must lie",
@@ -40,11 +50,12 @@ class SearchRequest(_Request):
     min_similarity: float | None = Field(None, ge=-1, le=1, description="leave out what is below")
     include_embeddings: bool = Field(False, description="send each picture's vector too")
 
-    @model_validator(mode="after")
-    def _something_to_seek(self) -> Self:
-        if self.query is None and self.like is None:
-            raise ValueError("'query' is missing: a text of 1 to 1000 characters")
-        return self
+    @field_validator("query")
+    @classmethod
+    def _something_to_seek(cls, query: str | None, info: ValidationInfo) -> str | None:
+        if query is None and info.data.get("like") is None:
+            raise ValueError(f"a text of 1 to {MAX_QUERY} characters is needed")
+        return query
 
 
 class EncodeRequest(_Request):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from bentoml._internal.marshal.dispatcher import CorkDispatcher
 
@@ -98,5 +98,5 @@ class Batcher(Generic[Call, Answer]):
         return await loop.run_in_executor(self._executor, self._answer, calls)
 
 
-def _dropped() -> None:
+def _dropped() -> NoReturn:
     raise RequestError(503, "the service is stopping: try again", headers={"Retry-After": "1"})

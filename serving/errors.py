@@ -40,7 +40,7 @@ class RequestError(Exception):
             message = "no such field"
         elif first["type"] == "json_invalid":
             message = f"the body is no JSON: {message.removeprefix('Invalid JSON: ')}"
-        elif field and not isinstance(first["input"], dict | list):
+        elif field and not isinstance(first["input"], dict | list | None):
             message = f"{message}, got {_short(first['input'])}"
         return cls(400, f"{field}: {message}" if field else message, field)
 

@@ -1,0 +1,96 @@
+"""The sealed documents and the files that they vouch for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.manifest import (
+    DamagedError,
+    IndexFacts,
+    Manifest,
+    ModelCard,
+    Preprocessing,
+    TextTokens,
+    Verification,
+    record_files,
+    verify_files,
+)
+
+
+def card() -> ModelCard:
+    return ModelCard(
+        name="tïny",
+        pretrained="random",
+        embedding_dim=8,
+        context_length=16,
+        causal=True,
+        text_precision="fp32",
+        tokens=TextTokens(cleaning="lower", start_id=1, end_id=2, pad_id=0),
+        preprocessing=Preprocessing(height=8, width=8, mean=(0, 0, 0), std=(1, 1, 1)),
+        verification=Verification(
+            texts=1, pictures=1, max_text_difference=0, max_image_difference=0
+        ),
+        versions={},
+        created="2026-01-01T00:00:00Z",
+    )
+
+
+def manifest() -> Manifest:
+    return Manifest(
+        model=card(),
+        index=IndexFacts(kind="flat", metric="ip"),
+        pictures=1,
+        picture_root="/photos",
+        versions={},
+        created="2026-01-01T00:00:00Z",
+    )
+
+
+def test_a_document_reads_as_it_was_written(tmp_path: Path) -> None:
+    manifest().write(tmp_path)
+    assert Manifest.read(tmp_path) == manifest()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_any_flipped_byte_of_a_document_shows(tmp_path: Path, data: st.DataObject) -> None:
+    manifest().write(tmp_path)
+    path = tmp_path / "manifest.json"
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    with pytest.raises(DamagedError, match=r"manifest\.json"):
+        Manifest.read(tmp_path)
+
+
+def test_a_missing_document_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DamagedError, match="does not exist.*Build it again"):
+        Manifest.read(tmp_path)
+
+
+def test_the_public_part_keeps_local_paths_to_itself() -> None:
+    assert "/photos" not in str(manifest().public())
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+def test_a_damaged_file_is_named(tmp_path: Path, harm: str) -> None:
+    names = ["a.bin", "b.bin"]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode() * 1000)
+    files = record_files(tmp_path, names)
+    verify_files(tmp_path, files)
+    path = tmp_path / "b.bin"
+    content = path.read_bytes()
+    if harm == "flip":
+        path.write_bytes(content[:77] + bytes([content[77] ^ 1]) + content[78:])
+    elif harm == "cut":
+        path.write_bytes(content[:-1])
+    else:
+        path.unlink()
+    with pytest.raises(DamagedError, match=r"b\.bin"):
+        verify_files(tmp_path, files)

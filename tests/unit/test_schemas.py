@@ -1,0 +1,59 @@
+"""What a search may ask, and how a refusal reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from models.schemas import SearchRequest
+from serving.errors import RequestError
+
+
+def refusal(body: Any) -> RequestError:
+    with pytest.raises(ValidationError) as caught:
+        SearchRequest.model_validate_json(body if isinstance(body, str) else json.dumps(body))
+    return RequestError.from_validation(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "rule"),
+    [
+        ({"query": " \t\n "}, "query", "at least 1 character"),
+        ({"query": "a" * 10_000}, "query", "at most 1000 characters, got 10000 characters"),
+        ({"query": "fox", "k": 0}, "k", "greater than or equal to 1, got 0"),
+        ({"query": "fox", "k": -1}, "k", "greater than or equal to 1, got -1"),
+        ({"query": "fox", "k": 101}, "k", "less than or equal to 100, got 101"),
+        ({"query": "fox", "k": "3"}, "k", "valid integer, got '3'"),
+        ({"query": "fox", "k": True}, "k", "valid integer"),
+        ({"query": "fox", "colour": "red"}, "colour", "no such field"),
+        ({"k": 3}, "query", "a text of 1 to 1000 characters is needed"),
+        ("{", None, "no JSON"),
+        ("[]", None, "should be an object"),
+        ("", None, "no JSON"),
+    ],
+)
+def test_a_refusal_names_field_and_rule(body: Any, field: str | None, rule: str) -> None:
+    error = refusal(body)
+    assert error.status == 400
+    assert error.field == field
+    assert rule in error.message
+
+
+def test_defaults_and_trimming() -> None:
+    request = SearchRequest.model_validate_json('{"query": "  a red fox "}')
+    assert (request.query, request.k) == ("a red fox", 5)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_no_body_gets_past_but_a_valid_one(body: bytes) -> None:
+    try:
+        request = SearchRequest.model_validate_json(body)
+    except ValidationError as error:
+        assert RequestError.from_validation(error).message
+    else:
+        assert request.query is None or 1 <= len(request.query) <= 1000
