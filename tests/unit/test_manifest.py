@@ -69,7 +69,7 @@ def test_any_flipped_byte_of_a_document_shows(tmp_path: Path, data: st.DataObjec
 
 
 def test_a_missing_document_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DamagedError, match="does not exist.*Build it again"):
+    with pytest.raises(DamagedError, match=r"does not exist.*Build it again"):
         Manifest.read(tmp_path)
 
 

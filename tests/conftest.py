@@ -1,0 +1,21 @@
+"""What tests of every kind share."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The gallery's bundle, made by the command that a user types."""
+    bundle = tmp_path_factory.mktemp("bundles") / "demo"
+    command = ["-m", "build", "index", "--images", "demo/gallery", "--output", str(bundle)]
+    built = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return bundle
