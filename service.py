@@ -11,11 +11,6 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-# BentoML wraps each request in OpenTelemetry spans even where nothing collects them, which
-# costs twice what the rest of it does.  OTEL_SDK_DISABLED=false and an exporter turn
-# tracing on; the variable has to be set before BentoML makes its tracer.
-_UNTRACED = os.environ.setdefault("OTEL_SDK_DISABLED", "true").lower() == "true"
-
 import bentoml
 from bentoml.validators import ContentType
 
@@ -38,6 +33,11 @@ _DEMO_BUNDLE = Path("bundles/demo")
 _CHECKED = "SIGHTLINE_CHECKED_BUNDLE"
 
 settings = Settings()
+
+# BentoML wraps each request in OpenTelemetry spans even where nothing collects them, which
+# costs twice what the rest of it does.  OTEL_SDK_DISABLED=false and an exporter turn
+# tracing on; the variable has to be set before BentoML makes its tracer.
+_UNTRACED = os.environ.setdefault("OTEL_SDK_DISABLED", "true").lower() == "true"
 _slot = EngineSlot()
 
 
