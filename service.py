@@ -1,7 +1,9 @@
 """The BentoML service: a bundle behind an HTTP API.
 
-bentoml serve service:Sightline          # SIGHTLINE_BUNDLE=bundles/photos
-curl localhost:3000/search -d '{"query": "a red fox", "k": 3}'
+Run it, and ask it::
+
+    bentoml serve service:Sightline          # SIGHTLINE_BUNDLE=bundles/photos
+    curl localhost:3000/search -d '{"query": "a red fox", "k": 3}'
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Start the service and the page over one bundle, say where they are, stop both on Ctrl-C.
 
-python -m demo --bundle bundles/demo --port 3000 --ui-port 8501
+Run by ``make demo``::
+
+    python -m demo --bundle bundles/demo --port 3000 --ui-port 8501
 """
 
 from __future__ import annotations
