@@ -1,0 +1,1 @@
+"""This system beside its peers, on one machine, in one run: ``make bench``."""
