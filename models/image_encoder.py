@@ -1,0 +1,54 @@
+"""Pictures to vectors: the ONNX picture encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from models.manifest import IMAGE_ENCODER, DamagedError, ModelCard
+
+
+class ImageEncoder:
+    """Runs ``image_encoder.onnx`` of a model package or bundle.
+
+    Args:
+        folder: the package or bundle.
+        card: what the model is.
+        threads: how many threads a run may use.
+
+    Raises:
+        DamagedError: the file is missing or no ONNX graph of this kind.
+    """
+
+    def __init__(self, folder: Path, card: ModelCard, *, threads: int = 1) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Warnings about the graph are for whoever exported it.
+        options.log_severity_level = 3
+        path = folder / IMAGE_ENCODER
+        try:
+            self._session = ort.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise DamagedError(f"{path} cannot be loaded: {error}. Export it again.") from None
+        self.dim = card.embedding_dim
+
+    def encode(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """L2-normalised vectors of preprocessed pictures.
+
+        Args:
+            pixel_values: float32 ``[n, 3, height, width]``, n >= 0.
+
+        Returns:
+            float32 ``[n, dim]``; a picture's vector is the same in any company, since
+            each goes through the graph by itself.
+        """
+        vectors = np.empty((len(pixel_values), self.dim), dtype=np.float32)
+        for row, picture in enumerate(pixel_values):
+            vectors[row] = self._session.run(None, {"pixel_values": picture[np.newaxis]})[0][0]
+        return vectors
