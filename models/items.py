@@ -184,8 +184,7 @@ class ItemStore:
 
 
 def _item(row: tuple[Any, ...]) -> Item:
-    *facts, metadata = row
-    return Item(*facts, metadata=json.loads(metadata))
+    return Item(*row[:-1], json.loads(row[-1]))
 
 
 def _clause(name: str, condition: Any) -> tuple[str, list[Any]]:

@@ -1,0 +1,298 @@
+"""A text tower as an ONNX graph that is written for onnxruntime, not traced.
+
+Tracing open_clip's module bakes the context length into the graph and leaves attention
+in pieces that the optimiser does not put together again.  Written out, the graph can
+use onnxruntime's fused operators (``com.microsoft``) and do less:
+
+- A causal tower pools at the end token, so what comes after it changes nothing.  The
+  graph drops padding before the first layer and works on the bare tokens of the whole
+  batch, ``[total, width]``; only attention sees them as ``[batch, tokens, width]``.
+- After the last attention only the pooled token goes on.
+
+int8 weights have a scale for each output, activations a scale for each *token*, found at
+run time.  onnxruntime's own dynamic quantisation has one scale for the whole batch, by
+which a text's vector depends on its neighbours; a scale for each row costs a fifth more
+time and does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from build.export.text_tower import Linear, Norm, TextTower
+
+Precision = Literal["fp32", "int8"]
+
+_CONTRIB = "com.microsoft"
+_OPSET = 21
+_IR_VERSION = 10
+
+
+def text_graph(tower: TextTower, precision: Precision) -> onnx.ModelProto:
+    """The graph ``input_ids`` int64 ``[batch, tokens]`` → ``embedding`` float32 ``[batch, dim]``.
+
+    Both axes are dynamic where the tower is causal; elsewhere ``tokens`` is the context
+    length.  Embeddings have length one.
+    """
+    return _TextGraph(tower, precision).build()
+
+
+class _TextGraph:
+    def __init__(self, tower: TextTower, precision: Precision) -> None:
+        self._tower = tower
+        self._precision = precision
+        self._nodes: list[onnx.NodeProto] = []
+        self._initialisers: dict[str, onnx.TensorProto] = {}
+        self._count = 0
+
+    def build(self) -> onnx.ModelProto:
+        tower = self._tower
+        context, width = tower.positions.shape
+        tokens: str | int = "tokens" if tower.causal else context
+        dim = width if tower.projection is None else tower.projection.weight.shape[1]
+
+        self._lay_out()
+        hidden = self._op("Add", [self._embed_tokens(), self._embed_positions()])
+        normed = self._norm(hidden, tower.blocks[0].norm_1)
+        for number, block in enumerate(tower.blocks):
+            context_vectors = self._attend(self._linear(normed, block.qkv, bias=False), block.qkv)
+            if number == len(tower.blocks) - 1:
+                context_vectors, hidden = self._pool(context_vectors, hidden)
+            else:
+                context_vectors = self._drop_padding(context_vectors)
+            attended = self._linear(context_vectors, block.out, bias=False)
+            normed, hidden = self._add_and_norm(attended, hidden, block.out, block.norm_2)
+            raised = self._activate(self._linear(normed, block.up, bias=False), block.up)
+            lowered = self._linear(raised, block.down, bias=False)
+            last = number == len(tower.blocks) - 1
+            following = tower.final_norm if last else tower.blocks[number + 1].norm_1
+            normed, hidden = self._add_and_norm(lowered, hidden, block.down, following)
+        if tower.projection is not None:
+            # In fp32 whatever the precision: it is one row a text, and it is the answer.
+            product = self._op("MatMul", [normed, self._keep(tower.projection.weight)])
+            normed = self._op("Add", [product, self._keep(tower.projection.bias)])
+        self._op("LpNormalization", [normed], output="embedding", axis=-1, p=2)
+
+        graph = helper.make_graph(
+            self._nodes,
+            "text_encoder",
+            [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", tokens])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim])],
+            list(self._initialisers.values()),
+        )
+        return helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIB, 1)],
+            ir_version=_IR_VERSION,
+        )
+
+    def _lay_out(self) -> None:
+        """Work out where each token lies: once, for all layers.
+
+        ``kept`` are the places in ``[batch * tokens]`` that are no padding, ``place`` is
+        the way back, ``pooled`` the place of each text's pooled token.
+        """
+        tower = self._tower
+        shape = self._op("Shape", ["input_ids"])
+        self._batch = self._op("Gather", [shape, self._int(0)])
+        self._tokens = self._op("Gather", [shape, self._int(1)])
+        one = self._ints([-1])
+        self._flat_ids = self._op("Reshape", ["input_ids", one])
+        end = self._pooled_token()
+        starts = self._op(
+            "Mul", [self._op("Range", [self._int(0), self._batch, self._int(1)]), self._tokens]
+        )
+        pooled = self._op("Add", [starts, end])
+        self._pooled_padded = pooled
+        if not tower.causal:
+            self._pooled = pooled
+            return
+        order = self._op("Range", [self._int(0), self._tokens, self._int(1)])
+        column = self._op("Unsqueeze", [end, self._ints([1])])
+        valid = self._op("Reshape", [self._op("LessOrEqual", [order, column]), one])
+        self._kept = self._op("Squeeze", [self._op("NonZero", [valid]), self._ints([0])])
+        counted = self._op(
+            "CumSum", [self._op("Cast", [valid], to=TensorProto.INT64), self._int(0)]
+        )
+        self._place = self._op("Sub", [counted, self._int(1)])
+        self._pooled = self._op("Gather", [self._place, pooled])
+
+    def _pooled_token(self) -> str:
+        """Which token of each text is pooled: int64 ``[batch]``."""
+        tower = self._tower
+        if tower.pooling == "argmax":
+            return self._op("ArgMax", ["input_ids"], axis=1, keepdims=0)
+        if tower.pooling == "eos":
+            is_end = self._op("Equal", ["input_ids", self._int(tower.end_id or 0)])
+            number = self._op("Cast", [is_end], to=TensorProto.INT32)
+            return self._op("ArgMax", [number], axis=1, keepdims=0)
+        token = 0 if tower.pooling == "first" else len(tower.positions) - 1
+        shape = self._op("Unsqueeze", [self._batch, self._ints([0])])
+        return self._op("Expand", [self._int(token), shape])
+
+    def _embed_tokens(self) -> str:
+        ids = self._flat_ids
+        if self._tower.causal:
+            ids = self._op("Gather", [ids, self._kept])
+        if self._precision == "fp32":
+            return self._op("Gather", [self._keep(self._tower.tokens), ids])
+        table, scale = _quantise_rows(self._tower.tokens)
+        rows = self._op("Gather", [self._keep(table), ids])
+        scales = self._op("Gather", [self._keep(scale), ids])
+        return self._op("Mul", [self._op("Cast", [rows], to=TensorProto.FLOAT), scales])
+
+    def _embed_positions(self) -> str:
+        if self._tower.causal:
+            places = self._op("Mod", [self._kept, self._tokens])
+            return self._op("Gather", [self._keep(self._tower.positions), places])
+        # [batch * tokens] in rows of the context: the table once for each text.
+        shape = self._op(
+            "Concat",
+            [self._op("Unsqueeze", [self._batch, self._ints([0])]), self._ints([1])],
+            axis=0,
+        )
+        return self._op("Tile", [self._keep(self._tower.positions), shape])
+
+    def _attend(self, qkv: str, linear: Linear) -> str:
+        """Attention of each text over itself: ``[rows, 3 * width]`` → ``[batch * tokens, width]``."""
+        width = linear.weight.shape[0]
+        if self._tower.causal:
+            qkv = self._op("Gather", [qkv, self._place])
+        shape = self._op(
+            "Concat",
+            [self._op("Unsqueeze", [size, self._ints([0])]) for size in (self._batch, self._tokens)]
+            + [self._ints([3 * width])],
+            axis=0,
+        )
+        query, key, value = self._ops(
+            "Split", [self._op("Reshape", [qkv, shape])], 3, axis=2, num_outputs=3
+        )
+        attended = self._op(
+            "MultiHeadAttention",
+            [query, key, value, self._keep(linear.bias)],
+            domain=_CONTRIB,
+            num_heads=self._tower.heads,
+            unidirectional=int(self._tower.causal),
+        )
+        return self._op("Reshape", [attended, self._ints([-1, width])])
+
+    def _drop_padding(self, vectors: str) -> str:
+        return self._op("Gather", [vectors, self._kept]) if self._tower.causal else vectors
+
+    def _pool(self, context_vectors: str, hidden: str) -> tuple[str, str]:
+        return (
+            self._op("Gather", [context_vectors, self._pooled_padded]),
+            self._op("Gather", [hidden, self._pooled]),
+        )
+
+    def _norm(self, vectors: str, norm: Norm) -> str:
+        return self._op(
+            "LayerNormalization",
+            [vectors, self._keep(norm.weight), self._keep(norm.bias)],
+            axis=-1,
+            epsilon=norm.epsilon,
+        )
+
+    def _add_and_norm(
+        self, update: str, hidden: str, linear: Linear, norm: Norm
+    ) -> tuple[str, str]:
+        """``hidden + update + bias``, normed and as it is."""
+        normed, _, _, summed = self._ops(
+            "SkipLayerNormalization",
+            [
+                hidden,
+                update,
+                self._keep(norm.weight),
+                self._keep(norm.bias),
+                self._keep(linear.bias),
+            ],
+            4,
+            domain=_CONTRIB,
+            epsilon=norm.epsilon,
+        )
+        return normed, summed
+
+    def _activate(self, vectors: str, linear: Linear) -> str:
+        if self._tower.activation == "gelu":
+            return self._op("BiasGelu", [vectors, self._keep(linear.bias)], domain=_CONTRIB)
+        shifted = self._op("Add", [vectors, self._keep(linear.bias)])
+        return self._op("QuickGelu", [shifted], domain=_CONTRIB, alpha=1.702)
+
+    def _linear(self, vectors: str, linear: Linear, *, bias: bool) -> str:
+        """``vectors @ weight``; every bias is added by the operator that comes next."""
+        assert not bias
+        if self._precision == "fp32":
+            return self._op("MatMul", [vectors, self._keep(linear.weight)])
+        weight, scale = _quantise_columns(linear.weight)
+        largest = self._op("ReduceMax", [vectors, self._ints([1])], keepdims=1)
+        smallest = self._op("ReduceMin", [vectors, self._ints([1])], keepdims=1)
+        reach = self._op("Max", [largest, self._op("Neg", [smallest])])
+        row_scale = self._op("Mul", [reach, self._keep(np.float32(1 / 127))])
+        scaled = self._op("Div", [vectors, row_scale])
+        # Unsigned with 128 for zero, which the processors' dot products are made for.
+        middle, unit = self._keep(np.uint8(128)), self._keep(np.float32(1))
+        quantised = self._op("QuantizeLinear", [scaled, unit, middle])
+        product = self._op(
+            "MatMulIntegerToFloat",
+            [quantised, self._keep(weight), unit, self._keep(scale), middle],
+            domain=_CONTRIB,
+        )
+        return self._op("Mul", [product, row_scale])
+
+    def _op(
+        self, kind: str, inputs: Sequence[str], *, output: str | None = None, **more: Any
+    ) -> str:
+        [name] = self._ops(kind, inputs, 1, output=output, **more)
+        return name
+
+    def _ops(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: int,
+        *,
+        output: str | None = None,
+        **more: Any,
+    ) -> list[str]:
+        self._count += 1
+        names = [output or f"{kind}_{self._count}_{number}" for number in range(outputs)]
+        self._nodes.append(helper.make_node(kind, list(inputs), names, **more))
+        return names
+
+    def _keep(self, value: NDArray[Any] | np.generic) -> str:
+        """Store a constant once, however often it is used."""
+        array = np.asarray(value)
+        name = f"constant_{len(self._initialisers)}"
+        for known, tensor in self._initialisers.items() if array.size == 1 else ():
+            if tensor == numpy_helper.from_array(array, known):
+                return known
+        self._initialisers[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def _int(self, value: int) -> str:
+        return self._keep(np.int64(value))
+
+    def _ints(self, values: list[int]) -> str:
+        return self._keep(np.array(values, dtype=np.int64))
+
+
+def _quantise_columns(
+    weight: NDArray[np.float32],
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """int8 ``[in, out]`` and the scale of each output, float32 ``[out]``."""
+    scale = np.maximum(np.abs(weight).max(axis=0) / 127, np.finfo(np.float32).tiny)
+    return np.rint(weight / scale).astype(np.int8), scale.astype(np.float32)
+
+
+def _quantise_rows(
+    table: NDArray[np.float32],
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """int8 ``[vocabulary, width]`` and the scale of each row, float32 ``[vocabulary, 1]``."""
+    scale = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, np.finfo(np.float32).tiny)
+    return np.rint(table / scale).astype(np.int8), scale.astype(np.float32)
