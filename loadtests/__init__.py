@@ -1,0 +1,1 @@
+"""Load on a running service (Locust); a client of its HTTP API."""

@@ -1,0 +1,1 @@
+"""The page: a Streamlit client of the service's HTTP API."""

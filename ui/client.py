@@ -1,0 +1,212 @@
+"""The service, as the page sees it: questions, answers and what can go wrong, over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+from urllib.parse import urljoin
+
+import httpx
+
+DEFAULT_URL = "http://127.0.0.1:3000"
+_TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+# What fetches thumbnails for a browser that may not; HTTP/1.1 wants few connections.
+_FETCHERS = 8
+
+Problem = Literal["down", "slow", "busy", "refused", "locked", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the page finds the service, and where the reader's browser finds it."""
+
+    service: str = DEFAULT_URL
+    public: str = DEFAULT_URL
+    api_key: str | None = None
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str] = os.environ) -> Addresses:
+        """``SIGHTLINE_SERVICE_URL``, ``SIGHTLINE_PUBLIC_URL`` and ``SIGHTLINE_API_KEY``."""
+        service = (variables.get("SIGHTLINE_SERVICE_URL") or DEFAULT_URL).rstrip("/")
+        public = (variables.get("SIGHTLINE_PUBLIC_URL") or service).rstrip("/")
+        return cls(service, public, variables.get("SIGHTLINE_API_KEY") or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One search: a text, a picture of the bundle, or both."""
+
+    query: str = ""
+    negative: str = ""
+    like: str = ""
+    k: int = 12
+    filter: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON of ``POST /search``: only what was said."""
+        said = {
+            "query": self.query,
+            "negative": self.negative,
+            "like": self.like,
+            "filter": dict(self.filter),
+        }
+        return {"k": self.k} | {name: value for name, value in said.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One result; ``src`` is an address that the reader's browser can load."""
+
+    id: str
+    image_path: str
+    similarity: float
+    alt_text: str
+    src: str
+    original: str | None
+    caption: str | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Pictures, best first; the service's steps and the whole way there and back, in ms."""
+
+    pictures: tuple[Picture, ...]
+    timing: Mapping[str, float]
+    round_trip: float
+
+
+class ServiceError(Exception):
+    """The service gave no answer.
+
+    Args:
+        problem: what kind of trouble it is.
+        message: the service's own words, where it had any.
+        retry_after: seconds after which it asks to be tried again.
+    """
+
+    def __init__(self, problem: Problem, message: str = "", retry_after: int | None = None) -> None:
+        super().__init__(message or problem)
+        self.problem: Problem = problem
+        self.message = message
+        self.retry_after = retry_after
+
+
+class Service:
+    """A client of one service; safe to share between the page's sessions.
+
+    Raises:
+        ServiceError: from every method, and nothing else, when there is no answer.
+    """
+
+    def __init__(self, addresses: Addresses, transport: httpx.BaseTransport | None = None) -> None:
+        headers = {"Authorization": f"Bearer {addresses.api_key}"} if addresses.api_key else {}
+        self._addresses = addresses
+        self._http = httpx.Client(
+            base_url=addresses.service,
+            headers=headers,
+            timeout=_TIMEOUT,
+            transport=transport,
+            # The service is near; a proxy for the outside would not find it.
+            trust_env=False,
+        )
+
+    def search(self, question: Question) -> Answer:
+        """Ask for the pictures that a text describes or that resemble one."""
+        return self._answer("/search", json=question.body())
+
+    def search_by_image(self, content: bytes, k: int) -> Answer:
+        """Ask for the pictures that resemble ``content``, the bytes of a picture's file."""
+        return self._answer("/search_by_image", data={"k": str(k)}, files={"image": content})
+
+    def info(self) -> dict[str, Any]:
+        """The public part of the bundle's manifest."""
+        facts: dict[str, Any] = _json(self._send("GET", "/info"))
+        return facts
+
+    def _answer(self, path: str, **request: Any) -> Answer:
+        started = time.perf_counter()
+        response = self._send("POST", path, **request)
+        round_trip = (time.perf_counter() - started) * 1e3
+        try:
+            pictures = tuple(self._picture(fields) for fields in _json(response)["results"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServiceError("failed", f"unexpected answer: {error!r}") from error
+        if self._addresses.api_key:
+            pictures = self._inlined(pictures)
+        return Answer(pictures, read_timing(response.headers.get("server-timing", "")), round_trip)
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **request)
+        except httpx.ConnectError as error:
+            raise ServiceError("down", str(error)) from error
+        except httpx.TimeoutException as error:
+            problem: Problem = "down" if isinstance(error, httpx.ConnectTimeout) else "slow"
+            raise ServiceError(problem, str(error)) from error
+        except httpx.HTTPError as error:
+            raise ServiceError("down", str(error)) from error
+        if response.is_success:
+            return response
+        raise _refusal(response)
+
+    def _picture(self, fields: Mapping[str, Any]) -> Picture:
+        public = self._addresses.public + "/"
+        path = str(fields["image_url"])
+        original = path.partition("?")[0]
+        return Picture(
+            id=str(fields["id"]),
+            image_path=str(fields["image_path"]),
+            similarity=float(fields["similarity"]),
+            alt_text=str(fields["alt_text"]),
+            src=path if self._addresses.api_key else urljoin(public, path.lstrip("/")),
+            original=None if self._addresses.api_key else urljoin(public, original.lstrip("/")),
+            caption=fields.get("caption"),
+            metadata=fields.get("metadata") or {},
+        )
+
+    def _inlined(self, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        """The same with their thumbnails inside: an ``<img>`` cannot send the key."""
+        with ThreadPoolExecutor(_FETCHERS) as fetchers:
+            return tuple(fetchers.map(self._with_thumbnail, pictures))
+
+    def _with_thumbnail(self, picture: Picture) -> Picture:
+        try:
+            response = self._send("GET", picture.src)
+        except ServiceError:
+            # One thumbnail less is no reason to show none: the alt text stands for it.
+            return replace(picture, src="")
+        kind = response.headers.get("content-type", "image/webp")
+        data = base64.b64encode(response.content).decode("ascii")
+        return replace(picture, src=f"data:{kind};base64,{data}")
+
+
+def read_timing(header: str) -> dict[str, float]:
+    """The steps of a ``Server-Timing`` header (W3C Server Timing) and their milliseconds."""
+    found = re.findall(r"([\w-]+)\s*;\s*dur=([0-9.]+)", header)
+    return {step: float(duration) for step, duration in found if duration.count(".") <= 1}
+
+
+def _refusal(response: httpx.Response) -> ServiceError:
+    try:
+        message = str(response.json()["error"]["message"])
+    except (KeyError, TypeError, ValueError):
+        message = response.reason_phrase
+    wait = response.headers.get("retry-after", "")
+    retry_after = int(wait) if wait.isdecimal() else None
+    problems: dict[int, Problem] = {401: "locked", 403: "locked", 429: "busy", 503: "busy"}
+    usual: Problem = "refused" if response.is_client_error else "failed"
+    return ServiceError(problems.get(response.status_code, usual), message, retry_after)
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError as error:
+        raise ServiceError("failed", "the answer is no JSON") from error
