@@ -1,0 +1,319 @@
+"""Captions and metadata that lie beside the pictures.
+
+Four forms are read, in rising order of precedence:
+
+- ``captions.csv`` at the root of the tree, a row per picture;
+- ``metadata.jsonl`` at the root, an object per line (the layout of Hugging Face's
+  ImageFolder);
+- ``photo.txt`` beside ``photo.jpg``: its first line that is not empty;
+- ``photo.json`` beside it: an object, ``caption`` and whatever else is known.
+
+A picture's own file thus wins over the tables, key by key.  Nothing that a user may
+have left in such a file stops a build: what cannot be read becomes a warning.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+_PATH_COLUMNS = ("image_path", "file_name", "path")
+# "text" is what ImageFolder data sets for captioning call it.
+_CAPTION_COLUMNS = ("caption", "text")
+_DELIMITERS = (",", ";", "\t")
+_LARGEST_SIDECAR = 1 << 20
+_LARGEST_CELL = 1 << 20
+# Longer runs of digits are identifiers: a float would round them.
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
+_NAMED_STRAYS = 3
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What is known of a picture: its caption, if any, and JSON-like metadata."""
+
+    text: str | None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def read_captions(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Caption], list[str]]:
+    """Read what is said of ``pictures`` in the tree under ``root``.
+
+        >>> captions, warnings = read_captions(Path("demo/gallery"), ["animals/koala.jpg"])
+        >>> captions["animals/koala.jpg"].text
+        'A koala sitting in a tree'
+
+    Args:
+        root: the root of the picture tree.
+        pictures: paths relative to it, with ``/``.
+
+    Returns:
+        The captions by picture (those of which nothing is said are left out), and
+        warnings for the user: "photo.json: line 3: ...".
+    """
+    reader = _Reader(root, pictures)
+    for name, read in (
+        ("captions.csv", reader.read_csv),
+        ("metadata.jsonl", reader.read_jsonl),
+    ):
+        for path in _children(root):
+            if path.name.lower() == name:
+                read(path)
+    reader.read_sidecars()
+    return reader.captions, reader.warnings
+
+
+class _Reader:
+    """The captions and warnings gathered so far."""
+
+    def __init__(self, root: Path, pictures: Sequence[str]) -> None:
+        self._root = root
+        self._absolute_root = root.resolve().as_posix().rstrip("/") + "/"
+        self._pictures = pictures
+        # A table made on one system names files that another has normalised otherwise.
+        self._by_name = {unicodedata.normalize("NFC", picture): picture for picture in pictures}
+        self.captions: dict[str, Caption] = {}
+        self.warnings: list[str] = []
+
+    def read_csv(self, path: Path) -> None:
+        text = self._read_text(path)
+        if text is None:
+            return
+        csv.field_size_limit(_LARGEST_CELL)
+        lines = io.StringIO(text, newline="")
+        header_line = next((line for line in lines if line.strip()), "")
+        header, delimiter = _header(header_line)
+        path_column = next((name for name in _PATH_COLUMNS if name in header), None)
+        if path_column is None:
+            self._warn(path, f"no column {' or '.join(_PATH_COLUMNS)} in its first line")
+            return
+        first_line = text[: lines.tell()].count("\n") + 1
+        rows: list[tuple[int, dict[str, Any]]] = []
+        reader = csv.reader(lines, delimiter=delimiter)
+        while True:
+            line = first_line + reader.line_num
+            try:
+                cells = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                self._warn(path, f"line {line}: {error}")
+                continue
+            if len(cells) > len(header):
+                self._warn(path, f"line {line}: more cells than the first line has columns")
+            row = {
+                name: cell
+                for name, cell in zip(header, map(str.strip, cells), strict=False)
+                if name and cell
+            }
+            if row:
+                rows.append((line, row))
+        _convert_numbers([row for _, row in rows], {path_column, *_CAPTION_COLUMNS})
+        self._add_table(path, rows, path_column)
+
+    def read_jsonl(self, path: Path) -> None:
+        text = self._read_text(path)
+        if text is None:
+            return
+        rows = []
+        # str.splitlines would split at U+2028 too, which JSON allows within a string.
+        for line, record in enumerate(io.StringIO(text), start=1):
+            if not record.strip():
+                continue
+            value = self._parse_object(record, path, line)
+            if value is not None:
+                rows.append((line, value))
+        for path_column in _PATH_COLUMNS:
+            if any(path_column in row for _, row in rows):
+                self._add_table(path, rows, path_column)
+                return
+        if rows:
+            self._warn(path, f"no key {' or '.join(_PATH_COLUMNS)} in any line")
+
+    def read_sidecars(self) -> None:
+        """Read the .txt and .json files beside the pictures."""
+        folders: dict[str, dict[tuple[str, str], Path]] = {}
+        for picture in self._pictures:
+            name = PurePosixPath(picture)
+            folder = str(name.parent)
+            if folder not in folders:
+                folders[folder] = {
+                    (path.stem, path.suffix.lower()): path
+                    for path in _children(self._root / folder)
+                }
+            if text_file := folders[folder].get((name.stem, ".txt")):
+                self._read_text_sidecar(picture, text_file)
+            if json_file := folders[folder].get((name.stem, ".json")):
+                self._read_json_sidecar(picture, json_file)
+
+    def _read_text_sidecar(self, picture: str, path: Path) -> None:
+        text = self._read_text(path, _LARGEST_SIDECAR)
+        for line in (text or "").splitlines():
+            if caption := _plain(line):
+                self._add(picture, Caption(caption))
+                return
+
+    def _read_json_sidecar(self, picture: str, path: Path) -> None:
+        text = self._read_text(path, _LARGEST_SIDECAR)
+        if not text or not text.strip():
+            return
+        value = self._parse_object(text, path)
+        if value is not None:
+            self._add(picture, self._split(value, path))
+
+    def _add_table(
+        self, path: Path, rows: Iterable[tuple[int, dict[str, Any]]], path_column: str
+    ) -> None:
+        seen: dict[str, int] = {}
+        strays = []
+        for line, row in rows:
+            named = row.pop(path_column, None)
+            if not isinstance(named, str) or not named.strip():
+                self._warn(path, f"line {line}: no {path_column}")
+                continue
+            picture = self._picture(named)
+            if picture is None:
+                if not self._on_disk(named):
+                    strays.append(f"line {line}: {named.strip()}")
+            elif picture in seen:
+                self._warn(path, f"line {line}: {picture} again, after line {seen[picture]}")
+            else:
+                seen[picture] = line
+                self._add(picture, self._split(row, path, line))
+        if strays:
+            some = "; ".join(strays[:_NAMED_STRAYS])
+            more = "; ..." if len(strays) > _NAMED_STRAYS else ""
+            self._warn(path, f"{len(strays)} rows name no picture of the tree: {some}{more}")
+
+    def _add(self, picture: str, caption: Caption) -> None:
+        """Lay ``caption`` over what is known already."""
+        known = self.captions.get(picture, Caption(None))
+        self.captions[picture] = Caption(
+            caption.text or known.text, known.metadata | caption.metadata
+        )
+
+    def _split(self, row: Mapping[str, Any], path: Path, line: int | None = None) -> Caption:
+        """The caption and the rest of a row or object."""
+        rest = dict(row)
+        for name in _CAPTION_COLUMNS:
+            if name in rest:
+                value = rest.pop(name)
+                if isinstance(value, list) and value:
+                    value = value[0]  # several captions of one picture: the first
+                if isinstance(value, str):
+                    return Caption(_plain(value) or None, rest)
+                if value is not None and value != []:
+                    where = "" if line is None else f"line {line}: "
+                    self._warn(path, f"{where}{name} is no text")
+                return Caption(None, rest)
+        return Caption(None, rest)
+
+    def _picture(self, named: str) -> str | None:
+        """The picture that a table means by ``named``, or None."""
+        name = unicodedata.normalize("NFC", named.strip().replace("\\", "/"))
+        name = re.sub(r"/+", "/", name).removeprefix(self._absolute_root)
+        while name.startswith("./"):
+            name = name[2:]
+        return self._by_name.get(name)
+
+    def _on_disk(self, named: str) -> bool:
+        """Whether the file is there all the same: left out of a sample, say."""
+        try:
+            return (self._root / named.strip().replace("\\", "/")).is_file()
+        except (OSError, ValueError):
+            return False
+
+    def _parse_object(
+        self, text: str, path: Path, line: int | None = None
+    ) -> dict[str, Any] | None:
+        where = "" if line is None else f"line {line}: "
+        try:
+            # NaN and the infinities are no JSON and would spoil the item store's.
+            value = _without_surrogates(json.loads(text, parse_constant=lambda _: None))
+        except json.JSONDecodeError as error:
+            self._warn(path, f"{where or f'line {error.lineno}: '}no JSON: {error.msg}")
+            return None
+        except (RecursionError, ValueError) as error:  # too deep; a number of too many digits
+            self._warn(path, f"{where}no usable JSON: {error}")
+            return None
+        if not isinstance(value, dict):
+            self._warn(path, f"{where}no JSON object")
+            return None
+        return value
+
+    def _read_text(self, path: Path, limit: int | None = None) -> str | None:
+        """The file's text without its byte order mark; None, with a warning, if unreadable."""
+        try:
+            if limit is not None and path.stat().st_size > limit:
+                self._warn(path, f"larger than {limit >> 20} MB: left out")
+                return None
+            content = path.read_bytes()
+        except OSError as error:
+            self._warn(path, f"cannot be read ({error.strerror})")
+            return None
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16", errors="replace")
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            self._warn(path, "is not UTF-8; read as Windows-1252")
+            return content.decode("cp1252", errors="replace")
+
+    def _warn(self, path: Path, what: str) -> None:
+        self.warnings.append(f"{path.relative_to(self._root).as_posix()}: {what}")
+
+
+def _header(line: str) -> tuple[list[str], str]:
+    """The column names of a table and its delimiter (spreadsheets write ``;`` too)."""
+    for delimiter in _DELIMITERS:
+        names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        known = [name.lower() for name in names]
+        if any(column in known for column in _PATH_COLUMNS):
+            special = {*_PATH_COLUMNS, *_CAPTION_COLUMNS}
+            return [n.lower() if n.lower() in special else n for n in names], delimiter
+    return [], ","
+
+
+def _convert_numbers(rows: Sequence[dict[str, Any]], texts: set[str]) -> None:
+    """Make numbers of the columns that hold nothing else, so that ranges can be asked for."""
+    columns = {name for row in rows for name in row} - texts
+    for column in columns:
+        if all(_NUMBER.fullmatch(row[column]) for row in rows if column in row):
+            for row in rows:
+                if column in row:
+                    row[column] = float(row[column]) if "." in row[column] else int(row[column])
+
+
+def _plain(text: str) -> str:
+    """One line of printable text."""
+    printable = (c if c.isprintable() or c.isspace() else " " for c in text)
+    return " ".join("".join(printable).split())
+
+
+def _without_surrogates(value: object) -> object:
+    """Lone surrogates, which JSON can spell and UTF-8 cannot, become question marks."""
+    if isinstance(value, str):
+        return value.encode("utf-8", errors="replace").decode("utf-8")
+    if isinstance(value, list):
+        return [_without_surrogates(element) for element in value]
+    if isinstance(value, dict):
+        return {str(_without_surrogates(k)): _without_surrogates(v) for k, v in value.items()}
+    return value
+
+
+def _children(folder: Path) -> list[Path]:
+    """The files of a folder by name; none where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_file())
+    except OSError:
+        return []
