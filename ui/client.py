@@ -8,11 +8,13 @@ import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import httpx
+
+from ui.question import Question
 
 DEFAULT_URL = "http://127.0.0.1:3000"
 _TIMEOUT = httpx.Timeout(15.0, connect=3.0)
@@ -36,27 +38,6 @@ class Addresses:
         service = (variables.get("SIGHTLINE_SERVICE_URL") or DEFAULT_URL).rstrip("/")
         public = (variables.get("SIGHTLINE_PUBLIC_URL") or service).rstrip("/")
         return cls(service, public, variables.get("SIGHTLINE_API_KEY") or None)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One search: a text, a picture of the bundle, or both."""
-
-    query: str = ""
-    negative: str = ""
-    like: str = ""
-    k: int = 12
-    filter: Mapping[str, Any] = field(default_factory=dict)
-
-    def body(self) -> dict[str, Any]:
-        """The JSON of ``POST /search``: only what was said."""
-        said = {
-            "query": self.query,
-            "negative": self.negative,
-            "like": self.like,
-            "filter": dict(self.filter),
-        }
-        return {"k": self.k} | {name: value for name, value in said.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +70,21 @@ class ServiceError(Exception):
         problem: what kind of trouble it is.
         message: the service's own words, where it had any.
         retry_after: seconds after which it asks to be tried again.
+        field: the field of the request that is at fault, where it named one.
     """
 
-    def __init__(self, problem: Problem, message: str = "", retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        message: str = "",
+        retry_after: int | None = None,
+        field: str | None = None,
+    ) -> None:
         super().__init__(message or problem)
         self.problem: Problem = problem
         self.message = message
         self.retry_after = retry_after
+        self.field = field
 
 
 class Service:
@@ -119,11 +108,20 @@ class Service:
 
     def search(self, question: Question) -> Answer:
         """Ask for the pictures that a text describes or that resemble one."""
-        return self._answer("/search", json=question.body())
+        answer = self._answer("/search", json=question.body())
+        others = [picture for picture in answer.pictures if picture.id != question.like]
+        return replace(answer, pictures=tuple(others[: question.k]))
 
     def search_by_image(self, content: bytes, k: int) -> Answer:
         """Ask for the pictures that resemble ``content``, the bytes of a picture's file."""
         return self._answer("/search_by_image", data={"k": str(k)}, files={"image": content})
+
+    def thumbnail(self, picture_id: str) -> str:
+        """Where the reader's browser finds the thumbnail of a picture, by its id."""
+        address = f"images/{quote(picture_id, safe='')}?size=thumbnail"
+        if self._addresses.api_key:
+            return self._data_uri("/" + address)
+        return urljoin(self._addresses.public + "/", address)
 
     def info(self) -> dict[str, Any]:
         """The public part of the bundle's manifest."""
@@ -177,14 +175,17 @@ class Service:
             return tuple(fetchers.map(self._with_thumbnail, pictures))
 
     def _with_thumbnail(self, picture: Picture) -> Picture:
+        return replace(picture, src=self._data_uri(picture.src))
+
+    def _data_uri(self, path: str) -> str:
         try:
-            response = self._send("GET", picture.src)
+            response = self._send("GET", path)
         except ServiceError:
             # One thumbnail less is no reason to show none: the alt text stands for it.
-            return replace(picture, src="")
+            return ""
         kind = response.headers.get("content-type", "image/webp")
         data = base64.b64encode(response.content).decode("ascii")
-        return replace(picture, src=f"data:{kind};base64,{data}")
+        return f"data:{kind};base64,{data}"
 
 
 def read_timing(header: str) -> dict[str, float]:
@@ -195,14 +196,21 @@ def read_timing(header: str) -> dict[str, float]:
 
 def _refusal(response: httpx.Response) -> ServiceError:
     try:
-        message = str(response.json()["error"]["message"])
-    except (KeyError, TypeError, ValueError):
-        message = response.reason_phrase
+        error = response.json()["error"]
+        message, field = str(error["message"]), error.get("field")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        message, field = response.reason_phrase, None
     wait = response.headers.get("retry-after", "")
-    retry_after = int(wait) if wait.isdecimal() else None
-    problems: dict[int, Problem] = {401: "locked", 403: "locked", 429: "busy", 503: "busy"}
+    problems: dict[int, Problem] = {401: "locked", 403: "locked", 429: "busy"}
+    # What a gateway says of a service that is starting or gone.
+    problems |= dict.fromkeys((502, 503, 504), "down")
     usual: Problem = "refused" if response.is_client_error else "failed"
-    return ServiceError(problems.get(response.status_code, usual), message, retry_after)
+    return ServiceError(
+        problems.get(response.status_code, usual),
+        message,
+        int(wait) if wait.isdecimal() else None,
+        field,
+    )
 
 
 def _json(response: httpx.Response) -> Any:

@@ -57,6 +57,18 @@ class Question:
             params["k"] = str(self.k)
         return params
 
+    def body(self) -> dict[str, Any]:
+        """The JSON of ``POST /search``: only what was said."""
+        said = {
+            "query": self.text,
+            "negative": self.negative,
+            "like": self.like,
+            "filter": dict(self.filter),
+        }
+        # With ``like``, the picture itself comes first, and is not news.
+        k = min(self.k + 1, 100) if self.like else self.k
+        return {"k": k} | {name: value for name, value in said.items() if value}
+
     def link(self) -> str:
         """The address of this search, relative to the page."""
         return "?" + urlencode(self.to_params())

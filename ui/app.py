@@ -1,0 +1,367 @@
+"""The page.  Run it with ``streamlit run ui/app.py``.
+
+What is asked lives in the session and in the address, each kept true to the other:
+fields and links change the session, the session writes the address, and an address
+that did not come from here (a shared link, the browser's back button) fills the fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+# Streamlit puts the script's own folder on the path; the package's is one above.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ui import results
+from ui.client import Addresses, Answer, Service, ServiceError
+from ui.facets import Facet, facets, meet
+from ui.question import COUNTS, MAX_TEXT, Question
+from ui.texts import Texts, accepted_languages, texts_for
+
+_HERE = Path(__file__).resolve().parent
+_PICTURE_KINDS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+
+_show = st.components.v2.component(
+    "sightline_results",
+    html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>',
+    js=(_HERE / "results.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture that the reader brought."""
+
+    name: str
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """Tells two pictures apart."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@st.cache_resource
+def _service() -> Service:
+    return Service(Addresses.from_environment())
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _info() -> dict[str, Any]:
+    return _service().info()
+
+
+def main() -> None:
+    """Draw the page for this run of the script."""
+    texts = _texts()
+    _prepare()
+    question, upload = _question(), _upload()
+    name = upload.name if upload else question.text
+    st.set_page_config(
+        page_title=f"{name} – Sightline" if name else "Sightline",
+        page_icon=":material/image_search:",
+        layout="wide",
+    )
+    st.html(_HERE / "page.css")
+    try:
+        info: Mapping[str, Any] = _info()
+        trouble = None
+    except ServiceError as error:
+        info, trouble = {}, error
+
+    _header(info, texts)
+    _fields(question, texts)
+    status = st.empty()
+    if upload or question.seeks:
+        with status:
+            _ask(question, upload, texts)
+    st.query_params.from_dict({} if upload else question.to_params())
+    st.session_state.params = st.query_params.to_dict()
+    _results(question, upload, trouble, info, texts)
+
+
+def _texts() -> Texts:
+    accepted = accepted_languages(st.context.headers.get("Accept-Language", ""))
+    return texts_for([st.context.locale or "", *accepted])
+
+
+def _prepare() -> None:
+    """Fill the session from the address, unless the reader has just changed a field."""
+    state = st.session_state
+    state.setdefault("upload_number", 0)
+    state.setdefault("seen", {})
+    state.setdefault("alts", {})
+    state.setdefault("serial", 0)
+    state.setdefault("focus", False)
+    params = st.query_params.to_dict()
+    # Between a change and the address that follows it, the browser still sends the old one.
+    if "params" not in state or (params != state.params and not state.pop("changed", False)):
+        question = Question.from_params(params)
+        state.text, state.negative, state.k = question.text, question.negative, question.k
+        state.like, state.filter = question.like, dict(question.filter)
+        state.params = params
+    state.changed = False
+
+
+def _question() -> Question:
+    state = st.session_state
+    return Question(
+        text=state.text.strip(),
+        negative=state.negative.strip(),
+        like=state.like,
+        filter=state.filter,
+        k=state.k,
+    )
+
+
+def _upload() -> Upload | None:
+    file = st.session_state.get(_upload_key())
+    return Upload(file.name, file.getvalue()) if file else None
+
+
+def _upload_key() -> str:
+    return f"upload_{st.session_state.upload_number}"
+
+
+def _header(info: Mapping[str, Any], texts: Texts) -> None:
+    number = info.get("pictures")
+    told = texts.tagline
+    if isinstance(number, int):
+        told += " " + texts.some(texts.pictures, number)
+    st.html(
+        f'<a class="skip" href="#sightline-results">{escape(texts.skip)}</a>'
+        f'<div class="masthead"><h1>Sightline</h1><p>{escape(told)}</p></div>'
+    )
+
+
+def _fields(question: Question, texts: Texts) -> None:
+    state = st.session_state
+    with st.container(key="search", horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            texts.query_more if state.like else texts.query,
+            key="text",
+            type="search",
+            max_chars=MAX_TEXT,
+            placeholder=texts.query_hint,
+            on_change=_typed,
+        )
+        st.button(texts.search, type="primary", on_click=_again)
+    left, right = st.columns(2)
+    with left, st.expander(texts.refine, expanded=bool(question.negative or question.filter)):
+        st.text_input(
+            texts.negative,
+            key="negative",
+            max_chars=MAX_TEXT,
+            placeholder=texts.negative_hint,
+            on_change=_changed,
+        )
+        st.radio(texts.count, COUNTS, key="k", horizontal=True, on_change=_changed)
+        offered = facets(state.seen, state.filter)
+        for facet in offered:
+            _facet(facet, texts)
+        if not offered:
+            st.caption(texts.filters_later)
+    with right, st.expander(texts.upload):
+        st.file_uploader(
+            texts.upload_label,
+            type=_PICTURE_KINDS,
+            key=_upload_key(),
+            help=None,
+            on_change=_uploaded,
+        )
+        st.caption(f"{texts.upload_hint} {texts.upload_limits}")
+
+
+def _facet(facet: Facet, texts: Texts) -> None:
+    state = st.session_state
+    condition = state.filter.get(facet.name)
+    if not facet.numeric:
+        key = f"facet_{facet.name}"
+        state[key] = condition if isinstance(condition, str | int | float) else None
+        st.selectbox(
+            facet.name,
+            facet.values,
+            key=key,
+            index=None,
+            placeholder=texts.any,
+            on_change=_narrowed,
+            args=(facet.name, key),
+        )
+        return
+    bounds = condition if isinstance(condition, dict) else {}
+    for column, (bound, label) in zip(
+        st.columns(2), (("gte", texts.at_least), ("lte", texts.at_most)), strict=True
+    ):
+        key = f"facet_{bound}_{facet.name}"
+        value = bounds.get(bound)
+        whole = all(isinstance(value, int) for value in facet.values)
+        state[key] = value
+        column.number_input(
+            label.format(field=facet.name),
+            key=key,
+            value=None,
+            step=1 if whole else None,
+            placeholder=str(facet.values[0 if bound == "gte" else -1]) if facet.values else "",
+            on_change=_bounded,
+            args=(facet.name, bound, key),
+        )
+
+
+def _ask(question: Question, upload: Upload | None, texts: Texts) -> None:
+    """Ask the service, unless this has just been asked; a failure is asked anew."""
+    state = st.session_state
+    asked = (question, upload.digest if upload else None)
+    if state.get("asked") == asked and not isinstance(state.get("answer"), ServiceError):
+        return
+    try:
+        with st.spinner(texts.searching):
+            if upload:
+                answer = _service().search_by_image(upload.content, question.k)
+            else:
+                answer = _service().search(question)
+    except ServiceError as error:
+        state.answer = error
+    else:
+        state.answer = answer
+        meet(state.seen, answer.pictures)
+        state.alts |= {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
+    state.asked = asked
+    state.serial += 1
+
+
+def _results(
+    question: Question,
+    upload: Upload | None,
+    trouble: ServiceError | None,
+    info: Mapping[str, Any],
+    texts: Texts,
+) -> None:
+    state = st.session_state
+    like = state.alts.get(question.like, texts.chosen)
+    parts = []
+    said = ""
+    if upload or question.like:
+        parts.append(_seed(question, upload, like, texts))
+    if not upload and not question.seeks:
+        parts.append(
+            results.error_html(trouble, texts) if trouble else results.start_html(question, texts)
+        )
+    elif isinstance(state.answer, ServiceError):
+        parts.append(results.error_html(state.answer, texts))
+        said = " ".join(results.explain(state.answer, texts))
+    else:
+        answer: Answer = state.answer
+        said = results.summary(
+            question, len(answer.pictures), like, upload.name if upload else None, texts
+        )
+        parts.append(
+            results.answer_html(answer, question, said, texts, info=info, upload=bool(upload))
+        )
+    _show(
+        key="results",
+        data={
+            "html": "".join(parts),
+            "said": said,
+            "serial": state.serial,
+            "focus": state.focus,
+            "language": texts.language,
+            "search": texts.search,
+        },
+        on_action_change=_acted,
+    )
+    state.focus = False
+
+
+def _seed(question: Question, upload: Upload | None, like: str, texts: Texts) -> str:
+    if upload:
+        return results.seed_html("", upload.name, texts.drop_upload, Question())
+    thumbnail = _service().thumbnail(question.like or "")
+    without = Question(text=question.text, negative=question.negative, k=question.k)
+    return results.seed_html(thumbnail, like, texts.drop_like, without)
+
+
+def _changed() -> None:
+    st.session_state.changed = True
+
+
+def _typed() -> None:
+    _changed()
+    if st.session_state.text.strip():
+        _drop_upload()
+
+
+def _uploaded() -> None:
+    _changed()
+    if _upload():
+        st.session_state.text, st.session_state.like = "", None
+
+
+def _again() -> None:
+    _changed()
+    st.session_state.pop("asked", None)
+    _info.clear()
+
+
+def _drop_upload() -> None:
+    """A file can be taken out of its field only by making the field anew."""
+    if _upload():
+        st.session_state.upload_number += 1
+
+
+def _narrowed(name: str, key: str) -> None:
+    _changed()
+    state = st.session_state
+    others = {other: value for other, value in state.filter.items() if other != name}
+    state.filter = others if state[key] is None else others | {name: state[key]}
+
+
+def _bounded(name: str, bound: str, key: str) -> None:
+    _changed()
+    state = st.session_state
+    condition = state.filter.get(name)
+    bounds = {} if not isinstance(condition, dict) else dict(condition)
+    bounds.pop(bound, None)
+    if state[key] is not None:
+        bounds[bound] = state[key]
+    others = {other: value for other, value in state.filter.items() if other != name}
+    state.filter = others | {name: bounds} if bounds else others
+
+
+def _acted() -> None:
+    """Follow a link or button among the results; see ``data-action`` in results.py."""
+    state = st.session_state
+    action = state.results.action
+    if not isinstance(action, dict):
+        return
+    _changed()
+    state.focus = True
+    value = str(action.get("value", ""))
+    match action.get("name"):
+        case "ask":
+            state.text = value
+            _drop_upload()
+        case "like":
+            _drop_upload()
+            state.like, state.text, state.negative, state.filter = value, "", "", {}
+        case "filter":
+            state.filter = state.filter | json.loads(value)
+        case "unfilter":
+            state.filter = {}
+        case "forget":
+            _drop_upload()
+            state.like = None
+        case "again":
+            _again()
+
+
+main()

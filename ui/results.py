@@ -1,0 +1,265 @@
+"""The part of the page below the fields, as HTML.
+
+Streamlit's own ``st.image`` takes no alt text, so pictures are rendered here, as a
+heading and a list of figures.  Everything that comes from outside passes through
+:func:`html.escape`.  Links carry the address that they lead to, so that they open in a
+new tab and can be copied; ``data-action`` lets ``results.js`` follow them without
+loading the page anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+from ui.client import Answer, Picture, ServiceError
+from ui.question import Question
+from ui.texts import Texts
+
+_HEADING = '<h2 id="sightline-results" tabindex="-1" dir="auto">{}</h2>'
+
+
+def start_html(question: Question, texts: Texts) -> str:
+    """What stands there before the first search."""
+    if question.negative:
+        said = escape(texts.start_negative.format(negative=question.negative))
+        return f'<p class="note" id="sightline-results" tabindex="-1" dir="auto">{said}</p>'
+    examples = "".join(
+        f"<li>{_link(Question(text=example), 'ask', example, example, css='pill', lang='en')}</li>"
+        for example in texts.examples
+    )
+    return (
+        f'<p class="note" id="sightline-results" tabindex="-1">{escape(texts.start)}</p>'
+        f'<ul class="examples">{examples}</ul>'
+    )
+
+
+def summary(question: Question, count: int, like: str, upload: str | None, texts: Texts) -> str:
+    """What was found, in a sentence: the heading, and what a screen reader announces."""
+    head = texts.some(texts.found, count) if count else texts.none
+    if upload is not None:
+        return head + texts.for_upload.format(name=upload)
+    if question.like and question.text:
+        told = texts.for_both.format(like=like, text=question.text)
+    elif question.like:
+        told = texts.for_like.format(like=like)
+    else:
+        told = texts.for_query.format(text=question.text)
+    if question.negative:
+        told += texts.without.format(negative=question.negative)
+    return head + told
+
+
+def answer_html(
+    answer: Answer,
+    question: Question,
+    heading: str,
+    texts: Texts,
+    *,
+    info: Mapping[str, Any],
+    upload: bool = False,
+) -> str:
+    """The heading, the pictures and how they were found."""
+    parts = [_HEADING.format(escape(heading))]
+    if answer.pictures:
+        best = max(answer.pictures[0].similarity, 0.0)
+        cards = "".join(
+            f"<li>{_figure(picture, question, best, texts, upload)}</li>"
+            for picture in answer.pictures
+        )
+        # Safari forgets that an unmarked list is a list.
+        parts.append(f'<ul class="grid" role="list">{cards}</ul>')
+    elif question.filter and not upload:
+        told = texts.none_filter.format(filter=describe_filter(question.filter))
+        without = replace(question, filter={})
+        parts.append(f'<p class="note" dir="auto">{escape(told)}</p>')
+        parts.append(f"<p>{_link(without, 'unfilter', '', texts.drop_filter, css='pill')}</p>")
+    else:
+        parts.append(f'<p class="note">{escape(texts.none_hint)}</p>')
+    parts.append(_how(answer, info, texts))
+    if not upload:
+        link = escape(question.link())
+        parts.append(f'<p class="permalink"><a href="{link}">{escape(texts.link)}</a></p>')
+    return "".join(parts)
+
+
+def seed_html(thumbnail: str, alt: str, drop: str, without: Question) -> str:
+    """The picture that others are to resemble, and how to forget it."""
+    return (
+        f'<p class="seed"><img src="{escape(thumbnail)}" alt="{escape(alt)}">'
+        f'<span dir="auto">{escape(alt)}</span> '
+        f"{_link(without, 'forget', '', drop, css='pill')}</p>"
+    )
+
+
+def error_html(error: ServiceError, texts: Texts) -> str:
+    """What is the matter, and what to do."""
+    title, hint = explain(error, texts)
+    button = ""
+    if error.problem not in ("refused", "locked"):
+        button = f'<button type="button" data-action="again">{escape(texts.again)}</button>'
+    return (
+        f'<div class="error"><h2 id="sightline-results" tabindex="-1">{escape(title)}</h2>'
+        f'<p dir="auto">{escape(hint)}</p>{button}</div>'
+    )
+
+
+def explain(error: ServiceError, texts: Texts) -> tuple[str, str]:
+    """An error as a headline and advice."""
+    match error.problem:
+        case "down":
+            return texts.down, texts.down_hint
+        case "slow":
+            return texts.slow, texts.slow_hint
+        case "busy":
+            return texts.busy, texts.some(texts.busy_hint, error.retry_after or 1)
+        case "locked":
+            return texts.locked, texts.locked_hint
+        case "refused":
+            hints = {"like": texts.like_gone, "image": texts.not_a_picture}
+            said = texts.refused_hint.format(message=error.message)
+            return texts.refused, hints.get(error.field or "", said)
+        case "failed":
+            return texts.failed, texts.failed_hint
+
+
+def describe_filter(conditions: Mapping[str, Any]) -> str:
+    """A filter in few signs: ``licence = CC0, year ≥ 1990``."""
+    signs = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<"}
+    parts = []
+    for name, condition in conditions.items():
+        if isinstance(condition, dict):
+            parts += [f"{name} {signs.get(op, op)} {bound}" for op, bound in condition.items()]
+        else:
+            parts.append(f"{name} = {condition}")
+    return ", ".join(parts)
+
+
+def alt_of(picture: Picture, texts: Texts) -> str:
+    """What a picture shows, for those who do not see it; never empty."""
+    return picture.alt_text.strip() or picture.caption or texts.picture
+
+
+def _figure(picture: Picture, question: Question, best: float, texts: Texts, upload: bool) -> str:
+    alt = alt_of(picture, texts)
+    image = f'<img src="{escape(picture.src)}" alt="{escape(alt)}" loading="lazy" decoding="async">'
+    if picture.original:
+        address = escape(picture.original)
+        image = f'<a class="frame" href="{address}" target="_blank" rel="noopener">{image}</a>'
+    else:
+        image = f'<span class="frame">{image}</span>'
+    share = round(100 * max(picture.similarity, 0.0) / best) if best else 0
+    number = texts.number(picture.similarity)
+    like = _link(
+        Question(like=picture.id, k=question.k),
+        "like",
+        picture.id,
+        texts.like,
+        label=texts.like_this.format(alt=alt),
+    )
+    return (
+        f"<figure>{image}<figcaption>"
+        f'<span class="caption" dir="auto">{escape(picture.caption or alt)}</span>'
+        f'<span class="similarity"><span class="bar" aria-hidden="true">'
+        f'<span style="width:{share}%"></span></span>'
+        f'<span class="number"><span class="unseen">{escape(texts.similarity)} </span>'
+        f"{number}</span></span>"
+        f'<span class="actions">{like}{_details(picture, question, texts, upload)}</span>'
+        f"</figcaption></figure>"
+    )
+
+
+def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
+    rows = [f'<dt>{escape(texts.path)}</dt><dd dir="auto">{escape(picture.image_path)}</dd>']
+    for name, value in picture.metadata.items():
+        shown = escape(_plain(value))
+        if not upload and isinstance(value, str | int | float) and not isinstance(value, bool):
+            narrowed = replace(question, filter={**question.filter, name: value})
+            shown = _link(
+                narrowed,
+                "filter",
+                json.dumps({name: value}),
+                _plain(value),
+                label=texts.only.format(field=name, value=value),
+            )
+        rows.append(f'<dt dir="auto">{escape(name)}</dt><dd dir="auto">{shown}</dd>')
+    return (
+        f"<details><summary>{escape(texts.details)}"
+        f'<span class="unseen">: {escape(alt_of(picture, texts))}</span></summary>'
+        f"<dl>{''.join(rows)}</dl></details>"
+    )
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _how(answer: Answer, info: Mapping[str, Any], texts: Texts) -> str:
+    rows = [
+        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts(info, texts)
+    ]
+    steps = [
+        (name, label, answer.timing[name]) for name, label in texts.steps if name in answer.timing
+    ]
+    total = sum(duration for _, _, duration in steps)
+    if total > 0:
+        bar = "".join(
+            f'<span class="{name}" style="flex-grow:{duration / total:.4f}"></span>'
+            for name, _, duration in steps
+        )
+        legend = "".join(
+            f'<li class="{name}">{escape(label)} <b>{texts.number(duration, 1)} ms</b></li>'
+            for name, label, duration in steps
+        )
+        timing = (
+            f'<div class="timing" aria-hidden="true">{bar}</div>'
+            f'<ul class="legend" role="list">{legend}</ul>'
+        )
+    else:
+        timing = ""
+    whole = texts.how_total.format(ms=texts.number(answer.round_trip, 0))
+    return (
+        f'<details class="how"><summary>{escape(texts.how)}</summary>'
+        f"<dl>{''.join(rows)}</dl>{timing}<p>{escape(whole)}</p></details>"
+    )
+
+
+def facts(info: Mapping[str, Any], texts: Texts) -> list[tuple[str, str]]:
+    """What ``/info`` tells about the model and the index, as far as it does."""
+    rows = []
+    model = info.get("model")
+    if isinstance(model, dict) and model.get("name"):
+        told = [model["name"], model.get("pretrained"), model.get("text_precision")]
+        rows.append((texts.how_model, " · ".join(str(part) for part in told if part)))
+    index = info.get("index")
+    if isinstance(index, dict) and index.get("kind"):
+        told = [index["kind"], index.get("metric"), index.get("tuned_with")]
+        rows.append((texts.how_index, " · ".join(str(part) for part in told if part)))
+    return rows
+
+
+def _link(
+    leads_to: Question,
+    action: str,
+    value: str,
+    text: str,
+    *,
+    label: str | None = None,
+    css: str | None = None,
+    lang: str | None = None,
+) -> str:
+    attributes = {
+        "href": leads_to.link(),
+        "data-action": action,
+        "data-value": value,
+        "aria-label": label,
+        "class": css,
+        "lang": lang,
+    }
+    written = " ".join(
+        f'{name}="{escape(value)}"' for name, value in attributes.items() if value is not None
+    )
+    return f"<a {written}>{escape(text)}</a>"
