@@ -14,21 +14,19 @@ it is set.
 
 from __future__ import annotations
 
-import json
 import os
 import random
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from locust import FastHttpUser, constant, task
 
-QUERIES = (Path(__file__).parent / "queries.txt").read_text(encoding="utf-8").splitlines()
+from loadtests.answers import QUERIES, fault, path
+
 _KEY = os.environ.get("SIGHTLINE_API_KEY")
 _HEADERS = {"Authorization": f"Bearer {_KEY}"} if _KEY else {}
 
 
-class Searcher(FastHttpUser):  # type: ignore[misc]
+class Searcher(FastHttpUser):
     """Somebody who looks for pictures, and now and then at one."""
 
     wait_time = constant(0)
@@ -74,24 +72,3 @@ class Searcher(FastHttpUser):  # type: ignore[misc]
                 return []
             response.success()
             return [path(result["image_url"]) for result in response.json()["results"]]
-
-
-def fault(status: int, text: str, k: int) -> str | None:
-    """What is wrong with an answer to a search, or None."""
-    if status != 200:
-        return f"status {status}: {text[:200]}"
-    try:
-        similarities = [float(result["similarity"]) for result in json.loads(text)["results"]]
-    except (KeyError, TypeError, ValueError) as error:
-        return f"not an answer to a search: {error!r}"
-    if len(similarities) > k:
-        return f"{len(similarities)} results, {k} were asked for"
-    if similarities != sorted(similarities, reverse=True):
-        return "the best does not come first"
-    return None
-
-
-def path(address: str) -> str:
-    """An address without its host: what the service itself has to answer."""
-    parts = urlsplit(address)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -190,8 +190,8 @@ class Service:
 
 def read_timing(header: str) -> dict[str, float]:
     """The steps of a ``Server-Timing`` header (W3C Server Timing) and their milliseconds."""
-    found = re.findall(r"([\w-]+)\s*;\s*dur=([0-9.]+)", header)
-    return {step: float(duration) for step, duration in found if duration.count(".") <= 1}
+    found = re.findall(r"([\w-]+)\s*;\s*dur=([0-9]+(?:\.[0-9]+)?)(?![\w.])", header)
+    return {step: float(duration) for step, duration in found}
 
 
 def _refusal(response: httpx.Response) -> ServiceError:

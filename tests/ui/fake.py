@@ -1,0 +1,82 @@
+"""A service that misbehaves on demand; what behaves is the real one."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+import time
+from typing import Any, Self
+
+
+class FakeService:
+    """Answers ``POST /search`` with whatever was last set.
+
+    Example::
+
+        with FakeService() as fake:
+            fake.answer(429, {"error": {"field": None, "message": "…"}}, {"Retry-After": "2"})
+    """
+
+    def __init__(self) -> None:
+        fake = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._send(200, {"pictures": 3, "model": {"name": "a model"}}, {})
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                fake.asked.append(json.loads(body))
+                time.sleep(fake.delay)
+                self._send(fake.status, fake.body, fake.headers)
+
+            def _send(self, status: int, body: Any, headers: dict[str, str]) -> None:
+                content = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.asked: list[dict[str, Any]] = []
+        self.delay = 0.0
+        self.answer(200, {"results": []})
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        """What searches get from now on."""
+        self.status, self.body, self.headers = status, body, headers or {}
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def result(number: int, similarity: float, **fields: Any) -> dict[str, Any]:
+    """One result as the service writes it."""
+    return {
+        "id": f"{number:016x}",
+        "image_path": f"pictures/{number}.png",
+        "similarity": similarity,
+        "alt_text": f"Probably: picture number {number}",
+        "image_url": f"/images/{number:016x}?size=thumbnail&v=1",
+        "caption": None,
+        "metadata": {},
+    } | fields

@@ -1,0 +1,149 @@
+"""The page's client: what it asks, what it reads, and how it names trouble."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ui.fake import result
+from ui.client import Addresses, Service, ServiceError, read_timing
+from ui.question import Question
+
+Answerer = Callable[[httpx.Request], httpx.Response]
+
+
+def service(answer: Answerer, addresses: Addresses | None = None) -> Service:
+    return Service(addresses or Addresses(), httpx.MockTransport(answer))
+
+
+def failing(answer: Answerer) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        service(answer).search(Question(text="a fox"))
+    return caught.value
+
+
+def test_a_search_says_only_what_was_asked_and_reads_the_answer() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        found = [result(1, 0.31, caption="A fox", metadata={"year": 1999}), result(2, 0.2)]
+        return httpx.Response(
+            200,
+            json={"results": found},
+            headers={"Server-Timing": "tokenize;dur=0.2, encode;dur=2.5"},
+        )
+
+    answered = service(answer).search(Question(text="a fox", k=24))
+    assert asked == [{"query": "a fox", "k": 24}]
+    assert [picture.similarity for picture in answered.pictures] == [0.31, 0.2]
+    assert answered.pictures[0].caption == "A fox"
+    assert answered.pictures[0].metadata == {"year": 1999}
+    assert answered.timing == {"tokenize": 0.2, "encode": 2.5}
+
+
+def test_pictures_have_the_address_under_which_the_browser_finds_the_service() -> None:
+    addresses = Addresses("http://inside:3000", "https://pictures.example/search")
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={"results": [result(1, 0.3)]})
+
+    (picture,) = service(answer, addresses).search(Question(text="a fox")).pictures
+    assert asked == ["http://inside:3000/search"]
+    start = "https://pictures.example/search/images/0000000000000001"
+    assert picture.src == f"{start}?size=thumbnail&v=1"
+    assert picture.original == start
+
+
+def test_with_a_key_thumbnails_come_inside_the_page() -> None:
+    keys: set[str] = set()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.add(request.headers["authorization"])
+        if request.url.path == "/search":
+            return httpx.Response(200, json={"results": [result(1, 0.3), result(2, 0.2)]})
+        if request.url.path.endswith("1"):
+            return httpx.Response(200, content=b"RIFF", headers={"content-type": "image/webp"})
+        return httpx.Response(404, json={"error": {"field": "id", "message": "no"}})
+
+    addresses = Addresses(api_key="secret")
+    found = service(answer, addresses).search(Question(text="a fox")).pictures
+    assert keys == {"Bearer secret"}
+    assert found[0].src == "data:image/webp;base64,UklGRg=="
+    assert found[1].src == ""
+    assert [picture.original for picture in found] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("status", "problem"),
+    [
+        (400, "refused"),
+        (401, "locked"),
+        (404, "refused"),
+        (413, "refused"),
+        (429, "busy"),
+        (500, "failed"),
+        (503, "down"),
+    ],
+)
+def test_a_refusal_keeps_the_service_s_words(status: int, problem: str) -> None:
+    body = {"error": {"field": "query", "message": "query: too long"}}
+    error = failing(lambda _: httpx.Response(status, json=body, headers={"Retry-After": "3"}))
+    assert (error.problem, error.message) == (problem, "query: too long")
+    assert (error.field, error.retry_after) == ("query", 3)
+
+
+@pytest.mark.parametrize(
+    ("raised", "problem"),
+    [
+        (httpx.ConnectError("refused"), "down"),
+        (httpx.ConnectTimeout("no answer"), "down"),
+        (httpx.ReadTimeout("no answer"), "slow"),
+        (httpx.RemoteProtocolError("gone"), "down"),
+    ],
+)
+def test_a_broken_connection_has_a_name(raised: httpx.HTTPError, problem: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise raised
+
+    assert failing(answer).problem == problem
+
+
+@pytest.mark.parametrize(
+    "content", ["", "<html>", "[]", "{}", '{"results": [{"id": 1}]}', '{"results": 1}']
+)
+def test_an_answer_of_another_kind_is_a_failure(content: str) -> None:
+    assert failing(lambda _: httpx.Response(200, text=content)).problem == "failed"
+
+
+def test_a_refusal_in_html_is_one_too() -> None:
+    error = failing(lambda _: httpx.Response(502, text="<h1>Bad gateway</h1>"))
+    assert (error.problem, error.message) == ("down", "Bad Gateway")
+
+
+def test_addresses_come_from_the_environment() -> None:
+    assert Addresses.from_environment({}) == Addresses(
+        "http://127.0.0.1:3000", "http://127.0.0.1:3000", None
+    )
+    read = Addresses.from_environment(
+        {"SIGHTLINE_SERVICE_URL": "http://inside/", "SIGHTLINE_API_KEY": ""}
+    )
+    assert read == Addresses("http://inside", "http://inside", None)
+
+
+@given(st.text() | st.from_regex(r"[a;= ]{1,4};dur=[0-9.e ,]*"))
+def test_any_server_timing_is_read_or_left(header: str) -> None:
+    assert all(duration >= 0 for duration in read_timing(header).values())
+
+
+def test_server_timing_is_read() -> None:
+    assert read_timing("tokenize;dur=0.125, queue ; dur=3") == {"tokenize": 0.125, "queue": 3.0}
+    assert read_timing("cache;desc=hit, encode;dur=1.2.3, search;dur=.") == {}
