@@ -28,6 +28,8 @@ from ui.question import COUNTS, MAX_TEXT, Question
 from ui.texts import Texts, accepted_languages, texts_for
 
 _HERE = Path(__file__).resolve().parent
+# A name of Streamlit's own icons would be fetched from elsewhere.
+_ICON = str(_HERE / "icon.svg")
 _PICTURE_KINDS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 
 _show = st.components.v2.component(
@@ -69,7 +71,7 @@ def main() -> None:
     name = upload.name if upload else question.text
     st.set_page_config(
         page_title=f"{name} – Sightline" if name else "Sightline",
-        page_icon=":material/image_search:",
+        page_icon=_ICON,
         layout="wide",
     )
     st.html(_HERE / "page.css")

@@ -10,10 +10,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   search?.setAttribute("aria-label", data.search);
 
   const found = parentElement.querySelector(".found");
+  const announcer = parentElement.querySelector(".announcer");
   const before = shown.get(found) ?? {};
   if (before.html !== data.html) found.innerHTML = data.html;
   if (before.serial !== data.serial) {
-    parentElement.querySelector(".announcer").textContent = data.said;
+    announcer.textContent = data.said;
     if (data.focus) document.getElementById("sightline-results")?.focus();
   }
   shown.set(found, { html: data.html, serial: data.serial });
@@ -22,7 +23,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const link = event.target.closest("[data-action]");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    if (link.dataset.action === "copy") return copy(link);
     setTriggerValue("action", { name: link.dataset.action, value: link.dataset.value ?? "" });
+  };
+
+  const copy = async (link) => {
+    try {
+      await navigator.clipboard.writeText(link.href);
+      link.textContent = link.dataset.value;
+      announcer.textContent = link.dataset.value;
+    } catch {
+      // Not allowed here: the address goes where it can be copied by hand.
+      location.assign(link.href);
+    }
   };
 
   // A pasted picture goes where a chosen one goes; a pasted text is none of our business.

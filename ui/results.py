@@ -81,15 +81,16 @@ def answer_html(
         parts.append(f'<p class="note">{escape(texts.none_hint)}</p>')
     parts.append(_how(answer, info, texts))
     if not upload:
-        link = escape(question.link())
-        parts.append(f'<p class="permalink"><a href="{link}">{escape(texts.link)}</a></p>')
+        link = _link(question, "copy", texts.copied, texts.link)
+        parts.append(f'<p class="permalink">{link}</p>')
     return "".join(parts)
 
 
 def seed_html(thumbnail: str, alt: str, drop: str, without: Question) -> str:
     """The picture that others are to resemble, and how to forget it."""
+    image = f'<img src="{escape(thumbnail)}" alt="">' if thumbnail else ""
     return (
-        f'<p class="seed"><img src="{escape(thumbnail)}" alt="{escape(alt)}">'
+        f'<p class="seed">{image}'
         f'<span dir="auto">{escape(alt)}</span> '
         f"{_link(without, 'forget', '', drop, css='pill')}</p>"
     )
@@ -148,9 +149,16 @@ def _figure(picture: Picture, question: Question, best: float, texts: Texts, upl
     image = f'<img src="{escape(picture.src)}" alt="{escape(alt)}" loading="lazy" decoding="async">'
     if picture.original:
         address = escape(picture.original)
-        image = f'<a class="frame" href="{address}" target="_blank" rel="noopener">{image}</a>'
+        image = (
+            f'<a class="frame" href="{address}" target="_blank" rel="noopener" '
+            f'title="{escape(texts.full_size)}">{image}</a>'
+        )
     else:
         image = f'<span class="frame">{image}</span>'
+    caption = picture.caption or alt
+    # It has been read out with the picture.
+    unheard = ' aria-hidden="true"' if caption == alt else ""
+    path = escape(picture.image_path)
     share = round(100 * max(picture.similarity, 0.0) / best) if best else 0
     number = texts.number(picture.similarity)
     like = _link(
@@ -162,7 +170,8 @@ def _figure(picture: Picture, question: Question, best: float, texts: Texts, upl
     )
     return (
         f"<figure>{image}<figcaption>"
-        f'<span class="caption" dir="auto">{escape(picture.caption or alt)}</span>'
+        f'<span class="caption" dir="auto"{unheard}>{escape(caption)}</span>'
+        f'<span class="path" dir="ltr" title="{path}">{path}</span>'
         f'<span class="similarity"><span class="bar" aria-hidden="true">'
         f'<span style="width:{share}%"></span></span>'
         f'<span class="number"><span class="unseen">{escape(texts.similarity)} </span>'
@@ -173,7 +182,7 @@ def _figure(picture: Picture, question: Question, best: float, texts: Texts, upl
 
 
 def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
-    rows = [f'<dt>{escape(texts.path)}</dt><dd dir="auto">{escape(picture.image_path)}</dd>']
+    rows = []
     for name, value in picture.metadata.items():
         shown = escape(_plain(value))
         if not upload and isinstance(value, str | int | float) and not isinstance(value, bool):
@@ -186,6 +195,8 @@ def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -
                 label=texts.only.format(field=name, value=value),
             )
         rows.append(f'<dt dir="auto">{escape(name)}</dt><dd dir="auto">{shown}</dd>')
+    if not rows:
+        return ""
     return (
         f"<details><summary>{escape(texts.details)}"
         f'<span class="unseen">: {escape(alt_of(picture, texts))}</span></summary>'
@@ -223,7 +234,8 @@ def _how(answer: Answer, info: Mapping[str, Any], texts: Texts) -> str:
     whole = texts.how_total.format(ms=texts.number(answer.round_trip, 0))
     return (
         f'<details class="how"><summary>{escape(texts.how)}</summary>'
-        f"<dl>{''.join(rows)}</dl>{timing}<p>{escape(whole)}</p></details>"
+        f"<dl>{''.join(rows)}</dl>{timing}<p>{escape(whole)}</p>"
+        f"<p>{escape(texts.how_scale)}</p></details>"
     )
 
 

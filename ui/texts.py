@@ -56,14 +56,16 @@ class Texts:
     like_this: str
     similarity: str
     details: str
-    path: str
+    full_size: str
     only: str
     picture: str
     link: str
+    copied: str
     how: str
     how_model: str
     how_index: str
     how_total: str
+    how_scale: str
     steps: tuple[tuple[str, str], ...]
     again: str
     down: str
@@ -134,14 +136,18 @@ ENGLISH = Texts(
     like_this="More like this: {alt}",
     similarity="similarity",
     details="Details",
-    path="File",
+    full_size="Open the picture in a new tab",
     only="Only pictures with {field} {value}",
     picture="A picture without a description",
-    link="Link to this search",
+    link="Copy the link to this search",
+    copied="The link is copied",
     how="How these were found",
     how_model="Model",
     how_index="Index",
     how_total="From the page to the service and back: {ms} ms.",
+    how_scale="Similarity is the cosine between what you asked for and a picture, as the model "
+    "sees them. What counts as high differs from model to model, so the bars are drawn against "
+    "the best picture found.",
     steps=(
         ("tokenize", "reading the words"),
         ("queue", "waiting for a turn"),
@@ -214,14 +220,18 @@ GERMAN = Texts(
     like_this="Ähnliche Bilder: {alt}",
     similarity="Ähnlichkeit",
     details="Angaben",
-    path="Datei",
+    full_size="Das Bild in einem neuen Tab öffnen",
     only="Nur Bilder mit {field} {value}",
     picture="Ein Bild ohne Beschreibung",
-    link="Link zu dieser Suche",
+    link="Link zu dieser Suche kopieren",
+    copied="Der Link ist kopiert",
     how="Wie diese gefunden wurden",
     how_model="Modell",
     how_index="Index",
     how_total="Von der Seite zum Dienst und zurück: {ms} ms.",
+    how_scale="Ähnlichkeit ist der Kosinus zwischen Ihrer Frage und einem Bild, so wie das Modell "
+    "beide sieht. Was hoch ist, hängt vom Modell ab; die Balken beziehen sich deshalb auf das "
+    "beste gefundene Bild.",
     steps=(
         ("tokenize", "Wörter lesen"),
         ("queue", "anstehen"),
