@@ -25,11 +25,18 @@ class Facet:
     numeric: bool
 
 
+def can_filter(value: object) -> bool:
+    """Whether a value is one that several pictures may share, not a text of its own."""
+    if isinstance(value, str):
+        return 0 < len(value) <= _LONGEST_VALUE
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def meet(seen: Seen, pictures: Iterable[Picture]) -> None:
     """Add the metadata of some pictures to what was seen before."""
     for picture in pictures:
         for name, value in picture.metadata.items():
-            if isinstance(value, str | int | float) and not isinstance(value, bool):
+            if can_filter(value):
                 seen.setdefault(name, set()).add(value)
 
 
@@ -48,8 +55,7 @@ def facets(seen: Seen, conditions: Mapping[str, Any]) -> list[Facet]:
             numeric = False
         elif isinstance(in_use, dict):
             numeric = True
-        short = all(len(str(value)) <= _LONGEST_VALUE for value in values)
-        useful = len(values) >= 2 and (numeric or len(values) <= _MOST_VALUES) and short
+        useful = len(values) >= 2 and (numeric or len(values) <= _MOST_VALUES)
         if useful or in_use is not None:
             ordered = sorted(values, key=lambda value: (isinstance(value, str), value))
             offered.append(Facet(name, tuple(ordered), numeric))

@@ -16,6 +16,7 @@ from html import escape
 from typing import Any
 
 from ui.client import Answer, Picture, ServiceError
+from ui.facets import can_filter
 from ui.question import Question
 from ui.texts import Texts
 
@@ -88,10 +89,11 @@ def answer_html(
 
 def seed_html(thumbnail: str, alt: str, drop: str, without: Question) -> str:
     """The picture that others are to resemble, and how to forget it."""
-    image = f'<img src="{escape(thumbnail)}" alt="">' if thumbnail else ""
+    image = f'<img src="{escape(thumbnail)}" alt="{escape(alt)}">' if thumbnail else ""
+    unheard = ' aria-hidden="true"' if image else ""
     return (
         f'<p class="seed">{image}'
-        f'<span dir="auto">{escape(alt)}</span> '
+        f'<span dir="auto"{unheard}>{escape(alt)}</span> '
         f"{_link(without, 'forget', '', drop, css='pill')}</p>"
     )
 
@@ -158,7 +160,6 @@ def _figure(picture: Picture, question: Question, best: float, texts: Texts, upl
     caption = picture.caption or alt
     # It has been read out with the picture.
     unheard = ' aria-hidden="true"' if caption == alt else ""
-    path = escape(picture.image_path)
     share = round(100 * max(picture.similarity, 0.0) / best) if best else 0
     number = texts.number(picture.similarity)
     like = _link(
@@ -171,7 +172,7 @@ def _figure(picture: Picture, question: Question, best: float, texts: Texts, upl
     return (
         f"<figure>{image}<figcaption>"
         f'<span class="caption" dir="auto"{unheard}>{escape(caption)}</span>'
-        f'<span class="path" dir="ltr" title="{path}">{path}</span>'
+        f'<span class="path" dir="ltr">{escape(picture.image_path)}</span>'
         f'<span class="similarity"><span class="bar" aria-hidden="true">'
         f'<span style="width:{share}%"></span></span>'
         f'<span class="number"><span class="unseen">{escape(texts.similarity)} </span>'
@@ -184,16 +185,25 @@ def _figure(picture: Picture, question: Question, best: float, texts: Texts, upl
 def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
     rows = []
     for name, value in picture.metadata.items():
-        shown = escape(_plain(value))
-        if not upload and isinstance(value, str | int | float) and not isinstance(value, bool):
+        if value in (None, "", [], {}):
+            continue
+        said = _plain(value)
+        if said.startswith(("https://", "http://")) and " " not in said:
+            shown = (
+                f'<a href="{escape(said)}" target="_blank" rel="noopener noreferrer">'
+                f"{escape(said)}</a>"
+            )
+        elif not upload and can_filter(value):
             narrowed = replace(question, filter={**question.filter, name: value})
             shown = _link(
                 narrowed,
                 "filter",
                 json.dumps({name: value}),
-                _plain(value),
-                label=texts.only.format(field=name, value=value),
+                said,
+                label=texts.only.format(field=name, value=said),
             )
+        else:
+            shown = escape(said)
         rows.append(f'<dt dir="auto">{escape(name)}</dt><dd dir="auto">{shown}</dd>')
     if not rows:
         return ""

@@ -1,0 +1,63 @@
+"""The filters that the page offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ui.client import Picture
+from ui.facets import Facet, Seen, facets, meet
+
+
+def picture(**metadata: Any) -> Picture:
+    return Picture("id", "a.png", 0.3, "a fox", "http://x/a", None, None, metadata)
+
+
+def seen(*pictures: Picture) -> Seen:
+    found: Seen = {}
+    meet(found, pictures)
+    return found
+
+
+def test_words_are_chosen_from_and_numbers_have_a_range() -> None:
+    met = seen(picture(licence="CC0", year=1990), picture(licence="MIT", year=2001))
+    assert facets(met, {}) == [
+        Facet("licence", ("CC0", "MIT"), numeric=False),
+        Facet("year", (1990, 2001), numeric=True),
+    ]
+
+
+def test_what_all_have_alike_filters_nothing() -> None:
+    assert facets(seen(picture(licence="CC0"), picture(licence="CC0")), {}) == []
+
+
+def test_a_field_in_use_stays_so_that_it_can_be_given_up() -> None:
+    assert facets({}, {"licence": "CC0"}) == [Facet("licence", ("CC0",), numeric=False)]
+    assert facets({}, {"year": {"gte": 1990}}) == [Facet("year", (), numeric=True)]
+    # A single year from a link is a choice, not a range.
+    [facet] = facets(seen(picture(year=1990), picture(year=2001)), {"year": 1990})
+    assert not facet.numeric
+
+
+def test_what_is_different_for_each_picture_is_no_filter() -> None:
+    assert facets(seen(*(picture(title=f"picture {n}") for n in range(41))), {}) == []
+    assert facets(seen(*(picture(text=f"{n}" * 61) for n in range(3))), {}) == []
+
+
+def test_a_field_with_words_and_numbers_is_chosen_from() -> None:
+    [facet] = facets(seen(picture(size=3), picture(size="large")), {})
+    assert facet == Facet("size", (3, "large"), numeric=False)
+
+
+def test_truth_values_and_lists_are_no_filters() -> None:
+    met = seen(
+        picture(drawn=True, tags=["a"], by=""), picture(drawn=False, tags=["b"], more={}, by="Ann")
+    )
+    assert facets(met, {}) == []
+
+
+def test_not_more_than_a_handful_are_offered_and_those_in_use_come_first() -> None:
+    one = picture(**{f"field {n}": "a" for n in range(9)})
+    other = picture(**{f"field {n}": "b" for n in range(9)})
+    offered = facets(seen(one, other), {"field 8": "a"})
+    assert len(offered) == 6
+    assert offered[0].name == "field 8"

@@ -1,0 +1,282 @@
+"""The HTML of the results: what it says, and that nothing from outside is markup in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ui import results
+from ui.client import Answer, Picture, Problem, ServiceError
+from ui.question import Question
+from ui.texts import ENGLISH
+
+FOX = Picture(
+    id="0123456789abcdef",
+    image_path="animals/fox.png",
+    similarity=0.31,
+    alt_text="A red fox in the snow",
+    src="http://service/images/0123456789abcdef?size=thumbnail&v=1",
+    original="http://service/images/0123456789abcdef",
+    caption=None,
+    metadata={"licence": "CC0-1.0", "year": 1999, "tags": ["a", "b"], "drawn": True},
+)
+NO_TAG = {"img", "br", "input", "hr"}
+
+
+@dataclass
+class Element:
+    tag: str
+    attributes: dict[str, str | None]
+    text: str = ""
+    within: tuple[str, ...] = ()
+
+
+@dataclass
+class Page(HTMLParser):
+    """The elements of a piece of HTML, which has to be well nested."""
+
+    elements: list[Element] = field(default_factory=list)
+    stack: list[Element] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+
+    @classmethod
+    def of(cls, html: str) -> Page:
+        page = cls()
+        page.feed(html)
+        page.close()
+        assert page.stack == [], "an element is left open"
+        return page
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({name for name, _ in attrs}) == len(attrs), "an attribute comes twice"
+        element = Element(tag, dict(attrs), within=tuple(open_.tag for open_ in self.stack))
+        self.elements.append(element)
+        if tag not in NO_TAG:
+            self.stack.append(element)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop().tag == tag
+
+    def handle_data(self, data: str) -> None:
+        for element in self.stack:
+            element.text += data
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError("a comment")
+
+    def all(self, tag: str) -> list[Element]:
+        return [element for element in self.elements if element.tag == tag]
+
+    def actions(self, name: str) -> list[Element]:
+        return [part for part in self.elements if part.attributes.get("data-action") == name]
+
+    @property
+    def shape(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(element.tag, tuple(element.attributes)) for element in self.elements]
+
+
+def shown(*pictures: Picture, question: Question | None = None, **options: Any) -> Page:
+    answer = Answer(pictures, {"tokenize": 0.2, "queue": 0.1, "encode": 2.0, "search": 0.4}, 3.0)
+    options.setdefault("info", {"model": {"name": "ViT-B-32"}, "index": {"kind": "Flat"}})
+    question = question or Question(text="a fox")
+    return Page.of(results.answer_html(answer, question, "1 picture", ENGLISH, **options))
+
+
+def test_pictures_are_a_list_of_figures_under_a_heading() -> None:
+    page = shown(FOX, replace(FOX, id="f" * 16, similarity=0.155))
+    [heading] = page.all("h2")
+    assert heading.text == "1 picture"
+    assert heading.attributes["tabindex"] == "-1"
+    figures = page.all("figure")
+    assert [figure.within for figure in figures] == [("ul", "li")] * 2
+    assert [image.attributes["alt"] for image in page.all("img")] == [FOX.alt_text] * 2
+    assert "0.31" in figures[0].text
+    assert "0.15" in figures[1].text or "0.16" in figures[1].text
+    bars = [part.attributes["style"] for part in page.all("span") if "style" in part.attributes]
+    assert bars[:2] == ["width:100%", "width:50%"]
+
+
+def test_every_link_tells_which_picture_it_is_about() -> None:
+    page = shown(FOX)
+    [like] = page.actions("like")
+    assert like.attributes["aria-label"] == "More like this: A red fox in the snow"
+    assert like.attributes["href"] == "?like=0123456789abcdef"
+    assert like.attributes["data-value"] == FOX.id
+    assert page.all("summary")[0].text == "Details: A red fox in the snow"
+
+
+def test_metadata_narrows_the_search_that_was_made() -> None:
+    question = Question(text="a fox", filter={"year": 1999})
+    links = shown(FOX, question=question).actions("filter")
+    assert [link.attributes["data-value"] for link in links] == [
+        '{"licence": "CC0-1.0"}',
+        '{"year": 1999}',
+    ]
+    assert "filter=%7B%22licence%22" in (links[0].attributes["href"] or "")
+    assert "q=a+fox" in (links[0].attributes["href"] or "")
+
+
+def test_where_a_picture_comes_from_can_be_visited_but_only_on_the_web() -> None:
+    metadata = {"source": "https://example.org/a?b=1&c", "other": "javascript:alert(1)", "by": ""}
+    page = shown(replace(FOX, metadata=metadata), upload=True)
+    [visit] = [link for link in page.all("a") if link.within[-1] == "dd"]
+    assert visit.attributes["href"] == "https://example.org/a?b=1&c"
+    assert "noopener" in (visit.attributes["rel"] or "")
+    assert [term.text for term in page.all("dt")][:2] == ["source", "other"]
+
+
+def test_a_search_with_ones_own_picture_has_neither_filters_nor_a_link() -> None:
+    page = shown(FOX, upload=True)
+    assert page.actions("filter") == []
+    assert page.actions("copy") == []
+    assert page.actions("like")
+
+
+def test_a_picture_that_the_browser_cannot_open_is_no_link() -> None:
+    page = shown(replace(FOX, original=None))
+    assert [image.within[-1] for image in page.all("img")] == ["span"]
+
+
+def test_a_picture_without_words_has_an_alt_text_all_the_same() -> None:
+    wordless = replace(FOX, alt_text=" ")
+    [image] = shown(wordless).all("img")
+    assert image.attributes["alt"] == ENGLISH.picture
+    [image] = shown(replace(wordless, caption="A fox, asleep")).all("img")
+    assert image.attributes["alt"] == "A fox, asleep"
+
+
+@pytest.mark.parametrize("similarity", [0.0, -0.2])
+def test_similarities_below_zero_have_an_empty_bar(similarity: float) -> None:
+    page = shown(replace(FOX, similarity=similarity))
+    assert "width:0%" in [part.attributes.get("style") for part in page.all("span")]
+
+
+def test_nothing_found_says_what_to_try() -> None:
+    assert any(ENGLISH.none_hint in part.text for part in shown().all("p"))
+    page = shown(question=Question(text="a fox", filter={"year": {"gte": 1990}, "by": "Ann"}))
+    assert any("year ≥ 1990, by = Ann" in part.text for part in page.all("p"))
+    assert page.actions("unfilter")[0].attributes["href"] == "?q=a+fox"
+
+
+def test_how_it_was_found_names_model_index_and_times() -> None:
+    [how] = [part for part in shown(FOX).all("details") if part.attributes.get("class") == "how"]
+    for part in ("ViT-B-32", "Flat", "2.0 ms", "0.4 ms", "3 ms"):
+        assert part in how.text
+
+
+@pytest.mark.parametrize("info", [{}, {"model": None, "index": []}, {"model": {"name": 7}}])
+def test_a_service_that_tells_little_about_itself_will_do(info: dict[str, Any]) -> None:
+    assert shown(FOX, info=info).all("figure")
+
+
+def test_before_the_first_search_there_are_examples() -> None:
+    page = Page.of(results.start_html(Question(), ENGLISH))
+    assert page.actions("ask")[0].attributes["href"] == "?q=a+guitar"
+    said = Page.of(results.start_html(Question(negative="a <b>"), ENGLISH))
+    assert "a <b>" in said.all("p")[0].text
+
+
+@pytest.mark.parametrize("problem", get_args(Problem))
+def test_each_kind_of_trouble_says_what_to_do(problem: Problem) -> None:
+    page = Page.of(results.error_html(ServiceError(problem, "k: not <i>that</i>", 2), ENGLISH))
+    [headline], [advice] = page.all("h2"), page.all("p")
+    assert len(headline.text.split()) > 3
+    assert len(advice.text.split()) > 3
+    assert bool(page.actions("again")) == (problem not in ("refused", "locked"))
+
+
+def test_what_the_service_refuses_is_told_by_field() -> None:
+    told = {
+        field: results.explain(ServiceError("refused", "query: too long", field=field), ENGLISH)[1]
+        for field in ("query", "like", "image")
+    }
+    assert "query: too long" in told["query"]
+    assert told["like"] == ENGLISH.like_gone
+    assert told["image"] == ENGLISH.not_a_picture
+
+
+@pytest.mark.parametrize(
+    ("question", "upload", "said"),
+    [
+        (Question(text="a fox"), None, "2 pictures for “a fox”"),
+        (Question(like="x"), None, "2 pictures like “a dog”"),
+        (Question(text="snow", like="x"), None, "2 pictures like “a dog” and “snow”"),
+        (Question(text="a fox", negative="snow"), None, "2 pictures for “a fox”, not like “snow”"),
+        (Question(text="a fox"), "me.png", "2 pictures like your picture “me.png”"),
+    ],
+)
+def test_the_summary_says_what_was_asked(question: Question, upload: str | None, said: str) -> None:
+    assert results.summary(question, 2, "a dog", upload, ENGLISH) == said
+
+
+def test_braces_in_a_query_are_only_braces() -> None:
+    said = results.summary(Question(text="{text} {0}"), 0, "", None, ENGLISH)
+    assert said == "No picture found for “{text} {0}”"
+
+
+HOSTILE = st.text(
+    st.one_of(st.sampled_from("<>\"'&=/ \n`{}"), st.characters(exclude_categories=["Cs"]))
+) | st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        '" onerror="alert(1)',
+        "' onclick='alert(1)",
+        "</figure></li></ul><h1>",
+        "<!--",
+        "&lt;b&gt;",
+        "]]>",
+        "javascript:alert(1)",
+    ]
+)
+
+
+@given(
+    words=HOSTILE,
+    path=HOSTILE,
+    name=HOSTILE,
+    value=HOSTILE.map(lambda text: "v" + text[:50]),
+    query=HOSTILE,
+)
+def test_nothing_from_outside_is_markup(
+    words: str, path: str, name: str, value: str, query: str
+) -> None:
+    """The elements and attributes are those of a harmless picture, the texts come back whole."""
+    harmless = replace(FOX, caption="A fox", metadata={"name": "value"})
+    hostile = replace(
+        FOX,
+        id="i" + path,
+        image_path=path,
+        alt_text="x" + words,
+        caption="y" + words,
+        metadata={name: value},
+    )
+    question = Question(text=query, filter={name: value})
+    info = {"model": {"name": "m" + words}, "index": {"kind": "Flat" + words}}
+    page = shown(hostile, question=question, info=info)
+    plain = shown(harmless, question=Question(text="a fox", filter={"name": "value"}))
+    assert page.shape == plain.shape
+    [image] = page.all("img")
+    assert image.attributes["alt"] == ("x" + words).strip()
+    [like] = page.actions("like")
+    assert like.attributes["data-value"] == "i" + path
+    assert (like.attributes["href"] or "").startswith("?like=")
+    assert [link.text for link in page.actions("filter")] == [value]
+
+
+@given(words=HOSTILE)
+def test_nothing_from_outside_is_markup_around_the_results(words: str) -> None:
+    seed = Page.of(results.seed_html("http://x/a", words, "Forget", Question(text=words)))
+    assert seed.all("img")[0].attributes["alt"] == words
+    error = Page.of(results.error_html(ServiceError("refused", words), ENGLISH))
+    assert [part.tag for part in error.elements] == ["div", "h2", "p"]
+    heading = Page.of(
+        results.answer_html(Answer((), {}, 1), Question(text=words), words, ENGLISH, info={})
+    )
+    assert heading.all("h2")[0].text == words
