@@ -68,7 +68,7 @@ def answer_html(
     if answer.pictures:
         best = max(answer.pictures[0].similarity, 0.0)
         cards = "".join(
-            f"<li>{_figure(picture, question, best, texts, upload)}</li>"
+            f"<li>{_card(picture, question, best, texts, upload)}</li>"
             for picture in answer.pictures
         )
         # Safari forgets that an unmarked list is a list.
@@ -146,7 +146,7 @@ def alt_of(picture: Picture, texts: Texts) -> str:
     return picture.alt_text.strip() or picture.caption or texts.picture
 
 
-def _figure(picture: Picture, question: Question, best: float, texts: Texts, upload: bool) -> str:
+def _card(picture: Picture, question: Question, best: float, texts: Texts, upload: bool) -> str:
     alt = alt_of(picture, texts)
     image = f'<img src="{escape(picture.src)}" alt="{escape(alt)}" loading="lazy" decoding="async">'
     if picture.original:
@@ -170,15 +170,14 @@ def _figure(picture: Picture, question: Question, best: float, texts: Texts, upl
         label=texts.like_this.format(alt=alt),
     )
     return (
-        f"<figure>{image}<figcaption>"
-        f'<span class="caption" dir="auto"{unheard}>{escape(caption)}</span>'
+        f'<figure>{image}<figcaption class="caption" dir="auto"{unheard}>{escape(caption)}'
+        f'</figcaption></figure><div class="about">'
         f'<span class="path" dir="ltr">{escape(picture.image_path)}</span>'
         f'<span class="similarity"><span class="bar" aria-hidden="true">'
         f'<span style="width:{share}%"></span></span>'
         f'<span class="number"><span class="unseen">{escape(texts.similarity)} </span>'
         f"{number}</span></span>"
-        f'<span class="actions">{like}{_details(picture, question, texts, upload)}</span>'
-        f"</figcaption></figure>"
+        f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div>'
     )
 
 
