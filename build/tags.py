@@ -8,6 +8,7 @@ picture is the bundle that one run would have made.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,11 +23,10 @@ VOCABULARY = Path(__file__).with_name("data") / "vocabulary.txt"
 _PROMPTS = ("{}", "a photo of {}")
 _MOST_TAGS = 3
 # A further tag lies within this many standard deviations (of the picture's similarities
-# to the whole vocabulary) of the first.
+# to the whole vocabulary) of the first, and stands out from chance itself.
 _FURTHER = 1.0
 # Words nearer to each other than this, their common part taken away, say the same.
 _SYNONYM = 0.6
-_CHUNK = 1024
 
 
 class Tagger:
@@ -73,19 +73,22 @@ class Tagger:
 
     def tags(self, vectors: NDArray[np.float32]) -> list[list[str]]:
         """One to three words for each picture, the most probable first."""
-        tags = []
-        for start in range(0, len(vectors), _CHUNK):
-            similarities = vectors[start : start + _CHUNK] @ self._directions.T
-            tags += [self._choose(row) for row in similarities]
-        return tags
+        # One product a picture: within a batch, sums are added in another order, and the
+        # last digit could decide between two words.
+        return [self._choose(self._directions @ vector) for vector in vectors]
 
     def _choose(self, similarities: NDArray[np.float32]) -> list[str]:
         # Rounded, so that ties fall to the earlier word on every machine.
-        order = np.argsort(-similarities.round(5), kind="stable")
-        enough = similarities[order[0]] - _FURTHER * similarities.std()
+        scores = (similarities - similarities.mean()) / max(float(similarities.std()), 1e-6)
+        order = np.argsort(-scores.round(4), kind="stable")
+        # The largest of n normal deviates lies near sqrt(2 ln n): a word below that is no
+        # nearer than the nearest of so many words must be.  This bound made further tags
+        # right twice as often.
+        chance = math.sqrt(2 * math.log(len(self.words)))
+        enough = max(float(scores[order[0]]) - _FURTHER, chance)
         chosen: list[int] = []
         for word in order:
-            if len(chosen) == _MOST_TAGS or (chosen and similarities[word] < enough):
+            if len(chosen) == _MOST_TAGS or (chosen and scores[word] < enough):
                 break
             if not any(self._same(int(word), other) for other in chosen):
                 chosen.append(int(word))
