@@ -7,6 +7,7 @@ that did not come from here (a shared link, the browser's back button) fills the
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 # Streamlit puts the script's own folder on the path; the package's is one above.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -32,6 +34,9 @@ _HERE = Path(__file__).resolve().parent
 _ICON = str(_HERE / "icon.svg")
 _PICTURE_KINDS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 
+_SHOWN_KINDS = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+_SHOWN_BYTES = 512 << 10
+
 _show = st.components.v2.component(
     "sightline_results",
     html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>',
@@ -46,11 +51,19 @@ class Upload:
 
     name: str
     content: bytes
+    kind: str
 
     @property
     def digest(self) -> str:
         """Tells two pictures apart."""
         return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def address(self) -> str:
+        """The picture within an address, where it is small and every browser shows it."""
+        if self.kind not in _SHOWN_KINDS or len(self.content) > _SHOWN_BYTES:
+            return ""
+        return f"data:{self.kind};base64,{base64.b64encode(self.content).decode()}"
 
 
 @st.cache_resource
@@ -82,11 +95,14 @@ def main() -> None:
         info, trouble = {}, error
 
     _header(info, texts)
-    _fields(question, texts)
+    filters = _fields(question, texts)
     status = st.empty()
     if upload or question.seeks:
         with status:
             _ask(question, upload, texts)
+    # Which there are depends on what was found.
+    with filters:
+        _filters(texts)
     st.query_params.from_dict({} if upload else question.to_params())
     st.session_state.params = st.query_params.to_dict()
     _results(question, upload, trouble, info, texts)
@@ -128,7 +144,7 @@ def _question() -> Question:
 
 def _upload() -> Upload | None:
     file = st.session_state.get(_upload_key())
-    return Upload(file.name, file.getvalue()) if file else None
+    return Upload(file.name, file.getvalue(), file.type) if file else None
 
 
 def _upload_key() -> str:
@@ -146,7 +162,8 @@ def _header(info: Mapping[str, Any], texts: Texts) -> None:
     )
 
 
-def _fields(question: Question, texts: Texts) -> None:
+def _fields(question: Question, texts: Texts) -> DeltaGenerator:
+    """Draw the fields; what is returned is the place for the filters."""
     state = st.session_state
     with st.container(key="search", horizontal=True, vertical_alignment="bottom"):
         st.text_input(
@@ -168,11 +185,7 @@ def _fields(question: Question, texts: Texts) -> None:
             on_change=_changed,
         )
         st.radio(texts.count, COUNTS, key="k", horizontal=True, on_change=_changed)
-        offered = facets(state.seen, state.filter)
-        for facet in offered:
-            _facet(facet, texts)
-        if not offered:
-            st.caption(texts.filters_later)
+        filters = st.container()
     with right, st.expander(texts.upload):
         st.file_uploader(
             texts.upload_label,
@@ -182,6 +195,15 @@ def _fields(question: Question, texts: Texts) -> None:
             on_change=_uploaded,
         )
         st.caption(f"{texts.upload_hint} {texts.upload_limits}")
+    return filters
+
+
+def _filters(texts: Texts) -> None:
+    offered = facets(st.session_state.seen, st.session_state.filter)
+    for facet in offered:
+        _facet(facet, texts)
+    if not offered:
+        st.caption(texts.filters_later)
 
 
 def _facet(facet: Facet, texts: Texts) -> None:
@@ -286,7 +308,8 @@ def _results(
 
 def _seed(question: Question, upload: Upload | None, like: str, texts: Texts) -> str:
     if upload:
-        return results.seed_html("", upload.name, texts.drop_upload, Question())
+        told = texts.yours.format(name=upload.name)
+        return results.seed_html(upload.address, told, texts.drop_upload, Question())
     thumbnail = _service().thumbnail(question.like or "")
     without = Question(text=question.text, negative=question.negative, k=question.k)
     return results.seed_html(thumbnail, like, texts.drop_like, without)

@@ -46,6 +46,7 @@ class Texts:
     for_upload: str
     without: str
     chosen: str
+    yours: str
     none: str
     none_hint: str
     none_filter: str
@@ -126,6 +127,7 @@ ENGLISH = Texts(
     for_upload=" like your picture “{name}”",
     without=", not like “{negative}”",
     chosen="the chosen picture",
+    yours="Your picture {name}",
     none="No picture found",
     none_hint="Try other words, or fewer of them.",
     none_filter="No picture meets the filter: {filter}.",
@@ -210,6 +212,7 @@ GERMAN = Texts(
     for_upload=" ähnlich wie Ihr Bild „{name}“",
     without=", nicht wie „{negative}“",
     chosen="das gewählte Bild",
+    yours="Ihr Bild {name}",
     none="Kein Bild gefunden",
     none_hint="Versuchen Sie es mit anderen oder weniger Wörtern.",
     none_filter="Kein Bild erfüllt den Filter: {filter}.",
