@@ -209,9 +209,17 @@ def _filters(texts: Texts) -> None:
 def _facet(facet: Facet, texts: Texts) -> None:
     state = st.session_state
     condition = state.filter.get(facet.name)
-    if not facet.numeric:
-        key = f"facet_{facet.name}"
-        state[key] = condition if isinstance(condition, str | int | float) else None
+    key = f"facet_{facet.name}"
+    if facet.control == "given":
+        state[key] = True
+        st.checkbox(
+            results.describe_filter({facet.name: condition}),
+            key=key,
+            on_change=_narrowed,
+            args=(facet.name, None),
+        )
+    elif facet.control == "choice":
+        state[key] = condition
         st.selectbox(
             facet.name,
             facet.values,
@@ -221,21 +229,26 @@ def _facet(facet: Facet, texts: Texts) -> None:
             on_change=_narrowed,
             args=(facet.name, key),
         )
-        return
-    bounds = condition if isinstance(condition, dict) else {}
-    for column, (bound, label) in zip(
-        st.columns(2), (("gte", texts.at_least), ("lte", texts.at_most)), strict=True
+    else:
+        _range(facet, condition or {}, texts)
+
+
+def _range(facet: Facet, bounds: Mapping[str, float], texts: Texts) -> None:
+    whole = facet.is_whole(bounds)
+    for column, (bound, label, most) in zip(
+        st.columns(2),
+        (("gte", texts.at_least, facet.values[:1]), ("lte", texts.at_most, facet.values[-1:])),
+        strict=True,
     ):
         key = f"facet_{bound}_{facet.name}"
         value = bounds.get(bound)
-        whole = all(isinstance(value, int) for value in facet.values)
-        state[key] = value
+        st.session_state[key] = value if value is None or whole else float(value)
         column.number_input(
             label.format(field=facet.name),
             key=key,
             value=None,
             step=1 if whole else None,
-            placeholder=str(facet.values[0 if bound == "gte" else -1]) if facet.values else "",
+            placeholder="".join(map(str, most)),
             on_change=_bounded,
             args=(facet.name, bound, key),
         )
@@ -343,11 +356,12 @@ def _drop_upload() -> None:
         st.session_state.upload_number += 1
 
 
-def _narrowed(name: str, key: str) -> None:
+def _narrowed(name: str, key: str | None) -> None:
     _changed()
     state = st.session_state
     others = {other: value for other, value in state.filter.items() if other != name}
-    state.filter = others if state[key] is None else others | {name: state[key]}
+    chosen = state[key] if key else None
+    state.filter = others if chosen is None else others | {name: chosen}
 
 
 def _bounded(name: str, bound: str, key: str) -> None:

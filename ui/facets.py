@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeGuard
 
 from ui.client import Picture
 
@@ -13,19 +13,28 @@ _MOST_FACETS = 6
 _LONGEST_VALUE = 60
 
 Value = str | int | float
+Control = Literal["choice", "range", "given"]
 Seen = dict[str, set[Value]]
 
 
 @dataclass(frozen=True)
 class Facet:
-    """A field and its values in order; ``numeric`` ones are filtered by a range."""
+    """A field, its values in order, and how it is chosen.
+
+    Of a ``choice`` one value is picked, a ``range`` has two ends, and what is ``given``
+    by a link in a way that neither can show can only be given up.
+    """
 
     name: str
     values: tuple[Value, ...]
-    numeric: bool
+    control: Control
+
+    def is_whole(self, bounds: Mapping[str, Any]) -> bool:
+        """Whether a range goes by whole numbers."""
+        return all(isinstance(number, int) for number in (*self.values, *bounds.values()))
 
 
-def can_filter(value: object) -> bool:
+def can_filter(value: object) -> TypeGuard[Value]:
     """Whether a value is one that several pictures may share, not a text of its own."""
     if isinstance(value, str):
         return 0 < len(value) <= _LONGEST_VALUE
@@ -48,16 +57,36 @@ def facets(seen: Seen, conditions: Mapping[str, Any]) -> list[Facet]:
     offered = []
     for name in {*seen, *conditions}:
         values = seen.get(name, set())
-        numeric = bool(values) and not any(isinstance(value, str) for value in values)
         in_use = conditions.get(name)
-        if isinstance(in_use, str | int | float):
+        if name not in conditions:
+            if len(values) < 2:
+                continue
+            words = any(isinstance(value, str) for value in values)
+            if words and len(values) > _MOST_VALUES:
+                continue
+            control: Control = "choice" if words else "range"
+        elif can_filter(in_use):
             values = values | {in_use}
-            numeric = False
-        elif isinstance(in_use, dict):
-            numeric = True
-        useful = len(values) >= 2 and (numeric or len(values) <= _MOST_VALUES)
-        if useful or in_use is not None:
-            ordered = sorted(values, key=lambda value: (isinstance(value, str), value))
-            offered.append(Facet(name, tuple(ordered), numeric))
+            control = "choice"
+        else:
+            control = "range" if _is_range(in_use) else "given"
+        ordered = sorted(values, key=lambda value: (isinstance(value, str), value))
+        offered.append(Facet(name, tuple(ordered), control))
     offered.sort(key=lambda facet: (facet.name not in conditions, len(facet.values), facet.name))
     return offered[: max(_MOST_FACETS, len(conditions))]
+
+
+def _is_range(condition: object) -> bool:
+    return (
+        isinstance(condition, dict)
+        and len(condition) > 0
+        and condition.keys() <= {"gte", "lte"}
+        and all(_is_number(bound) for bound in condition.values())
+    )
+
+
+def _is_number(bound: object) -> bool:
+    if not isinstance(bound, int | float) or isinstance(bound, bool):
+        return False
+    # As far as a browser can count.
+    return abs(bound) < 1 << 53

@@ -81,6 +81,8 @@ def _read_count(value: str) -> int:
 def _read_filter(value: str) -> dict[str, Any]:
     try:
         conditions = json.loads(value)
+        # Python reads what it would not write: NaN, half a surrogate pair.
+        json.dumps(conditions, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return {}
     return conditions if isinstance(conditions, dict) else {}

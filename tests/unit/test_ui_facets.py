@@ -21,8 +21,8 @@ def seen(*pictures: Picture) -> Seen:
 def test_words_are_chosen_from_and_numbers_have_a_range() -> None:
     met = seen(picture(licence="CC0", year=1990), picture(licence="MIT", year=2001))
     assert facets(met, {}) == [
-        Facet("licence", ("CC0", "MIT"), numeric=False),
-        Facet("year", (1990, 2001), numeric=True),
+        Facet("licence", ("CC0", "MIT"), "choice"),
+        Facet("year", (1990, 2001), "range"),
     ]
 
 
@@ -31,11 +31,23 @@ def test_what_all_have_alike_filters_nothing() -> None:
 
 
 def test_a_field_in_use_stays_so_that_it_can_be_given_up() -> None:
-    assert facets({}, {"licence": "CC0"}) == [Facet("licence", ("CC0",), numeric=False)]
-    assert facets({}, {"year": {"gte": 1990}}) == [Facet("year", (), numeric=True)]
+    assert facets({}, {"licence": "CC0"}) == [Facet("licence", ("CC0",), "choice")]
+    assert facets({}, {"year": {"gte": 1990}}) == [Facet("year", (), "range")]
     # A single year from a link is a choice, not a range.
     [facet] = facets(seen(picture(year=1990), picture(year=2001)), {"year": 1990})
-    assert not facet.numeric
+    assert facet.control == "choice"
+
+
+def test_a_condition_that_no_field_can_show_can_be_given_up() -> None:
+    for condition in ({"gt": 1}, {"gte": "a"}, {"gte": True}, {"gte": 1 << 60}, {}, [1], None, ""):
+        [facet] = facets(seen(picture(year=1990), picture(year=2001)), {"year": condition})
+        assert facet.control == "given", condition
+
+
+def test_a_range_goes_by_whole_numbers_where_all_are() -> None:
+    [facet] = facets(seen(picture(year=1990), picture(year=2001)), {})
+    assert facet.is_whole({"gte": 1991})
+    assert not facet.is_whole({"gte": 1990.5})
 
 
 def test_what_is_different_for_each_picture_is_no_filter() -> None:
@@ -45,7 +57,7 @@ def test_what_is_different_for_each_picture_is_no_filter() -> None:
 
 def test_a_field_with_words_and_numbers_is_chosen_from() -> None:
     [facet] = facets(seen(picture(size=3), picture(size="large")), {})
-    assert facet == Facet("size", (3, "large"), numeric=False)
+    assert facet == Facet("size", (3, "large"), "choice")
 
 
 def test_truth_values_and_lists_are_no_filters() -> None:

@@ -44,7 +44,21 @@ def test_a_count_that_is_not_offered_is_the_usual_one(k: str) -> None:
     assert Question.from_params({"k": k}).k == COUNTS[0]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "null", '"x"', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        "null",
+        '"x"',
+        "[" * 100_000,
+        '{"a": NaN}',
+        '{"a": 1e999}',
+        '{"a": "\\ud800"}',
+        "9" * 9999,
+    ],
+)
 def test_a_filter_that_is_none_is_left_out(text: str) -> None:
     assert Question.from_params({"filter": text}).filter == {}
 

@@ -1,0 +1,184 @@
+"""The page's state: fields, address and service, without a browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from ui.client import Answer, Picture, Service, ServiceError
+from ui.question import Question
+
+APP = Path(__file__).resolve().parents[2] / "ui" / "app.py"
+PICTURES = tuple(
+    Picture(
+        f"id-{n}", f"{n}.png", 0.3 - n / 100, f"picture number {n}", f"http://service/{n}",
+        None, None, {"licence": ("CC0", "MIT")[n % 2], "year": 1990 + n, "size": n / 2},
+    )
+    for n in range(4)
+)  # fmt: skip
+
+
+class FakeService:
+    """Takes the place of the client's methods; remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.trouble: ServiceError | None = None
+
+    def search(self, question: Question) -> Answer:
+        self.asked.append(question)
+        if self.trouble:
+            raise self.trouble
+        return Answer(PICTURES, {"encode": 1.0}, 2.0)
+
+    def info(self) -> dict[str, Any]:
+        if self.trouble:
+            raise self.trouble
+        return {"pictures": 4}
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+    fake = FakeService()
+    monkeypatch.setattr(Service, "search", lambda self, question: fake.search(question))
+    monkeypatch.setattr(Service, "info", lambda self: fake.info())
+    st.cache_data.clear()
+    yield fake
+    st.cache_data.clear()
+
+
+def page(**params: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.run()
+    return healthy(app)
+
+
+def healthy(app: AppTest) -> AppTest:
+    assert [error.value for error in app.exception] == []
+    return app
+
+
+def params(app: AppTest) -> dict[str, str]:
+    values = app.query_params.items()
+    return {name: value if isinstance(value, str) else value[0] for name, value in values}
+
+
+def test_nothing_is_asked_before_there_is_a_question(service: FakeService) -> None:
+    app = page()
+    assert service.asked == []
+    assert params(app) == {}
+
+
+def test_what_is_typed_is_asked_once_and_stands_in_the_address(service: FakeService) -> None:
+    app = page()
+    healthy(app.text_input("text").input(" a red fox ").run())
+    assert service.asked == [Question(text="a red fox")]
+    assert params(app) == {"q": "a red fox"}
+    healthy(app.run())
+    assert len(service.asked) == 1
+
+
+def test_a_link_fills_the_fields(service: FakeService) -> None:
+    conditions = {"licence": "MIT", "year": {"gte": 1991}}
+    app = page(q="a fox", k="24", filter=json.dumps(conditions), **{"not": "snow"})
+    assert service.asked == [Question("a fox", "snow", None, conditions, 24)]
+    assert app.text_input("text").value == "a fox"
+    assert app.text_input("negative").value == "snow"
+    assert app.radio("k").value == 24
+    assert app.selectbox("facet_licence").value == "MIT"
+    assert app.number_input("facet_gte_year").value == 1991
+
+
+def test_an_address_that_changes_by_itself_is_followed(service: FakeService) -> None:
+    app = page(q="a fox")
+    app.query_params["q"] = "a dog"
+    healthy(app.run())
+    assert app.text_input("text").value == "a dog"
+    assert [question.text for question in service.asked] == ["a fox", "a dog"]
+
+
+def test_an_address_that_lags_behind_takes_nothing_from_the_field(service: FakeService) -> None:
+    app = page(q="a fox")
+    app.query_params["q"] = "an older search"
+    healthy(app.text_input("text").input("a dog").run())
+    assert app.text_input("text").value == "a dog"
+    assert params(app) == {"q": "a dog"}
+
+
+def test_filters_are_offered_set_and_given_up(service: FakeService) -> None:
+    app = page(q="a fox")
+    healthy(app.selectbox("facet_licence").select("CC0").run())
+    assert service.asked[-1].filter == {"licence": "CC0"}
+    healthy(app.number_input("facet_gte_year").set_value(1991).run())
+    healthy(app.number_input("facet_lte_year").set_value(1992).run())
+    assert service.asked[-1].filter == {"licence": "CC0", "year": {"gte": 1991, "lte": 1992}}
+    healthy(app.selectbox("facet_licence").set_value(None).run())
+    healthy(app.number_input("facet_gte_year").set_value(None).run())
+    assert service.asked[-1].filter == {"year": {"lte": 1992}}
+    healthy(app.number_input("facet_lte_year").set_value(None).run())
+    assert params(app) == {"q": "a fox"}
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"year": {"gte": "long ago"}},
+        {"year": {"gte": 1990.5, "lte": 1992}},
+        {"year": {"gte": None, "lt": 3}},
+        {"year": {"gte": True}},
+        {"year": {"gte": 10**30}},
+        {"year": {"gte": [1]}},
+        {"year": {}},
+        {"year": [1990, 1991]},
+        {"year": "1990"},
+        {"year": 1990.0},
+        {"licence": True},
+        {"licence": None},
+        {"licence": ["CC0"]},
+        {"licence": {"gte": "CC0"}},
+        {"size": {"gte": 1}},
+        {"size": 0.5},
+        {"": ""},
+        {"unheard of": "x" * 200},
+        {"nested": {"a": {"b": []}}},
+        {str(n): n for n in range(30)},
+    ],
+    ids=str,
+)
+def test_a_link_with_any_filter_makes_a_page(
+    service: FakeService, conditions: dict[str, Any]
+) -> None:
+    app = page(q="a fox", filter=json.dumps(conditions))
+    assert service.asked[-1].filter == conditions
+    healthy(app.text_input("text").input("a dog").run())
+    assert service.asked[-1].filter == conditions
+
+
+@pytest.mark.parametrize("problem", ["down", "slow", "busy", "refused", "locked", "failed"])
+def test_trouble_keeps_the_search_and_is_over_when_it_is(
+    service: FakeService, problem: Any
+) -> None:
+    service.trouble = ServiceError(problem, "oh", 2)
+    app = page(q="a fox")
+    assert app.text_input("text").value == "a fox"
+    assert params(app) == {"q": "a fox"}
+    service.trouble = None
+    healthy(app.button[0].click().run())
+    assert len(service.asked) == 2
+    assert isinstance(app.session_state["answer"], Answer)
+
+
+def test_a_condition_that_no_field_can_show_is_told_and_given_up(service: FakeService) -> None:
+    app = page(q="a fox", filter='{"year": {"gt": 1990}}')
+    assert app.checkbox("facet_year").label == "year > 1990"
+    healthy(app.checkbox("facet_year").uncheck().run())
+    assert service.asked[-1].filter == {}
+    assert app.number_input("facet_gte_year").value is None
