@@ -200,8 +200,15 @@ def _fields(question: Question, texts: Texts) -> DeltaGenerator:
 
 def _filters(texts: Texts) -> None:
     offered = facets(st.session_state.seen, st.session_state.filter)
+    narrow = [facet for facet in offered if facet.control != "range"]
+    half = (len(narrow) + 1) // 2
+    for column, part in zip(st.columns(2), (narrow[:half], narrow[half:]), strict=True):
+        with column:
+            for facet in part:
+                _facet(facet, texts)
     for facet in offered:
-        _facet(facet, texts)
+        if facet.control == "range":
+            _facet(facet, texts)
     if not offered:
         st.caption(texts.filters_later)
 

@@ -10,11 +10,14 @@ from ui.client import Picture
 
 _MOST_VALUES = 40
 _MOST_FACETS = 6
+# A text that hardly two pictures share (a title) is no filter.
+_LEAST_PICTURES_PER_VALUE = 1.5
 _LONGEST_VALUE = 60
 
 Value = str | int | float
 Control = Literal["choice", "range", "given"]
-Seen = dict[str, set[Value]]
+# For each field and value the ids of the pictures that have it.
+Seen = dict[str, dict[Value, set[str]]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def meet(seen: Seen, pictures: Iterable[Picture]) -> None:
     for picture in pictures:
         for name, value in picture.metadata.items():
             if can_filter(value):
-                seen.setdefault(name, set()).add(value)
+                seen.setdefault(name, {}).setdefault(value, set()).add(picture.id)
 
 
 def facets(seen: Seen, conditions: Mapping[str, Any]) -> list[Facet]:
@@ -56,13 +59,16 @@ def facets(seen: Seen, conditions: Mapping[str, Any]) -> list[Facet]:
     """
     offered = []
     for name in {*seen, *conditions}:
-        values = seen.get(name, set())
+        met = seen.get(name, {})
+        values = set(met)
         in_use = conditions.get(name)
         if name not in conditions:
             if len(values) < 2:
                 continue
             words = any(isinstance(value, str) for value in values)
-            if words and len(values) > _MOST_VALUES:
+            pictures = sum(len(ids) for ids in met.values())
+            shared = pictures >= _LEAST_PICTURES_PER_VALUE * len(values)
+            if words and (len(values) > _MOST_VALUES or not shared):
                 continue
             control: Control = "choice" if words else "range"
         elif can_filter(in_use):
