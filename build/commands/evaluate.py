@@ -1,14 +1,81 @@
-"""Placeholder that the module's owner replaces."""
+"""Measure text-to-picture retrieval on a folder of pictures with captions."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from models.manifest import ModelCard
+
+DEMO_MODEL = Path(__file__).resolve().parents[2] / "demo" / "model"
+_NAMED_SKIPPED = 5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
+    parser.add_argument(
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="pictures with captions beside them (photo.txt, captions.csv, ...)",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=DEMO_MODEL,
+        metavar="PACKAGE",
+        help="a model package; by default the embedded demo model",
+    )
+    parser.add_argument(
+        "--queries",
+        type=Path,
+        metavar="FILE",
+        help='questions instead of the captions: [{"query": "...", "hits": ["path", ...]}]',
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="FILE.png",
+        help="draw queries and the pictures found for them",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand."""
-    return 1
+    # The other subcommands do without the encoders, and start sooner without them.
+    from models.text_encoder import TextEncoder
+
+    from build.evaluate import caption_queries, evaluate, read_pictures, read_queries
+    from build.evaluation_sheet import draw_sheet
+    from models.image_encoder import ImageEncoder
+    from models.tokenizer import Tokenizer
+
+    card = ModelCard.read(arguments.model)
+    threads = os.cpu_count() or 1
+    encoder = ImageEncoder(arguments.model, card, threads=threads)
+    pictures = read_pictures(arguments.images, card, encoder)
+    for line in pictures.skipped[:_NAMED_SKIPPED]:
+        print(f"skipped: {line}", file=sys.stderr)
+    if len(pictures.skipped) > _NAMED_SKIPPED:
+        print(f"... and {len(pictures.skipped) - _NAMED_SKIPPED} more", file=sys.stderr)
+    queries = (
+        read_queries(arguments.queries, pictures)
+        if arguments.queries
+        else caption_queries(pictures)
+    )
+    tokenizer = Tokenizer.load(arguments.model, card)
+    text_encoder = TextEncoder(arguments.model, card, threads=threads)
+    vectors = text_encoder.encode(tokenizer.encode([query.text for query in queries]))
+    evaluation = evaluate(pictures, queries, vectors)
+    print(f"{len(queries)} queries, {len(pictures.paths)} pictures\n")
+    print(evaluation.table(card.name))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(evaluation.as_json(), indent=2) + "\n", "utf-8")
+    if arguments.sheet:
+        draw_sheet(evaluation, pictures).save(arguments.sheet, "PNG")
+    return 0

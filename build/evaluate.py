@@ -1,0 +1,299 @@
+"""How well a model package finds captioned pictures by their captions.
+
+Every distinct caption (or every question of a file) is a query, every picture of the
+folder a candidate, and every picture that bears the caption a hit.  The model is held
+against two rankings that need none: chance, and how many of the query's words the
+picture's path holds.
+
+    >>> pictures = read_pictures(Path("stamps/set-b"), card, encoder)
+    >>> rankings = evaluate(pictures, caption_queries(pictures), text_vectors)
+    >>> rankings.model.recall(5)
+    0.41
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from build.captions import read_captions
+from build.errors import BuildError
+from models.image_encoder import ImageEncoder
+from models.manifest import ModelCard
+from models.pictures import PictureError, decode, preprocess
+
+RECALL_AT = (1, 5, 10)
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+# Words that say nothing about what a picture shows.
+_STOP_WORDS = frozenset(
+    {
+        *("a", "an", "and", "are", "as", "at", "by", "for", "from", "has", "have", "i", "in"),
+        *("is", "it", "its", "of", "on", "or", "our", "some", "that", "the", "this", "to"),
+        *("use", "used", "what", "where", "which", "who", "with", "you", "your"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The candidates: their paths, vectors and captions, row by row.
+
+    ``vectors`` is float32 ``[pictures, dim]`` with rows of length one; ``skipped`` names
+    the files that could not be read, with the reason.
+    """
+
+    root: Path
+    paths: list[str]
+    vectors: NDArray[np.float32]
+    captions: list[str | None]
+    skipped: list[str]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A text and the rows of the pictures that it should find (at least one)."""
+
+    text: str
+    hits: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the best hit of one query stands.
+
+    ``better`` candidates score higher than it, ``tied`` as high (itself included), and
+    ``hits`` of the tied are hits.  Ties count as drawn by lot.
+    """
+
+    better: int
+    tied: int
+    hits: int
+
+    def recall(self, k: int) -> float:
+        """The probability that a hit is among the first ``k``."""
+        drawn = min(max(k - self.better, 0), self.tied)
+        misses = self.tied - self.hits
+        return 1 - math.comb(misses, drawn) / math.comb(self.tied, drawn)
+
+    def reciprocal_rank(self) -> float:
+        """The expectation of one over the first hit's rank."""
+        total, still_missing = 0.0, 1.0
+        for drawn in range(self.tied - self.hits + 1):
+            left = self.tied - drawn
+            total += still_missing * self.hits / left / (self.better + drawn + 1)
+            still_missing *= (left - self.hits) / left
+        return total
+
+    def rank(self) -> float:
+        """The expectation of the first hit's rank, from 1."""
+        return self.better + (self.tied + 1) / (self.hits + 1)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The standings of all queries under one way of ranking."""
+
+    standings: list[Standing]
+
+    def recall(self, k: int) -> float:
+        """R@k: the share of queries with a hit among the first ``k``."""
+        return fmean(standing.recall(k) for standing in self.standings)
+
+    def mrr(self) -> float:
+        """The mean reciprocal rank of the first hit."""
+        return fmean(standing.reciprocal_rank() for standing in self.standings)
+
+    def median_rank(self) -> float:
+        """The median rank of the first hit."""
+        return median(standing.rank() for standing in self.standings)
+
+    def as_json(self) -> dict[str, Any]:
+        """``recall_at``, ``mrr`` (shares of one) and ``median_rank``."""
+        return {
+            "recall_at": {str(k): round(self.recall(k), 4) for k in RECALL_AT},
+            "mrr": round(self.mrr(), 4),
+            "median_rank": self.median_rank(),
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The model beside the two rankings that need none.
+
+    ``order`` holds each query's candidates as the model ranks them, best first:
+    int64 ``[queries, pictures]``.
+    """
+
+    pictures: int
+    queries: list[Query]
+    order: NDArray[np.int64]
+    model: Ranking
+    keywords: Ranking
+    chance: Ranking
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``--json`` writes."""
+        return {
+            "images": self.pictures,
+            "queries": len(self.queries),
+            **self.model.as_json(),
+            "chance": self.chance.as_json(),
+            "keyword_baseline": self.keywords.as_json(),
+        }
+
+    def table(self, model_name: str) -> str:
+        """The rankings side by side; recalls in percent."""
+        rankings = (
+            (model_name, self.model),
+            ("words of the path", self.keywords),
+            ("chance", self.chance),
+        )
+        width = max(len(name) for name, _ in rankings)
+        recalls = "".join(f"{f'R@{k}':>7}" for k in RECALL_AT)
+        lines = [f"{'':{width}}{recalls}{'MRR':>8}{'median rank':>13}"]
+        for name, ranking in rankings:
+            shares = "".join(f"{100 * ranking.recall(k):7.1f}" for k in RECALL_AT)
+            lines.append(f"{name:{width}}{shares}{ranking.mrr():8.3f}{ranking.median_rank():13.1f}")
+        return "\n".join(lines)
+
+
+def read_pictures(root: Path, card: ModelCard, encoder: ImageEncoder) -> Pictures:
+    """Embed every picture of a tree and read its captions.
+
+    Raises:
+        BuildError: the folder does not exist or holds no picture that can be read.
+    """
+    if not root.is_dir():
+        raise BuildError(f"{root} is no folder. Give --images the folder of the pictures.")
+    names = sorted(
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+    )
+    known, warnings = read_captions(root, names)
+    paths, vectors, skipped = [], [], list(warnings)
+    for name in tqdm(names, desc="embedding", unit="picture", leave=False):
+        try:
+            pixels = preprocess(decode(root / name), card.preprocessing)
+        except PictureError as error:
+            skipped.append(f"{name}: {error}")
+            continue
+        paths.append(name)
+        vectors.append(encoder.encode(pixels[np.newaxis])[0])
+    if not paths:
+        raise BuildError(f"{root} holds no picture that can be read ({len(skipped)} skipped).")
+    captions = [known[name].text if name in known else None for name in paths]
+    return Pictures(root, paths, np.stack(vectors), captions, skipped)
+
+
+def caption_queries(pictures: Pictures) -> list[Query]:
+    """Every distinct caption once, in the order of its first picture.
+
+    Raises:
+        BuildError: no picture has a caption.
+    """
+    hits: dict[str, set[int]] = {}
+    for row, caption in enumerate(pictures.captions):
+        if caption is not None:
+            hits.setdefault(caption, set()).add(row)
+    if not hits:
+        raise BuildError(
+            f"none of the {len(pictures.paths)} pictures in {pictures.root} has a caption. Put "
+            "photo.txt beside photo.jpg, or captions.csv into the folder, or give --queries."
+        )
+    return [Query(caption, frozenset(rows)) for caption, rows in hits.items()]
+
+
+def read_queries(file: Path, pictures: Pictures) -> list[Query]:
+    """Questions with their hits: ``[{"query": ..., "hits": ["birds/*penguin*", ...]}]``.
+
+    A hit is a picture's path in the tree, or a pattern of such paths.
+
+    Raises:
+        BuildError: the file is not of this form, or a hit is no picture of the tree.
+    """
+    try:
+        entries = json.loads(file.read_text("utf-8"))
+        asked = [(str(entry["query"]), [str(hit) for hit in entry["hits"]]) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BuildError(
+            f'{file} is no list of {{"query": "...", "hits": ["path", ...]}}: {error!r}'
+        ) from None
+    queries = []
+    for text, patterns in asked:
+        rows: set[int] = set()
+        for pattern in patterns:
+            found = {
+                row
+                for row, path in enumerate(pictures.paths)
+                if path == pattern or fnmatch.fnmatchcase(path, pattern)
+            }
+            if not found:
+                raise BuildError(f"{file}: {text!r}: no picture {pattern!r} in {pictures.root}")
+            rows |= found
+        if not rows:
+            raise BuildError(f"{file}: {text!r} has no hits")
+        queries.append(Query(text, frozenset(rows)))
+    if not queries:
+        raise BuildError(f"{file} holds no queries")
+    return queries
+
+
+def evaluate(
+    pictures: Pictures, queries: Sequence[Query], text_vectors: NDArray[np.float32]
+) -> Evaluation:
+    """Rank all pictures for every query, by the model, by words and by chance.
+
+    Args:
+        pictures: the candidates.
+        queries: what is asked.
+        text_vectors: the queries' vectors, float32 ``[queries, dim]``, of length one.
+    """
+    similarities = text_vectors @ pictures.vectors.T
+    words = [_words(path) for path in pictures.paths]
+    return Evaluation(
+        pictures=len(pictures.paths),
+        queries=list(queries),
+        order=np.argsort(-similarities, axis=1, kind="stable"),
+        model=_rank(queries, lambda row: similarities[row]),
+        keywords=_rank(queries, lambda row: _shared_words(queries[row].text, words)),
+        chance=_rank(queries, lambda _: np.zeros(len(words), dtype=np.float32)),
+    )
+
+
+def _rank(queries: Sequence[Query], scores_of: Callable[[int], NDArray[np.float32]]) -> Ranking:
+    standings = []
+    for row, query in enumerate(queries):
+        scores = scores_of(row)
+        hits = scores[sorted(query.hits)]
+        best = hits.max()
+        standings.append(
+            Standing(
+                better=int((scores > best).sum()),
+                tied=int((scores == best).sum()),
+                hits=int((hits == best).sum()),
+            )
+        )
+    return Ranking(standings)
+
+
+def _shared_words(query: str, words: Sequence[frozenset[str]]) -> NDArray[np.float32]:
+    asked = _words(query)
+    return np.array([len(asked & known) for known in words], dtype=np.float32)
+
+
+def _words(text: str) -> frozenset[str]:
+    """Lower-case words without suffixes of files, digits, stop words and a plural's s."""
+    found = re.findall(r"[^\W\d_]+", re.sub(r"\.\w{2,4}\b", " ", text.lower()))
+    return frozenset(word.removesuffix("s") for word in found if word not in _STOP_WORDS)
