@@ -1,0 +1,52 @@
+"""EfficientNet-Lite0: what it sees in a picture, and which of 1,000 things it takes it for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import timm
+import torch
+from torch import nn
+
+from build.errors import BuildError
+
+SIDE = 224
+FEATURES = 1280
+# Channels after each of the seven stages: edges and colours first, parts of things last.
+STAGE_FEATURES = 16 + 24 + 40 + 80 + 112 + 192 + 320
+CLASSES = 1000
+
+
+def load_backbone(folder: Path) -> nn.Module:
+    """timm's ``tf_efficientnet_lite0`` with the package's weights, in evaluation mode.
+
+    The package calls its parameters otherwise than timm; both list them in the same order.
+
+    Raises:
+        BuildError: the package holds another network.
+    """
+    (path,) = folder.glob("*.pth")
+    weights = list(torch.load(path, map_location="cpu", weights_only=True).values())
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    names = list(network.state_dict())
+    shapes = [tensor.shape for tensor in network.state_dict().values()]
+    if shapes != [tensor.shape for tensor in weights]:
+        raise BuildError(f"{path} is not EfficientNet-Lite0")
+    network.load_state_dict(dict(zip(names, weights, strict=True)))
+    network.eval()
+    return network
+
+
+def see(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    """Features of pictures: float32 ``[n, 3, 224, 224]`` to ``[n, 1280 + 784]``.
+
+    The first 1280 are those the classifier reads; the rest are the means of each stage's
+    channels.
+    """
+    hidden = network.bn1(network.conv_stem(pixels))
+    stages = []
+    for stage in network.blocks:
+        hidden = stage(hidden)
+        stages.append(hidden.mean((2, 3)))
+    last = network.bn2(network.conv_head(hidden)).mean((2, 3))
+    return torch.cat([last, *stages], 1).float()

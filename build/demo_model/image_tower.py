@@ -1,0 +1,81 @@
+"""The picture tower: a frozen backbone, ConSE, and a head that has learned drawings.
+
+ConSE (Norouzi et al. 2014, "Zero-shot learning by convex combination of semantic
+embeddings") takes what the classifier thinks of a picture and mixes the *text* vectors
+of the likeliest classes.  It knows photographs.  The head maps the backbone's features,
+and has been trained on drawings.  A picture's vector is the sum of both; ConSE's
+part is as long as its classes agree, so that a photograph of a known thing is ConSE's
+matter and a drawing, of which the classifier makes little, the head's.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
+from torch import nn
+
+from build.demo_model.backbone import FEATURES, see
+
+TEMPERATURE = 2.0
+NEAREST_CLASSES = 20
+HIDDEN = 512
+
+
+class Head(nn.Module):
+    """Standardised features to unit vectors by way of one hidden layer."""
+
+    def __init__(self, mean: torch.Tensor, deviation: torch.Tensor, dim: int, dropout: float):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+        self.layers = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(len(mean), HIDDEN),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(HIDDEN, dim),
+        )
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Features ``[n, mean]`` to unit vectors ``[n, dim]``."""
+        standardised = (features - self.mean) / self.deviation
+        return F.normalize(self.layers(standardised), dim=-1)
+
+
+class ConSE(nn.Module):
+    """Class scores to a mixture of the classes' text vectors.
+
+    Args:
+        class_vectors: float32 ``[1000, dim]``, unit length.
+    """
+
+    def __init__(self, class_vectors: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("class_vectors", class_vectors)
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        """Scores ``[n, 1000]`` to vectors ``[n, dim]``, as long as the classes agree."""
+        likeliest, classes = (scores / TEMPERATURE).topk(NEAREST_CLASSES, dim=-1)
+        shares = torch.softmax(likeliest, dim=-1)
+        vectors: torch.Tensor = self.class_vectors[classes]
+        return (shares.unsqueeze(-1) * vectors).sum(1)
+
+
+class ImageTower(nn.Module):
+    """Pictures to vectors: float32 ``[n, 3, 224, 224]`` to ``[n, dim]``, unit length."""
+
+    def __init__(self, backbone: nn.Module, head: Head, conse: ConSE, weight: float) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.conse = conse
+        self.weight = weight
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Preprocessed pictures to their vectors."""
+        return self.embed(see(self.backbone, pixels))
+
+    def embed(self, features: torch.Tensor) -> torch.Tensor:
+        """The vectors of pictures whose features (:func:`see`) are known."""
+        scores = self.backbone.classifier(features[:, :FEATURES])
+        return F.normalize(self.head(features) + self.weight * self.conse(scores), dim=-1)

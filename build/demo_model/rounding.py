@@ -1,0 +1,43 @@
+"""Make the picture tower as small as half precision, before anything is measured on it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+
+@torch.no_grad()
+def fold_norms(backbone: nn.Module) -> None:
+    """Fold each batch norm of an EfficientNet into the convolution before it, in place.
+
+    What remains of the norm is its activation.
+    """
+    _fold(backbone, "conv_stem", "bn1")
+    _fold(backbone, "conv_head", "bn2")
+    for stage in backbone.blocks:
+        for block in stage:
+            # The order in which a block runs them; those with an expansion have three.
+            convolutions = (
+                ("conv_pw", "conv_dw", "conv_pwl")
+                if hasattr(block, "conv_pwl")
+                else ("conv_dw", "conv_pw")
+            )
+            for number, convolution in enumerate(convolutions, start=1):
+                _fold(block, convolution, f"bn{number}")
+
+
+def _fold(parent: nn.Module, convolution: str, norm: str) -> None:
+    conv, bn = getattr(parent, convolution), getattr(parent, norm)
+    conv.weight, conv.bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
+    )
+    setattr(parent, norm, bn.act)
+
+
+@torch.no_grad()
+def round_to_halves(module: nn.Module) -> None:
+    """Round every weight to what float16 holds, so that it can be stored as such."""
+    for tensor in [*module.parameters(), *module.buffers()]:
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half().float())

@@ -1,0 +1,290 @@
+"""The recipe from registry packages to a checkpoint.
+
+Everything that takes long is kept in the work folder: stopped and started again, the
+recipe goes on where it was.  Choices are made on captioned pictures of the demo's own
+gallery, which the training never sees.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
+from numpy.typing import NDArray
+from open_clip.tokenizer import SimpleTokenizer
+from torch import nn
+
+from build.captions import read_captions
+from build.demo_gallery.packages import fetch
+from build.demo_model import sources
+from build.demo_model.backbone import CLASSES, FEATURES, load_backbone
+from build.demo_model.corpus import (
+    Concept,
+    read_corpus,
+    senses,
+    visible_meanings,
+)
+from build.demo_model.features import extract
+from build.demo_model.head import Drawings, train_head
+from build.demo_model.image_tower import ConSE, ImageTower
+from build.demo_model.rounding import fold_norms, round_to_halves
+from build.demo_model.stamps import write_evaluation_sets
+from build.demo_model.student import (
+    distil,
+    encode,
+    make_student,
+    make_tokenizer,
+    start_from_word_pieces,
+)
+from build.demo_model.teacher import Teacher
+from build.demo_model.texts import class_texts, distillation_texts
+from build.demo_model.wordnet import read_synsets
+
+SEED = 0
+TEXTS = 100_000
+ROUNDS = ((483, 512, 1e-3), (853, 256, 7e-4), (853, 384, 6e-4))
+HEAD_EPOCHS = 40
+WEIGHTS = (1.0, 1.5, 2.0, 2.5)
+_VIEWS = (None, 1)
+_TWIN = 0.9
+_SURE_SENSE = 0.3
+# A quarter of all drawings are black silhouettes of fantasy games.
+_SILHOUETTES = "@iconify-json/game-icons"
+_SILHOUETTE_WEIGHT = 0.4
+
+
+class DemoModel(nn.Module):
+    """Both towers under the names that open_clip gives them."""
+
+    def __init__(self, text: nn.Module, visual: ImageTower) -> None:
+        super().__init__()
+        self.text = text
+        self.visual = visual
+
+    def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
+        """Vectors ``[n, 384]`` of padded ids ``[n, 32]``."""
+        vectors: torch.Tensor = self.text(ids)
+        return vectors
+
+    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Vectors ``[n, 384]`` of preprocessed pictures ``[n, 3, 224, 224]``."""
+        vectors: torch.Tensor = self.visual(pixels)
+        return vectors
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Captioned pictures that training does not see: their features, and by kind the
+    queries with their hits."""
+
+    features: torch.Tensor
+    queries: dict[str, list[tuple[str, list[int]]]]
+
+
+class Log:
+    """Lines of the training log, with the seconds since the start."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        """Write and print a line."""
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(f"{time.monotonic() - self._start:7.0f} s  {line}\n")
+        print(line)
+
+
+def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
+    """Fetch, train, and write ``checkpoint.pt``, ``config.json``, ``training.log``."""
+    work.mkdir(parents=True, exist_ok=True)
+    log = Log(work / "training.log")
+    random.seed(SEED)
+    torch.manual_seed(SEED)
+    cache = work / "cache"
+    pictures, concepts = read_corpus(cache, gallery)
+    log(f"{len(pictures)} drawings of {len(concepts)} concepts")
+    teacher = Teacher(fetch(sources.TEACHER, cache))
+    define(concepts, teacher, cache)
+
+    backbone = load_backbone(fetch(sources.BACKBONE, cache))
+    fold_norms(backbone)
+    views = [
+        extract(backbone, [p.path for p in pictures], view, work / f"features-{view}.npy")
+        for view in _VIEWS
+    ]
+    stamps = work / "stamps"
+    write_evaluation_sets(stamps, cache)
+    stamp_paths = sorted((stamps / "set-b").rglob("*.png"))
+    seen = extract(backbone, stamp_paths, None, work / "features-stamps.npy")
+    twins = _nearest(views[0], seen) > _TWIN
+    log(f"{int(twins.sum())} drawings left out as twins of evaluation pictures")
+
+    tokenizer = make_tokenizer()
+    student = _taught_student(work, cache, concepts, teacher, tokenizer, log)
+
+    keys = list(concepts)
+    texts = [concepts[key].texts() for key in keys]
+    flat = [text for several in texts for text in several]
+    kept = np.flatnonzero(~twins)
+    number = {key: row for row, key in enumerate(keys)}
+    drawings = Drawings(
+        features=torch.from_numpy(np.stack(views)[:, kept]),
+        concept=torch.tensor([number[pictures[row].concept] for row in kept]),
+        texts=torch.from_numpy(encode(student, tokenizer, flat)),
+        starts=torch.tensor(np.cumsum([0, *(len(several) for several in texts)])),
+        weight=torch.tensor(
+            [_SILHOUETTE_WEIGHT if pictures[row].source == _SILHOUETTES else 1.0 for row in kept]
+        ),
+    )
+    head = train_head(drawings, epochs=HEAD_EPOCHS, seed=SEED)
+
+    several = torch.from_numpy(
+        encode(student, tokenizer, [text for texts_ in class_texts() for text in texts_])
+    )
+    conse = ConSE(F.normalize(several.reshape(CLASSES, -1, several.shape[1]).sum(1), dim=-1))
+    validation = _read_validation(backbone, gallery, work)
+    towers = {weight: ImageTower(backbone, head, conse, weight) for weight in WEIGHTS}
+    scores = {}
+    for weight, tower in towers.items():
+        found = validate(tower.embed(validation.features), validation, student, tokenizer)
+        scores[weight] = float(np.mean(list(found.values())))
+        log(f"ConSE weight {weight}: {found} mean {scores[weight]:.2f}")
+    best = max(scores, key=scores.__getitem__)
+    log(f"ConSE weight {best} chosen")
+    model = DemoModel(student, towers[best]).eval()
+    round_to_halves(model.visual)
+    torch.save(model.state_dict(), work / "checkpoint.pt")
+    (work / "config.json").write_text(json.dumps(_config(best), indent=2) + "\n", "utf-8")
+    return model, tokenizer
+
+
+def define(concepts: dict[str, Concept], teacher: Teacher, cache: Path) -> None:
+    """Give each concept the WordNet definition that fits its keywords best, if one does."""
+    meanings = visible_meanings(read_synsets(fetch(sources.WORDNET, cache), "noun"))
+    candidates = {key: senses(concept, meanings) for key, concept in concepts.items()}
+    texts = {concept.headline(8) for concept in concepts.values()}
+    texts |= {sense.entry for several in candidates.values() for sense in several}
+    ordered = sorted(texts)
+    vector = dict(zip(ordered, teacher.encode(ordered), strict=True))
+    for key, several in candidates.items():
+        concept = concepts[key]
+        context = vector[concept.headline(8)]
+        scored = [(float(context @ vector[sense.entry]), sense) for sense in several]
+        if scored:
+            fit, sense = max(scored, key=lambda pair: pair[0])
+            concept.definition = sense if fit > _SURE_SENSE else None
+
+
+def _taught_student(
+    work: Path,
+    cache: Path,
+    concepts: dict[str, Concept],
+    teacher: Teacher,
+    tokenizer: SimpleTokenizer,
+    log: Log,
+) -> nn.Module:
+    root = fetch(sources.WORDNET, cache)
+    texts, meanings = distillation_texts(
+        concepts.values(),
+        read_synsets(root, "noun"),
+        read_synsets(root, "verb") + read_synsets(root, "adj"),
+        TEXTS,
+        random.Random(SEED),
+    )
+    log(f"{len(texts)} texts for the student")
+    kept = work / "teacher.npy"
+    if not kept.exists():
+        np.save(kept, teacher.encode(texts))
+    taught: NDArray[np.float32] = np.load(kept)
+    targets = _targets(texts, taught, {t: (m.entry, m.weight) for t, m in meanings.items()})
+    student = make_student(tokenizer.vocab_size)
+    start_from_word_pieces(student, tokenizer, teacher)
+    for number, (steps, batch, rate) in enumerate(ROUNDS):
+        distil(
+            student,
+            tokenizer,
+            texts,
+            targets,
+            steps=steps,
+            batch=batch,
+            rate=rate,
+            seed=SEED + number,
+            checkpoint=work / f"student-{number}.pt",
+            log=log,
+        )
+    return student.eval()
+
+
+def _targets(
+    texts: Sequence[str], taught: NDArray[np.float32], drawn_to: dict[str, tuple[str, float]]
+) -> NDArray[np.float32]:
+    row = {text: number for number, text in enumerate(texts)}
+    targets = taught.copy()
+    for text, (entry, weight) in drawn_to.items():
+        if text in row and entry in row:
+            targets[row[text]] += weight * taught[row[entry]]
+    return targets / np.linalg.norm(targets, axis=1, keepdims=True)
+
+
+def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each row's greatest cosine to any of the others, by the features the classifier reads."""
+
+    def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = rows[:, :FEATURES]
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    nearest: NDArray[np.float32] = (unit(features) @ unit(others).T).max(1)
+    return nearest
+
+
+def _read_validation(backbone: nn.Module, gallery: Path, work: Path) -> Validation:
+    suffixes = {".jpg", ".png", ".webp"}
+    paths = sorted(path for path in gallery.rglob("*") if path.suffix in suffixes)
+    names = [path.relative_to(gallery).as_posix() for path in paths]
+    captions, _ = read_captions(gallery, names)
+    hits: dict[str, dict[str, list[int]]] = {"drawing": {}, "photograph": {}}
+    for row, name in enumerate(names):
+        caption = captions.get(name)
+        if caption and caption.text and caption.metadata.get("kind") in hits:
+            hits[caption.metadata["kind"]].setdefault(caption.text, []).append(row)
+    features = extract(backbone, paths, None, work / "features-gallery.npy")
+    queries = {kind: list(by_caption.items()) for kind, by_caption in hits.items()}
+    return Validation(torch.from_numpy(features), queries)
+
+
+@torch.no_grad()
+def validate(
+    vectors: torch.Tensor, validation: Validation, student: nn.Module, tokenizer: SimpleTokenizer
+) -> dict[str, float]:
+    """The mean of R@1, R@5 and R@10 in percent, for drawings and for photographs."""
+    scores = {}
+    for kind, queries in validation.queries.items():
+        texts = torch.from_numpy(encode(student, tokenizer, [text for text, _ in queries]))
+        similarities = texts @ vectors.T
+        ranks = np.array(
+            [
+                int((row > row[hits].max()).sum()) + 1
+                for row, (_, hits) in zip(similarities, queries, strict=True)
+            ]
+        )
+        scores[kind] = round(100 * float(np.mean([(ranks <= k).mean() for k in (1, 5, 10)])), 2)
+    return scores
+
+
+def _config(weight: float) -> dict[str, Any]:
+    return {
+        "seed": SEED,
+        "texts": TEXTS,
+        "student_rounds": [dict(zip(("steps", "batch", "rate"), r, strict=True)) for r in ROUNDS],
+        "head_epochs": HEAD_EPOCHS,
+        "conse_weight": weight,
+    }
