@@ -1,0 +1,132 @@
+"""What somebody gets who cannot see the page, or sees it large, narrow, dark or unmoved."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.tools import require_module
+from tests.ui.conftest import Open
+from ui.texts import ENGLISH
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.slow
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+GUITARS = "?q=a%20guitar"
+
+
+def violations(page: Page) -> dict[str, list[str]]:
+    """The rules of WCAG 2.2 A and AA that axe-core finds broken, and by which elements."""
+    require_module("axe_playwright_python", "the accessibility tests run axe-core")
+    from axe_playwright_python.sync_playwright import Axe
+
+    rules: dict[str, Any] = {"runOnly": {"type": "tag", "values": WCAG}}
+    found = Axe().run(page, options=rules).response
+    assert len(found["passes"]) > 10, "axe looked at nothing"
+    return {rule["id"]: [node["html"] for node in rule["nodes"]] for rule in found["violations"]}
+
+
+def ready(page: Page, words: str) -> None:
+    page.locator("#sightline-results").filter(has_text=words).wait_for()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 320])
+def test_axe_finds_nothing(site: str, visit: Open, width: int, dark: bool) -> None:
+    page = visit(site, width=width, dark=dark)
+    assert violations(page) == {}
+    # Filters are offered once there is something to filter.
+    page = visit(f"{site}{GUITARS}&not=a%20drum&filter=%7B%22kind%22%3A%22drawing%22%7D",
+                 width=width, dark=dark)  # fmt: skip
+    ready(page, "not like “a drum”")
+    page.get_by_text(ENGLISH.upload, exact=True).click()
+    page.locator("ul.grid summary").first.click()
+    page.locator("details.how summary").click()
+    page.locator("ul.grid details dl").first.wait_for()
+    assert violations(page) == {}
+
+
+def test_axe_would_find_something(site: str, visit: Open) -> None:
+    page = visit(site)
+    page.evaluate("document.querySelector('.found').innerHTML += '<img src=\"x.png\">'")
+    assert list(violations(page)) == ["image-alt"]
+
+
+def test_a_screen_reader_reads_heading_count_and_pictures(
+    site: str, service: httpx.Client, visit: Open
+) -> None:
+    page = visit(site + GUITARS)
+    ready(page, "“a guitar”")
+    tree = page.locator("body").aria_snapshot()
+    assert '- heading "Sightline" [level=1]' in tree
+    assert '- search "Search"' in tree
+    assert f'- searchbox "{ENGLISH.query}": a guitar' in tree
+    after = tree[tree.index('- heading "12 pictures for “a guitar”" [level=2]') :]
+    listed = after[: after.index("- group", after.rindex("- listitem"))]
+    assert listed.count("- listitem:") == 12
+
+    names = page.locator("ul.grid").get_by_role("img")
+    found = service.post("/search", json={"query": "a guitar", "k": 12}).json()["results"]
+    alts = names.evaluate_all("all => all.map(image => image.alt)")
+    assert alts == [result["alt_text"] for result in found]
+    for alt in alts:
+        assert len(re.findall(r"\w+", alt)) >= 2, alt
+        assert page.get_by_role("img", name=alt, exact=True).count() >= 1
+
+
+def test_results_are_announced_and_so_is_the_same_region(site: str, visit: Open) -> None:
+    page = visit(site)
+    page.evaluate("window.region = document.querySelector('.announcer')")
+    for words in ("a guitar", "a green apple"):
+        page.get_by_label(ENGLISH.query).fill(words)
+        page.get_by_label(ENGLISH.query).press("Enter")
+        page.locator(".announcer").filter(has_text=f"12 pictures for “{words}”").wait_for()
+    # A live region that is made anew with its text in it is not read out.
+    assert page.evaluate("window.region === document.querySelector('.announcer')")
+    assert page.locator(".announcer").get_attribute("role") == "status"
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (640, 450)], ids=["320px", "200%"])
+def test_nothing_is_wider_than_the_window(site: str, visit: Open, width: int, height: int) -> None:
+    """1280 by 900 at 200 % is a window of 640 by 450 CSS pixels."""
+    long = "a%20" + "very" * 30 + "%20long%20word"
+    for address in (site, f"{site}{GUITARS}", f"{site}?q={long}"):
+        page = visit(address, width=width, height=height)
+        page.evaluate("document.querySelectorAll('.found details').forEach((d) => (d.open = true))")
+        wide = page.evaluate(
+            """() => [...document.querySelectorAll(".stMain *")]
+                .filter((one) => one.getBoundingClientRect().right > innerWidth + 1
+                    && !one.closest(".unseen, .announcer, .skip")
+                    && one.checkVisibility())
+                .map((one) => one.outerHTML.slice(0, 120))"""
+        )
+        assert wide == []
+        assert page.evaluate("document.querySelector('.stMain').scrollWidth <= innerWidth")
+
+
+def test_text_may_be_twice_as_large(site: str, visit: Open) -> None:
+    page = visit(site + GUITARS)
+    ready(page, "“a guitar”")
+    page.add_style_tag(content="html { font-size: 32px !important; }")
+    assert page.evaluate("document.querySelector('.stMain').scrollWidth <= innerWidth")
+    for caption in page.locator("ul.grid figcaption").all():
+        assert caption.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
+
+
+def test_nothing_moves_for_those_who_ask_for_rest(site: str, visit: Open) -> None:
+    page = visit(site + GUITARS, reduced_motion="reduce")
+    ready(page, "“a guitar”")
+    longest = page.evaluate(
+        """() => Math.max(...[...document.querySelectorAll("*")].flatMap((one) => {
+            const style = getComputedStyle(one);
+            return [style.transitionDuration, style.animationDuration]
+                .flatMap((said) => said.split(",")).map(parseFloat);
+        }))"""
+    )
+    assert longest < 0.01
