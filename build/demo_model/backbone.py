@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -37,7 +38,7 @@ def load_backbone(folder: Path) -> nn.Module:
     return network
 
 
-def see(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+def see(network: Any, pixels: torch.Tensor) -> torch.Tensor:
     """Features of pictures: float32 ``[n, 3, 224, 224]`` to ``[n, 1280 + 784]``.
 
     The first 1280 are those the classifier reads; the rest are the means of each stage's
@@ -47,6 +48,6 @@ def see(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     stages = []
     for stage in network.blocks:
         hidden = stage(hidden)
-        stages.append(hidden.mean((2, 3)))
-    last = network.bn2(network.conv_head(hidden)).mean((2, 3))
-    return torch.cat([last, *stages], 1).float()
+        stages.append(hidden.float().mean((2, 3)))
+    last = network.bn2(network.conv_head(hidden)).float().mean((2, 3))
+    return torch.cat([last, *stages], 1)

@@ -65,7 +65,7 @@ def train_head(drawings: Drawings, *, epochs: float, seed: int) -> Head:
         soft = -(nearness * F.log_softmax(scores, 1)).sum(1).mean()
         loss = 0.5 * soft + 0.5 * F.cross_entropy(scores, concept)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     head.eval()
     return head

@@ -10,6 +10,8 @@ matter and a drawing, of which the classifier makes little, the head's.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from torch import nn
@@ -23,6 +25,9 @@ HIDDEN = 512
 
 class Head(nn.Module):
     """Standardised features to unit vectors by way of one hidden layer."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
 
     def __init__(self, mean: torch.Tensor, deviation: torch.Tensor, dim: int, dropout: float):
         super().__init__()
@@ -49,6 +54,8 @@ class ConSE(nn.Module):
         class_vectors: float32 ``[1000, dim]``, unit length.
     """
 
+    class_vectors: torch.Tensor
+
     def __init__(self, class_vectors: torch.Tensor) -> None:
         super().__init__()
         self.register_buffer("class_vectors", class_vectors)
@@ -64,7 +71,7 @@ class ConSE(nn.Module):
 class ImageTower(nn.Module):
     """Pictures to vectors: float32 ``[n, 3, 224, 224]`` to ``[n, dim]``, unit length."""
 
-    def __init__(self, backbone: nn.Module, head: Head, conse: ConSE, weight: float) -> None:
+    def __init__(self, backbone: Any, head: Head, conse: ConSE, weight: float) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head

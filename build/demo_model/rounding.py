@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 @torch.no_grad()
-def fold_norms(backbone: nn.Module) -> None:
+def fold_norms(backbone: Any) -> None:
     """Fold each batch norm of an EfficientNet into the convolution before it, in place.
 
     What remains of the norm is its activation.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,10 @@ HEADS = 4
 _BATCHES_TO_SORT = 32
 _SIMILARITY_TEMPERATURE = 0.05
 _SAVE_EVERY = 200
+_ALIGN_RATE = 3e-4
+_ALIGN_TEXTS = 192
+_ALIGN_PICTURES = 1024
+_ALIGN_SHARE = 0.15
 
 
 def make_tokenizer() -> SimpleTokenizer:
@@ -147,20 +152,91 @@ def distil(
         with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16):
             vectors = embed(student, _padded(ids, lengths, rows)).float()
         cosine = (vectors * goal).sum(1).mean()
-        structure = F.kl_div(
-            F.log_softmax(vectors @ goal.T / _SIMILARITY_TEMPERATURE, 1),
-            F.softmax(goal @ goal.T / _SIMILARITY_TEMPERATURE, 1),
-            reduction="batchmean",
-        )
-        loss = 4 * (1 - cosine) + 0.3 * structure
+        loss = _distance(vectors, goal)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimiser.step()
         progress.set_postfix(cosine=f"{cosine.item():.3f}")
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == steps:
             log(f"student step {step + 1}/{steps} cosine {cosine.item():.4f}")
             _save(checkpoint, student, optimiser, step + 1)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Texts and the pictures that answer them.
+
+    ``texts`` are those of all concepts in their concepts' order, ``starts``
+    ``[concepts + 1]`` says where each concept's begin; ``pictures`` are the picture tower's
+    vectors ``[n, 384]``, ``concept`` ``[n]`` the concept of each, ``weight`` ``[n]`` how
+    often each is drawn.
+    """
+
+    texts: Sequence[str]
+    starts: NDArray[np.int64]
+    pictures: torch.Tensor
+    concept: torch.Tensor
+    weight: torch.Tensor
+
+
+def align(
+    student: TextTransformer,
+    tokenizer: SimpleTokenizer,
+    texts: Sequence[str],
+    targets: NDArray[np.float32],
+    answers: Answers,
+    *,
+    steps: int,
+    seed: int,
+) -> None:
+    """Draw the student towards the pictures that its texts should find.
+
+    The picture tower stays as it is.  Half of each batch goes on learning from the
+    teacher (see :func:`distil`), so that words without a picture keep their meaning.
+    """
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    goals = torch.from_numpy(targets)
+    ids = token_ids(tokenizer, texts)
+    lengths = np.array([len(row) for row in ids])
+    asked = token_ids(tokenizer, answers.texts)
+    asked_lengths = np.array([len(row) for row in asked])
+    optimiser = torch.optim.AdamW(
+        student.parameters(), lr=_ALIGN_RATE, betas=(0.9, 0.98), weight_decay=0.0, fused=True
+    )
+    student.train()
+    for step in trange(steps, desc="alignment", unit="step"):
+        for group in optimiser.param_groups:
+            cosine = 0.5 * (1 + math.cos(math.pi * step / steps)) + 0.01
+            group["lr"] = _ALIGN_RATE * min(1.0, (step + 1) / 50) * cosine
+        rows = rng.choice(len(ids), 256, replace=False)
+        drawn = torch.multinomial(answers.weight, _ALIGN_PICTURES, replacement=True)
+        concept = answers.concept[drawn]
+        mine = concept[:_ALIGN_TEXTS]
+        chosen = rng.integers(answers.starts[mine], answers.starts[mine + 1])
+        with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16):
+            vectors = embed(student, _padded(ids, lengths, rows)).float()
+            queries = embed(student, _padded(asked, asked_lengths, chosen)).float()
+        scores = queries @ answers.pictures[drawn].T / _SIMILARITY_TEMPERATURE
+        hits = scores.masked_fill(mine[:, None] != concept[None, :], -torch.inf)
+        missed = (scores.logsumexp(1) - hits.logsumexp(1)).mean()
+        loss = _distance(vectors, goals[rows]) + _ALIGN_SHARE * missed
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimiser.step()
+    student.eval()
+
+
+def _distance(vectors: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
+    """Cosine distance, and how far the similarities within the batch are from the goals'."""
+    structure = F.kl_div(
+        F.log_softmax(vectors @ goals.T / _SIMILARITY_TEMPERATURE, 1),
+        F.softmax(goals @ goals.T / _SIMILARITY_TEMPERATURE, 1),
+        reduction="batchmean",
+    )
+    return 4 * (1 - (vectors * goals).sum(1).mean()) + 0.3 * structure
 
 
 def _batches(lengths: NDArray[np.int64], batch: int, seed: int) -> Iterator[NDArray[np.int64]]:

@@ -38,6 +38,8 @@ from build.demo_model.image_tower import ConSE, ImageTower
 from build.demo_model.rounding import fold_norms, round_to_halves
 from build.demo_model.stamps import write_evaluation_sets
 from build.demo_model.student import (
+    Answers,
+    align,
     distil,
     encode,
     make_student,
@@ -45,13 +47,14 @@ from build.demo_model.student import (
     start_from_word_pieces,
 )
 from build.demo_model.teacher import Teacher
-from build.demo_model.texts import class_texts, distillation_texts
+from build.demo_model.texts import Meaning, class_texts, distillation_texts
 from build.demo_model.wordnet import read_synsets
 
 SEED = 0
 TEXTS = 100_000
 ROUNDS = ((483, 512, 1e-3), (853, 256, 7e-4), (853, 384, 6e-4))
 HEAD_EPOCHS = 40
+ALIGNMENT_STEPS = 600
 WEIGHTS = (1.0, 1.5, 2.0, 2.5)
 _VIEWS = (None, 1)
 _TWIN = 0.9
@@ -129,16 +132,32 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     log(f"{int(twins.sum())} drawings left out as twins of evaluation pictures")
 
     tokenizer = make_tokenizer()
-    student = _taught_student(work, cache, concepts, teacher, tokenizer, log)
+    lessons, targets = _lessons(work, cache, concepts, teacher)
+    log(f"{len(lessons)} texts for the student")
+    student = make_student(tokenizer.vocab_size)
+    start_from_word_pieces(student, tokenizer, teacher)
+    for number, (steps, batch, rate) in enumerate(ROUNDS):
+        distil(
+            student,
+            tokenizer,
+            lessons,
+            targets,
+            steps=steps,
+            batch=batch,
+            rate=rate,
+            seed=SEED + number,
+            checkpoint=work / f"student-{number}.pt",
+            log=log,
+        )
 
     keys = list(concepts)
     texts = [concepts[key].texts() for key in keys]
     flat = [text for several in texts for text in several]
     kept = np.flatnonzero(~twins)
-    number = {key: row for row, key in enumerate(keys)}
+    row_of = {key: row for row, key in enumerate(keys)}
     drawings = Drawings(
         features=torch.from_numpy(np.stack(views)[:, kept]),
-        concept=torch.tensor([number[pictures[row].concept] for row in kept]),
+        concept=torch.tensor([row_of[pictures[row].concept] for row in kept]),
         texts=torch.from_numpy(encode(student, tokenizer, flat)),
         starts=torch.tensor(np.cumsum([0, *(len(several) for several in texts)])),
         weight=torch.tensor(
@@ -148,7 +167,7 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     head = train_head(drawings, epochs=HEAD_EPOCHS, seed=SEED)
 
     several = torch.from_numpy(
-        encode(student, tokenizer, [text for texts_ in class_texts() for text in texts_])
+        encode(student, tokenizer, [text for names in class_texts() for text in names])
     )
     conse = ConSE(F.normalize(several.reshape(CLASSES, -1, several.shape[1]).sum(1), dim=-1))
     validation = _read_validation(backbone, gallery, work)
@@ -160,7 +179,14 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
         log(f"ConSE weight {weight}: {found} mean {scores[weight]:.2f}")
     best = max(scores, key=scores.__getitem__)
     log(f"ConSE weight {best} chosen")
+    plain = drawings.features[0]
+    with torch.no_grad():
+        known = torch.cat([towers[best].embed(part) for part in torch.split(plain, 2048)])
+    answers = Answers(flat, drawings.starts.numpy(), known, drawings.concept, drawings.weight)
+    align(student, tokenizer, lessons, targets, answers, steps=ALIGNMENT_STEPS, seed=SEED)
     model = DemoModel(student, towers[best]).eval()
+    found = validate(model.visual.embed(validation.features), validation, student, tokenizer)
+    log(f"after alignment: {found}")
     round_to_halves(model.visual)
     torch.save(model.state_dict(), work / "checkpoint.pt")
     (work / "config.json").write_text(json.dumps(_config(best), indent=2) + "\n", "utf-8")
@@ -184,14 +210,10 @@ def define(concepts: dict[str, Concept], teacher: Teacher, cache: Path) -> None:
             concept.definition = sense if fit > _SURE_SENSE else None
 
 
-def _taught_student(
-    work: Path,
-    cache: Path,
-    concepts: dict[str, Concept],
-    teacher: Teacher,
-    tokenizer: SimpleTokenizer,
-    log: Log,
-) -> nn.Module:
+def _lessons(
+    work: Path, cache: Path, concepts: dict[str, Concept], teacher: Teacher
+) -> tuple[list[str], NDArray[np.float32]]:
+    """The student's texts and their target vectors."""
     root = fetch(sources.WORDNET, cache)
     texts, meanings = distillation_texts(
         concepts.values(),
@@ -200,47 +222,31 @@ def _taught_student(
         TEXTS,
         random.Random(SEED),
     )
-    log(f"{len(texts)} texts for the student")
     kept = work / "teacher.npy"
     if not kept.exists():
         np.save(kept, teacher.encode(texts))
-    taught: NDArray[np.float32] = np.load(kept)
-    targets = _targets(texts, taught, {t: (m.entry, m.weight) for t, m in meanings.items()})
-    student = make_student(tokenizer.vocab_size)
-    start_from_word_pieces(student, tokenizer, teacher)
-    for number, (steps, batch, rate) in enumerate(ROUNDS):
-        distil(
-            student,
-            tokenizer,
-            texts,
-            targets,
-            steps=steps,
-            batch=batch,
-            rate=rate,
-            seed=SEED + number,
-            checkpoint=work / f"student-{number}.pt",
-            log=log,
-        )
-    return student.eval()
+    return texts, _targets(texts, np.load(kept), meanings)
 
 
 def _targets(
-    texts: Sequence[str], taught: NDArray[np.float32], drawn_to: dict[str, tuple[str, float]]
+    texts: Sequence[str], taught: NDArray[np.float32], meanings: dict[str, Meaning]
 ) -> NDArray[np.float32]:
     row = {text: number for number, text in enumerate(texts)}
     targets = taught.copy()
-    for text, (entry, weight) in drawn_to.items():
-        if text in row and entry in row:
-            targets[row[text]] += weight * taught[row[entry]]
-    return targets / np.linalg.norm(targets, axis=1, keepdims=True)
+    for text, meaning in meanings.items():
+        if text in row and meaning.entry in row:
+            targets[row[text]] += meaning.weight * taught[row[meaning.entry]]
+    targets /= np.linalg.norm(targets, axis=1, keepdims=True)
+    return targets
 
 
 def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each row's greatest cosine to any of the others, by the features the classifier reads."""
 
     def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = rows[:, :FEATURES]
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = rows[:, :FEATURES].copy()
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        return rows
 
     nearest: NDArray[np.float32] = (unit(features) @ unit(others).T).max(1)
     return nearest
@@ -287,4 +293,5 @@ def _config(weight: float) -> dict[str, Any]:
         "student_rounds": [dict(zip(("steps", "batch", "rate"), r, strict=True)) for r in ROUNDS],
         "head_epochs": HEAD_EPOCHS,
         "conse_weight": weight,
+        "alignment_steps": ALIGNMENT_STEPS,
     }

@@ -1,0 +1,130 @@
+"""The recipe's own logic; the training itself is held to its figures by the model card."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from build.demo_model.wordnet import Synset, read_synsets
+
+pytest.importorskip("torch", reason="the recipe needs the demo-model extra")
+pytest.importorskip("timm", reason="the recipe needs the demo-model extra")
+
+import torch
+
+from build.demo_model.image_tower import NEAREST_CLASSES, ConSE, Head
+
+
+def test_wordnet_line_is_read(tmp_path: Path) -> None:
+    (tmp_path / "data.noun").write_text(
+        "  1 This is the licence\n"
+        "04148054 06 n 02 scissors 0 pair_of_scissors 1 001 @ 03265032 n 0000 | an edge tool "
+        'having two crossed pivoting blades; used to cut; "he took the scissors"  \n'
+    )
+    (synset,) = read_synsets(tmp_path, "noun")
+    assert synset.words == ("scissors", "pair of scissors")
+    assert synset.domain == 6
+    assert synset.entry == "scissors: an edge tool having two crossed pivoting blades; used to cut"
+    assert synset.examples == ("he took the scissors",)
+
+
+def test_conse_is_as_long_as_its_classes_agree() -> None:
+    conse = ConSE(torch.eye(1000))
+    sure, unsure = torch.zeros(2, 1000)
+    sure[7] = 100
+    vectors = conse(torch.stack([sure, unsure]))
+    assert vectors[0].argmax() == 7
+    assert vectors[0].norm() == pytest.approx(1, abs=1e-4)
+    assert vectors[1].norm() == pytest.approx(NEAREST_CLASSES**-0.5, abs=1e-4)
+
+
+def test_head_gives_unit_vectors() -> None:
+    head = Head(torch.zeros(2064), torch.ones(2064), 384, 0.0)
+    vectors = head(torch.randn(3, 2064))
+    assert vectors.shape == (3, 384)
+    np.testing.assert_allclose(vectors.detach().norm(dim=1), 1, atol=1e-5)
+
+
+def test_folding_and_rounding_change_next_to_nothing() -> None:
+    import timm
+
+    from build.demo_model.backbone import SIDE, see
+    from build.demo_model.rounding import fold_norms, round_to_halves
+
+    torch.manual_seed(0)
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    pixels = torch.randn(1, 3, SIDE, SIDE)
+    with torch.no_grad():
+        before = see(network, pixels)
+        fold_norms(network)
+        folded = see(network, pixels)
+        round_to_halves(network)
+        rounded = see(network, pixels)
+    np.testing.assert_allclose(folded, before, atol=1e-4)
+    assert torch.cosine_similarity(before, rounded).item() > 0.9999
+    assert all(torch.equal(p, p.half().float()) for p in network.parameters())
+
+
+def test_texts_hold_every_name_and_ask_by_purpose() -> None:
+    from build.demo_model.corpus import Concept
+    from build.demo_model.texts import distillation_texts
+
+    scissors = Synset(("scissors",), 6, "a tool used to cut paper", ())
+    nouns = [Synset((f"thing {n}",), 6, f"thing of kind {n}", ()) for n in range(9500)]
+    concepts = [Concept(["scissors"], ["cut", "tool"], scissors), Concept(["red fox"])]
+    texts, meanings = distillation_texts(concepts, [scissors, *nouns], [], 10**6, random.Random(0))
+    for text in ("scissors", "scissors, cut, tool", "red fox", "something to cut paper"):
+        assert text in texts
+    assert meanings["something to cut paper"].entry == "scissors: a tool used to cut paper"
+    assert len(texts) == len(set(texts))
+    again, _ = distillation_texts(concepts, [scissors, *nouns], [], 10**6, random.Random(0))
+    assert texts == again
+
+
+def test_old_drawings_without_view_box_are_drawn_whole() -> None:
+    pytest.importorskip("resvg_py", reason="the recipe needs the demo-model extra")
+    from build.demo_model.vector_art import render_svg
+
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="80pt" height="40pt">'
+        '<rect x="50" y="0" width="50" height="50" fill="red"/></svg>'
+    )
+    drawn = Image.open(io.BytesIO(render_svg(svg, 200))).convert("RGBA")
+    assert drawn.size == (200, 100)
+    assert drawn.getpixel((150, 50)) == (255, 0, 0, 255)
+    assert drawn.getpixel((50, 50)) == (0, 0, 0, 0)
+    with pytest.raises(ValueError, match="no <svg>"):
+        render_svg("<html/>", 200)
+
+
+def test_stamps_leave_out_symbols_and_mirrored_copies(tmp_path: Path) -> None:
+    pytest.importorskip("resvg_py", reason="the recipe needs the demo-model extra")
+    from build.demo_model.stamps import list_stamps
+
+    for name in ("symbols/a", "birds/owl", "tools/tape_mirror", "tools/tape"):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        path.with_suffix(".txt").write_text("A thing.\nfr.utf8=Une chose.\n")
+    (tmp_path / "birds/owl.svg").touch()
+    stamps = list_stamps(tmp_path)
+    assert [stamp.name for stamp in stamps] == [
+        "birds/owl.png",
+        "birds/owl.svg.png",
+        "tools/tape.png",
+    ]
+    assert {stamp.caption for stamp in stamps} == {"A thing."}
+
+
+def test_questions_are_many_and_have_hits() -> None:
+    file = Path(__file__).parents[2] / "build" / "demo_model" / "questions.json"
+    questions = json.loads(file.read_text())
+    assert len(questions) >= 60
+    assert len({question["query"] for question in questions}) == len(questions)
+    assert all(question["hits"] for question in questions)
