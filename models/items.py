@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import queue
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ _FACTS = "position, id, image_path, width, height, caption, alt_text, alt_text_s
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 # SQLite takes a limited number of parameters in one statement.
 _AT_ONCE = 500
+_CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,12 @@ def item_id(image_path: str) -> str:
 
 
 def write_items(path: Path, rows: Iterable[tuple[Item, bytes | None]]) -> None:
-    """Write a new items file of items and their WebP thumbnails."""
-    with sqlite3.connect(path) as connection:
+    """Write a new items file of items and their WebP thumbnails.
+
+    The same rows give the same bytes.  Metadata has to be JSON: no NaN, no lone
+    surrogates.
+    """
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(_SCHEMA)
         connection.executemany(
             "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -84,27 +90,30 @@ def write_items(path: Path, rows: Iterable[tuple[Item, bytes | None]]) -> None:
                     item.caption,
                     item.alt_text,
                     item.alt_text_source,
-                    json.dumps(item.metadata, ensure_ascii=False),
+                    json.dumps(item.metadata, ensure_ascii=False, allow_nan=False),
                     thumbnail,
                 )
                 for item, thumbnail in rows
             ),
         )
-    connection.close()
 
 
 class ItemStore:
     """Reads an items file; safe from several threads.
 
     Args:
-        path: the file, which must not change while it is open.
+        path: the file, which must not be written to while it is open.  Another may take
+            its place (a new build of the bundle): this store goes on with the old one.
     """
 
     def __init__(self, path: Path) -> None:
-        self._uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        # A connection for each thread: SQLite serialises the use of a shared one.
-        self._local = threading.local()
+        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        # Several, since SQLite lets one thread at a time use one; all opened here and
+        # now, since the path may belong to another bundle's items later.
+        self._free: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         try:
+            for _ in range(_CONNECTIONS):
+                self._free.put(sqlite3.connect(uri, uri=True, check_same_thread=False))
             self._count = int(self._fetch("SELECT count(*) FROM items")[0][0])
         except sqlite3.Error as error:
             raise DamagedError(f"{path} is no items file: {error}. Build it again.") from None
@@ -157,8 +166,9 @@ class ItemStore:
     def matching(self, conditions: Mapping[str, Any]) -> NDArray[np.int64]:
         """The positions, ascending, of the items whose metadata meet all conditions.
 
-        A condition is a value to equal (``{"year": 1999}``; a list in the metadata is
-        met by any of its members) or a range (``{"year": {"gte": 1990, "lt": 2000}}``).
+        A condition is a value to equal, ``{"year": 1999}``, or a range,
+        ``{"year": {"gte": 1990, "lt": 2000}}``; a list or an object in the metadata meets
+        it where any of its members does.
 
         Raises:
             ValueError: a condition is neither; names its field.
@@ -173,25 +183,30 @@ class ItemStore:
             rows = self._fetch(query, parameters)
         except OverflowError:
             raise ValueError("a number is too large to compare") from None
+        except UnicodeEncodeError:
+            raise ValueError("a text holds half a surrogate pair") from None
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def _fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._uri, uri=True)
-            self._local.connection = connection
-        return list(connection.execute(query, parameters).fetchall())
+        connection = self._free.get()
+        try:
+            return list(connection.execute(query, parameters).fetchall())
+        finally:
+            self._free.put(connection)
 
 
 def _item(row: tuple[Any, ...]) -> Item:
-    return Item(*row[:-1], json.loads(row[-1]))
+    return Item(*(*row[:-1], json.loads(row[-1])))
 
 
 def _clause(name: str, condition: Any) -> tuple[str, list[Any]]:
     """A condition on one metadata field as SQL and its parameters."""
-    # json_each of a scalar gives the scalar itself, of a list its members.
+    # json_each of a scalar gives the scalar itself, of anything else its members.
     members = "EXISTS (SELECT 1 FROM json_each(metadata, ?) AS member WHERE {})"
-    path = '$."' + name.replace('"', "") + '"'
+    path = f'$."{name}"'
+    if json.dumps(name, ensure_ascii=False) != path[2:]:
+        # SQLite's JSON paths have no way to spell it.
+        raise ValueError(f"{name!r}: no field with quotes or control characters can be asked for")
     if isinstance(condition, bool):
         return members.format("member.type = ?"), [path, "true" if condition else "false"]
     if condition is None:

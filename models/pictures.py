@@ -8,35 +8,43 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from models.manifest import Preprocessing
 
 # The largest photographs of today's cameras have some 200 million pixels; what claims to
 # have more is refused before it is decoded, since a few kilobytes can claim anything.
 MAX_PIXELS = 256_000_000
+MAX_BYTES = 1 << 30
 THUMBNAIL_SIDE = 320
 _THUMBNAIL_QUALITY = 80
 # JPEGs are decoded at a half, a quarter or an eighth of their size as long as this many
 # times the encoder's size is left.
 _REDUCED_MARGIN = 2
+# Scaling the shorter side of a longer strip to the encoder's size could fill any memory.
+_LONGEST_STRIP = 32
 _WHITE = (255, 255, 255)
 _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
 }
+
+# Pillow warns above its limit and refuses only above twice as much; decode() refuses
+# itself.  The filter is set once, since warnings.catch_warnings is not safe in threads.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class PictureError(Exception):
     """A picture that cannot be decoded.
 
-    ``reason`` is one of ``empty``, ``not a picture``, ``truncated``, ``too large`` and
-    ``unreadable``; the message says more.
+    ``reason`` is one of ``empty``, ``not a picture``, ``truncated``, ``damaged``, ``not
+    supported``, ``too large`` and ``unreadable`` (the file itself); ``detail`` says more.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -45,8 +53,26 @@ class PictureError(Exception):
         self.detail = detail
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture, upright, ``RGB`` or, where it is transparent, ``RGBA``.
+
+    ``width`` and ``height`` are the original's in pixels, upright; ``image`` may be
+    smaller, see :func:`read`.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+
+
 def decode(source: Path | bytes, *, reduce_to: int | None = None) -> Image.Image:
-    """Decode a picture, upright, as ``RGB`` or, where it is transparent, ``RGBA``.
+    """The image of :func:`read`, for those who need not know the original's size."""
+    return read(source, reduce_to=reduce_to).image
+
+
+def read(source: Path | bytes, *, reduce_to: int | None = None) -> Picture:
+    """Decode a picture, whatever its suffix says.
 
     Of an animation the first frame is taken; 16 bits are scaled to 8, CMYK, palettes and
     grey are converted.
@@ -59,33 +85,43 @@ def decode(source: Path | bytes, *, reduce_to: int | None = None) -> Image.Image
     Raises:
         PictureError: says why there is no picture.
     """
-    try:
-        content = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise PictureError("unreadable", error.strerror or str(error)) from None
+    content = source if isinstance(source, bytes) else _content(source)
     if not content:
         raise PictureError("empty", "the file has no bytes")
     try:
-        with warnings.catch_warnings():
-            # Between the limit and twice the limit Pillow only warns.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.simplefilter("ignore", UserWarning)
-            with Image.open(io.BytesIO(content)) as image:
-                if reduce_to is not None:
-                    wanted = reduce_to * _REDUCED_MARGIN
-                    image.draft(None, (wanted, wanted))
-                image.load()
-                return _upright(_eight_bits(image))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PictureError("too large", f"more than {MAX_PIXELS:,} pixels") from None
-    except UnidentifiedImageError:
-        raise PictureError("not a picture", "no known picture format") from None
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise PictureError("too large", f"{width} by {height} pixels")
+            if reduce_to is not None:
+                wanted = reduce_to * _REDUCED_MARGIN
+                image.draft(None, (wanted, wanted))
+            reduced = image.size != (width, height)
+            image.load()
+            turned = _is_turned(image)
+            upright = _eight_bits(_upright(image))
+    except PictureError:
+        raise
+    except Image.DecompressionBombError:
+        raise PictureError("too large", f"more than {2 * MAX_PIXELS:,} pixels") from None
     except MemoryError:
         raise PictureError("too large", "it does not fit into memory") from None
+    except UnidentifiedImageError:
+        raise PictureError("not a picture", "no picture format that is known") from None
     except Exception as error:
         # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more.
-        reason = "truncated" if "truncated" in str(error).lower() else "unreadable"
-        raise PictureError(reason, str(error)) from None
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(_reason(detail), detail) from None
+    if not reduced:
+        width, height = upright.size
+    elif turned:
+        width, height = height, width
+    return Picture(upright, width, height)
+
+
+def reduced_side(preprocessing: Preprocessing) -> int:
+    """The ``reduce_to`` that is enough for both the encoder and a thumbnail."""
+    return max(preprocessing.width, preprocessing.height, THUMBNAIL_SIDE // _REDUCED_MARGIN)
 
 
 def on_white(image: Image.Image) -> Image.Image:
@@ -113,23 +149,77 @@ def preprocess(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.f
 
 
 def thumbnail(image: Image.Image) -> bytes:
-    """A decoded picture as WebP, its longer side at most 320 pixels, transparency kept."""
-    small = image.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    """A decoded picture as WebP, its longer side at most 320 pixels, transparency kept.
+
+    Nothing else of the original's file goes into it: neither where it was taken nor its
+    colour profile, which need not fit what the colours were converted to.
+    """
+    scale = THUMBNAIL_SIDE / max(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     output = io.BytesIO()
-    small.save(output, "WEBP", quality=_THUMBNAIL_QUALITY, method=4)
+    image.save(
+        output,
+        "WEBP",
+        quality=_THUMBNAIL_QUALITY,
+        method=4,
+        exif=b"",
+        icc_profile=b"",
+        xmp=b"",
+    )
     return output.getvalue()
+
+
+def _reason(detail: str) -> str:
+    """What kind of failure Pillow's words tell of; it has no classes for them."""
+    words = detail.lower()
+    if "truncated" in words:
+        return "truncated"
+    return "not supported" if "support" in words else "damaged"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PictureError("unreadable", error.strerror or str(error)) from None
+    except MemoryError:
+        raise PictureError("too large", "it does not fit into memory") from None
+    if len(content) > MAX_BYTES:
+        raise PictureError("too large", f"more than {MAX_BYTES:,} bytes")
+    return content
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """The picture as RGB or RGBA of 8 bits a channel."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image, dtype=np.float64)
-        # Sixteen bits are what these modes hold in practice; floats are often 0..1.
-        top = 1.0 if image.mode == "F" and values.max(initial=0) <= 1 else 65535.0
-        image = Image.fromarray((np.clip(values / top, 0, 1) * 255).round().astype(np.uint8))
+        grey = np.nan_to_num(np.clip(values / _white_level(image.mode, values), 0, 1))
+        image = Image.fromarray((grey * 255).round().astype(np.uint8))
     transparent = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
-    return image.convert("RGBA" if transparent else "RGB")
+    wanted = "RGBA" if transparent else "RGB"
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+def _white_level(mode: str, values: NDArray[np.float64]) -> float:
+    """The value that means white in a grey picture of more than 8 bits.
+
+    Integers have 16 bits unless they need more; floats are in use as 0..1, 0..255 and
+    0..65535.
+    """
+    highest = float(values.max(initial=0, where=np.isfinite(values)))
+    levels = (1.0, 255.0, 65535.0) if mode == "F" else (65535.0,)
+    return next((level for level in levels if highest <= level), highest)
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether EXIF says that width and height have to change places."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    except Exception:
+        return False
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -147,17 +237,33 @@ def _fit(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     resampling = _RESAMPLING[preprocessing.interpolation]
     if preprocessing.resize_mode == "squash":
         return image.resize((width, height), resampling)
-    if preprocessing.resize_mode == "shortest":
-        if width == height:
-            scaled = _scale_shorter_to(image, width, resampling)
-        else:
-            scale = max(width / image.width, height / image.height)
-            size = (round(image.width * scale), round(image.height * scale))
-            scaled = image.resize(size, resampling)
-        return _crop_or_pad(scaled, width, height, preprocessing.fill_color)
-    scale = min(height / image.height, width / image.width)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return _crop_or_pad(image.resize(size, resampling), width, height, preprocessing.fill_color)
+    if preprocessing.resize_mode == "longest":
+        ratio = max(image.height / height, image.width / width)
+        scaled = _scale_by(image, ratio, resampling)
+    elif width == height:
+        image = _middle_of_strip(image)
+        scaled = _scale_shorter_to(image, width, resampling)
+    else:
+        image = _middle_of_strip(image)
+        ratio = min(image.height / height, image.width / width)
+        # open_clip forgets to pass the interpolation on here.
+        scaled = _scale_by(image, ratio, Image.Resampling.BICUBIC)
+    return _crop_or_pad(scaled, width, height, preprocessing.fill_color)
+
+
+def _middle_of_strip(image: Image.Image) -> Image.Image:
+    """The middle of a picture that is very much longer than wide, else the picture."""
+    longest = min(image.size) * _LONGEST_STRIP
+    width, height = min(image.width, longest), min(image.height, longest)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    if image.size == (width, height):
+        return image
+    return image.crop((left, top, left + width, top + height))
+
+
+def _scale_by(image: Image.Image, ratio: float, resampling: Image.Resampling) -> Image.Image:
+    size = (max(1, round(image.width / ratio)), max(1, round(image.height / ratio)))
+    return image if image.size == size else image.resize(size, resampling)
 
 
 def _scale_shorter_to(image: Image.Image, side: int, resampling: Image.Resampling) -> Image.Image:
@@ -169,9 +275,9 @@ def _scale_shorter_to(image: Image.Image, side: int, resampling: Image.Resamplin
 
 def _crop_or_pad(image: Image.Image, width: int, height: int, fill: int) -> Image.Image:
     """The centre of a larger picture; a smaller one in the middle of ``fill``."""
-    left = round((image.width - width) / 2)
-    top = round((image.height - height) / 2)
-    if left >= 0 and top >= 0:
+    if image.width >= width and image.height >= height:
+        left = round((image.width - width) / 2)
+        top = round((image.height - height) / 2)
         return image.crop((left, top, left + width, top + height))
     canvas = Image.new("RGB", (width, height), (fill, fill, fill))
     canvas.paste(image, ((width - image.width) // 2, (height - image.height) // 2))

@@ -19,3 +19,13 @@ def demo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     return bundle
+
+
+@pytest.fixture(scope="session")
+def tiny_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model package of a few kilobytes with random weights; tests must not alter it."""
+    from tests.tiny_package import write_tiny_package
+
+    folder = tmp_path_factory.mktemp("packages") / "tiny"
+    write_tiny_package(folder)
+    return folder

@@ -1,0 +1,309 @@
+"""Decoding whatever lies in a folder of pictures, and what the encoder sees of it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from models.manifest import Preprocessing
+from models.pictures import (
+    MAX_PIXELS,
+    PictureError,
+    decode,
+    on_white,
+    preprocess,
+    read,
+    reduced_side,
+    thumbnail,
+)
+
+CLIP = Preprocessing(
+    height=224,
+    width=224,
+    mean=(0.48145466, 0.4578275, 0.40821073),
+    std=(0.26862954, 0.26130258, 0.27577711),
+)
+RED, GREEN, WHITE = (255, 0, 0), (0, 128, 0), (255, 255, 255)
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    output = io.BytesIO()
+    image.save(output, format, **options)
+    return output.getvalue()
+
+
+def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Smooth colours with some grain, as JPEG expects them."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=np.int16)
+    grain = random.integers(-6, 7, (height, width, 1))
+    return Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8))
+
+
+def corner(image: Image.Image) -> tuple[int, ...]:
+    pixel = image.getpixel((1, 1))
+    assert isinstance(pixel, tuple)
+    return pixel
+
+
+def reason(content: bytes) -> str:
+    with pytest.raises(PictureError) as caught:
+        decode(content)
+    assert caught.value.reason in str(caught.value)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG", "PPM", "ICO"])
+def test_a_format_is_known_by_its_content(format: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture.suffix"
+    path.write_bytes(encoded(Image.new("RGB", (32, 32), RED), format))
+    image = on_white(decode(path))
+    assert image.size == (32, 32)
+    np.testing.assert_allclose(corner(image), RED, atol=4)
+
+
+def test_a_picture_is_turned_upright() -> None:
+    upright = photograph(60, 40)
+    for orientation, undo in {
+        3: Image.Transpose.ROTATE_180,
+        6: Image.Transpose.ROTATE_90,
+        8: Image.Transpose.ROTATE_270,
+    }.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        stored = upright.transpose(undo)
+        for format in ("PNG", "TIFF", "WEBP"):
+            options: dict[str, Any] = {"lossless": True} if format == "WEBP" else {}
+            picture = read(encoded(stored, format, exif=exif, **options))
+            assert (picture.width, picture.height) == (60, 40)
+            assert (np.asarray(picture.image) == np.asarray(upright)).all(), (format, orientation)
+
+
+def test_a_turned_picture_has_the_size_it_is_seen_at() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = encoded(photograph(1200, 800), "JPEG", exif=exif)
+    picture = read(stored, reduce_to=100)
+    assert (picture.width, picture.height) == (800, 1200)
+    assert picture.image.size == (200, 300)
+    assert read(stored).image.size == (800, 1200)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_what_is_transparent_becomes_white(mode: str) -> None:
+    image = Image.new("RGBA", (16, 16), (*RED, 0))
+    image.paste((*GREEN, 255), (8, 0, 16, 16))
+    if mode == "PA":
+        content = encoded(image.quantize(4), "PNG")
+    else:
+        content = encoded(image.convert(mode), "PNG")
+    seen = decode(content)
+    assert seen.mode == "RGBA"
+    assert on_white(seen).getpixel((2, 2)) == WHITE
+    assert on_white(seen).getpixel((12, 2)) != WHITE
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+def test_a_colour_that_stands_for_transparent(mode: str) -> None:
+    image = Image.new("RGB", (16, 16), RED)
+    image.paste(WHITE if mode == "RGB" else GREEN, (8, 0, 16, 16))
+    image = image.convert(mode)
+    key = image.getpixel((0, 0))
+    seen = on_white(decode(encoded(image, "PNG", transparency=key)))
+    assert seen.getpixel((2, 2)) == WHITE
+
+
+def test_half_transparent_is_half_white() -> None:
+    seen = on_white(decode(encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 128)), "PNG")))
+    np.testing.assert_allclose(corner(seen), (127, 127, 127), atol=1)
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_not_cut(format: str) -> None:
+    ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
+    seen = np.asarray(decode(encoded(Image.fromarray(ramp), format)))
+    assert seen.shape == (64, 64, 3)
+    np.testing.assert_allclose(seen[:, :, 0], ramp / 257, atol=1)
+
+
+@pytest.mark.parametrize("highest", [1.0, 255.0, 65535.0, 1e6])
+def test_floats_are_scaled_not_cut(highest: float) -> None:
+    ramp = np.linspace(0, highest, 256, dtype=np.float32).reshape(16, 16)
+    seen = np.asarray(decode(encoded(Image.fromarray(ramp), "TIFF")))
+    np.testing.assert_allclose(seen[:, :, 0], np.arange(256).reshape(16, 16), atol=1)
+
+
+def test_floats_that_are_no_numbers_do_no_harm() -> None:
+    values = np.array([[0.0, 1.0, np.nan, np.inf, -np.inf]], dtype=np.float32)
+    seen = np.asarray(decode(encoded(Image.fromarray(values), "TIFF")))
+    assert seen[0, :, 0].tolist() == [0, 255, 0, 255, 0]
+
+
+def test_cmyk_is_not_seen_as_its_negative() -> None:
+    # Pillow writes CMYK as Photoshop does: inverted, with an Adobe marker.
+    cmyk = encoded(Image.new("RGB", (32, 32), RED).convert("CMYK"), "JPEG", quality=95)
+    assert b"Adobe" in cmyk
+    np.testing.assert_allclose(corner(decode(cmyk)), RED, atol=6)
+    tiff = encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "TIFF")
+    np.testing.assert_allclose(corner(decode(tiff)), RED, atol=1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F"])
+def test_every_mode_ends_as_rgb(mode: str) -> None:
+    image = Image.new("RGB", (8, 8), WHITE).convert("L" if mode in "IF" else "RGB").convert(mode)
+    seen = decode(encoded(image, "TIFF"))
+    assert seen.mode in ("RGB", "RGBA")
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_the_first_frame_is_taken(format: str) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in (RED, GREEN, WHITE)]
+    moving = encoded(frames[0], format, save_all=True, append_images=frames[1:], duration=50)
+    seen = decode(moving)
+    np.testing.assert_allclose(corner(on_white(seen)), RED, atol=4)
+
+
+def test_what_is_no_picture_says_why(tmp_path: Path) -> None:
+    whole = encoded(photograph(200, 150), "JPEG")
+    assert reason(b"") == "empty"
+    assert reason(b"<html>not found</html>") == "not a picture"
+    assert reason(bytes(5000)) == "not a picture"
+    assert reason(whole[: len(whole) // 2]) == "truncated"
+    with pytest.raises(PictureError, match="unreadable: No such file"):
+        decode(tmp_path / "gone.jpg")
+    with pytest.raises(PictureError, match="unreadable: Is a directory"):
+        decode(tmp_path)
+    bitmap = bytearray(encoded(photograph(8, 8), "BMP"))
+    bitmap[30] = 4
+    assert reason(bytes(bitmap)) == "not supported"
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG"])
+def test_half_a_picture_is_an_error_in_every_format(format: str) -> None:
+    whole = encoded(photograph(200, 150), format)
+    assert reason(whole[: len(whole) // 2]) in ("truncated", "damaged")
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_no_damage_raises_anything_else(data: st.DataObject) -> None:
+    format = data.draw(st.sampled_from(["PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG"]))
+    content = bytearray(encoded(photograph(24, 16), format))
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    del content[data.draw(st.integers(0, len(content))) :]
+    with contextlib.suppress(PictureError):
+        assert decode(bytes(content), reduce_to=4).mode in ("RGB", "RGBA")
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(1000))
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_bomb_is_refused_before_it_is_decoded(times: int) -> None:
+    # Pillow's own limit has two steps, a warning and an error.
+    assert reason(png_that_claims(times * MAX_PIXELS // 1000 + 1, 1000)) == "too large"
+
+
+def test_a_strip_is_not_scaled_into_a_bomb() -> None:
+    strip = Image.new("RGB", (60_000, 2), RED)
+    for width, height in ((224, 224), (224, 112)):
+        wanted = CLIP.model_copy(update={"width": width, "height": height})
+        assert preprocess(strip, wanted).shape == (3, height, width)
+    assert decode(thumbnail(strip)).size == (320, 1)
+
+
+def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same() -> None:
+    content = encoded(photograph(4000, 3000), "JPEG", quality=90)
+    whole, reduced = read(content), read(content, reduce_to=reduced_side(CLIP))
+    assert (reduced.width, reduced.height) == (4000, 3000)
+    assert reduced.image.size == (1000, 750)
+    assert min(reduced.image.size) >= 2 * CLIP.width
+    assert np.abs(preprocess(whole.image, CLIP) - preprocess(reduced.image, CLIP)).mean() < 0.02
+
+
+def test_a_small_jpeg_is_decoded_whole() -> None:
+    content = encoded(photograph(500, 460), "JPEG")
+    assert read(content, reduce_to=224).image.size == (500, 460)
+
+
+def test_a_thumbnail_is_small_and_tells_nothing_else() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    exif.get_ifd(0x8825)[1] = "N"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    content = encoded(photograph(800, 600), "JPEG", exif=exif, icc_profile=profile)
+    small = Image.open(io.BytesIO(thumbnail(decode(content))))
+    assert (small.format, small.size) == ("WEBP", (320, 240))
+    assert not small.getexif()
+    assert "icc_profile" not in small.info
+    assert decode(thumbnail(Image.new("RGB", (20, 10), RED))).size == (20, 10)
+    assert decode(thumbnail(Image.new("RGBA", (20, 10), (*RED, 0)))).mode == "RGBA"
+
+
+def test_a_transparent_border_is_trimmed_only_where_it_is_asked_for() -> None:
+    image = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
+    image.paste((*GREEN, 255), (40, 40, 60, 60))
+    trimming = CLIP.model_copy(update={"trim_transparent": True})
+    green = preprocess(Image.new("RGB", (20, 20), GREEN), CLIP)
+    np.testing.assert_allclose(preprocess(image, trimming), green, atol=1e-6)
+    assert np.abs(preprocess(image, CLIP) - green).max() > 1
+    nothing = Image.new("RGBA", (10, 10), (0, 0, 0, 0))
+    assert preprocess(nothing, trimming).shape == (3, 224, 224)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(640, 480), (225, 224), (224, 224), (101, 333), (57, 31)])
+@pytest.mark.parametrize("target", [(224, 224), (160, 96)])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("resize_mode", ["shortest", "longest", "squash"])
+def test_the_numbers_are_those_of_open_clip(
+    resize_mode: Literal["shortest", "longest", "squash"],
+    interpolation: Literal["bicubic", "bilinear"],
+    target: tuple[int, int],
+    size: tuple[int, int],
+) -> None:
+    open_clip = pytest.importorskip("open_clip")
+    height, width = target
+    ours = CLIP.model_copy(
+        update={
+            "height": height,
+            "width": width,
+            "interpolation": interpolation,
+            "resize_mode": resize_mode,
+            "fill_color": 127,
+        }
+    )
+    theirs = open_clip.image_transform(
+        height if height == width else target,
+        is_train=False,
+        mean=CLIP.mean,
+        std=CLIP.std,
+        resize_mode=resize_mode,
+        interpolation=interpolation,
+        fill_color=127,
+    )
+    image = photograph(*size)
+    expected: NDArray[np.float32] = theirs(image).numpy()
+    np.testing.assert_allclose(preprocess(image, ours), expected, atol=1e-6, rtol=0)
