@@ -85,7 +85,7 @@ def read(source: Path | bytes, *, reduce_to: int | None = None) -> Picture:
     Raises:
         PictureError: says why there is no picture.
     """
-    content = source if isinstance(source, bytes) else _content(source)
+    content = source if isinstance(source, bytes) else read_content(source)
     if not content:
         raise PictureError("empty", "the file has no bytes")
     try:
@@ -117,6 +117,24 @@ def read(source: Path | bytes, *, reduce_to: int | None = None) -> Picture:
     elif turned:
         width, height = height, width
     return Picture(upright, width, height)
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a picture's file.
+
+    Raises:
+        PictureError: ``unreadable`` or ``too large``.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PictureError("unreadable", error.strerror or str(error)) from None
+    except MemoryError:
+        raise PictureError("too large", "it does not fit into memory") from None
+    if len(content) > MAX_BYTES:
+        raise PictureError("too large", f"more than {MAX_BYTES:,} bytes")
+    return content
 
 
 def reduced_side(preprocessing: Preprocessing) -> int:
@@ -177,19 +195,6 @@ def _reason(detail: str) -> str:
     if "truncated" in words:
         return "truncated"
     return "not supported" if "support" in words else "damaged"
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise PictureError("unreadable", error.strerror or str(error)) from None
-    except MemoryError:
-        raise PictureError("too large", "it does not fit into memory") from None
-    if len(content) > MAX_BYTES:
-        raise PictureError("too large", f"more than {MAX_BYTES:,} bytes")
-    return content
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -1,14 +1,99 @@
-"""Placeholder that the module's owner replaces."""
+"""Embed a folder of pictures into a bundle.
+
+A build that is stopped goes on where it was when it is started again; one that is repeated
+embeds only what changed.  What it has learnt lies beside the bundle, in
+`.NAME.journal.sqlite`.
+"""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from build.packages import DEMO_MODEL
+
+if TYPE_CHECKING:
+    from build.index import Outcome
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the pictures")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="BUNDLE", help="the bundle to make or renew"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="PACKAGE",
+        help="a model package (python -m build model); by default the embedded demo model",
+    )
+    parser.add_argument(
+        "--metric",
+        choices=("ip", "l2"),
+        default="ip",
+        help="inner product (default) or Euclidean distance; both rank alike",
+    )
+    parser.add_argument(
+        "--sample-size", type=_positive, metavar="N", help="take N of the pictures by lot"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the lot; default 0")
+    parser.add_argument(
+        "--embeddings",
+        type=Path,
+        metavar="X.npy",
+        help="vectors that exist already, of the same model; needs --paths and --model",
+    )
+    parser.add_argument(
+        "--paths", type=Path, metavar="PATHS.txt", help="line n: the picture of row n"
+    )
+    parser.add_argument(
+        "--threads", type=_positive, metavar="N", help="pictures at once; default: all cores"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the subcommand."""
-    return 1
+    """Run the subcommand; the last line of its output has the counts."""
+    from build.errors import BuildError
+    from build.index import IndexOptions, build_index
+
+    if arguments.embeddings and not arguments.model:
+        raise BuildError("--embeddings needs --model: the package of the model that made them.")
+    if arguments.paths and not arguments.embeddings:
+        raise BuildError("--paths names the pictures of --embeddings, which is missing.")
+    outcome = build_index(
+        IndexOptions(
+            output=arguments.output,
+            model=arguments.model or DEMO_MODEL,
+            images=arguments.images,
+            metric=arguments.metric,
+            sample_size=arguments.sample_size,
+            seed=arguments.seed,
+            embeddings=arguments.embeddings,
+            paths=arguments.paths,
+            threads=arguments.threads,
+        )
+    )
+    print(f"{outcome.folder} is {'ready' if outcome.changed else 'up to date: nothing changed'}")
+    print(summary(outcome))
+    return 0
+
+
+def summary(outcome: Outcome) -> str:
+    """The counts in one line."""
+    embedded = f"embedded {outcome.embedded} (of which {outcome.reused} reused)"
+    if outcome.without_file:
+        embedded += f", {outcome.without_file} of them without a file"
+    skipped = f"skipped {outcome.skipped.total()}"
+    if outcome.skipped:
+        reasons = (f"{reason} {count}" for reason, count in outcome.skipped.most_common())
+        skipped += f" ({', '.join(reasons)})"
+    return f"found {outcome.found}; {embedded}; {skipped}"
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number

@@ -1,14 +1,171 @@
-"""Placeholder that the module's owner replaces."""
+"""Say what a bundle or a model package is, and whether its files are whole."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from build.errors import BuildError
+from models.manifest import (
+    MANIFEST,
+    MODEL_CARD,
+    DamagedError,
+    FileRecord,
+    IndexFacts,
+    Manifest,
+    ModelCard,
+    Preprocessing,
+    Skipped,
+    Verification,
+    verify_files,
+)
+
+_NAMED_SKIPPED = 20
+
+Row = tuple[str, str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
+    parser.add_argument("folder", type=Path, help="a bundle or a model package")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the subcommand."""
-    return 1
+    """Print the table; the exit code is 1 where a file is damaged or missing."""
+    folder: Path = arguments.folder
+    if (folder / MANIFEST).exists():
+        manifest = Manifest.read(folder)
+        rows, files = bundle_rows(manifest), manifest.files
+        skipped = skipped_lines(manifest.skipped)
+    elif (folder / MODEL_CARD).exists():
+        card = ModelCard.read(folder)
+        rows, files = package_rows(card), card.files
+        skipped = []
+    else:
+        raise BuildError(
+            f"{folder} is neither a bundle nor a model package: it has no {MANIFEST} and no "
+            f"{MODEL_CARD}."
+        )
+    damage = damaged(folder, files)
+    print(table([*rows, *_file_rows(files, damage)]))
+    for line in (*skipped, *damage.values()):
+        print(line)
+    return 1 if damage else 0
+
+
+def bundle_rows(manifest: Manifest) -> list[Row]:
+    """What a bundle is."""
+    return [
+        ("bundle", manifest.format),
+        ("pictures", f"{manifest.pictures:,}"),
+        ("skipped", _skipped_by_reason(manifest.skipped)),
+        ("picture root", manifest.picture_root or "unknown"),
+        ("index", _index(manifest.index)),
+        ("created", manifest.created),
+        ("versions", _versions(manifest.versions)),
+        *package_rows(manifest.model),
+    ]
+
+
+def package_rows(card: ModelCard) -> list[Row]:
+    """What a model package is."""
+    rows = [
+        ("model", f"{card.name}, {card.pretrained}"),
+        ("licence", card.licence or "not stated"),
+        ("description", card.description or ""),
+        ("vectors", f"{card.embedding_dim} wide"),
+        (
+            "texts",
+            f"up to {card.context_length} tokens, {'causal' if card.causal else 'not causal'}, "
+            f"{card.text_precision}",
+        ),
+        ("pictures as", f"{_preprocessing(card.preprocessing)}, {card.image_precision}"),
+        ("verified", _verification(card.verification)),
+        ("exported", card.created),
+        ("exported with", _versions(card.versions)),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
+    """The skipped pictures by reason, the first of each by name."""
+    lines = []
+    by_reason = sorted(skipped, key=lambda each: (each.reason, each.path))
+    for reason, group in groupby(by_reason, key=lambda each: each.reason):
+        some = list(group)
+        lines.append(f"\nskipped as {reason}:")
+        lines += [f"  {each.path}  ({each.detail})" for each in some[:_NAMED_SKIPPED]]
+        if len(some) > _NAMED_SKIPPED:
+            lines.append(f"  ... and {len(some) - _NAMED_SKIPPED} more: {MANIFEST} lists all")
+    return lines
+
+
+def damaged(folder: Path, files: Mapping[str, FileRecord]) -> dict[str, str]:
+    """What is wrong with each file that is not as it was written."""
+    wrong = {}
+    for name, record in files.items():
+        try:
+            verify_files(folder, {name: record})
+        except DamagedError as error:
+            wrong[name] = str(error)
+    return wrong
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Names and values in two columns."""
+    rows = list(rows)
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+
+
+def _file_rows(files: Mapping[str, FileRecord], damage: Mapping[str, str]) -> list[Row]:
+    return [
+        (name, f"{_bytes(record.size)}, {'DAMAGED' if name in damage else 'whole'}")
+        for name, record in files.items()
+    ]
+
+
+def _skipped_by_reason(skipped: Sequence[Skipped]) -> str:
+    reasons = sorted(each.reason for each in skipped)
+    counts = [f"{reason} {len(list(group))}" for reason, group in groupby(reasons)]
+    return f"{len(skipped):,}" + (f" ({', '.join(counts)})" if counts else "")
+
+
+def _index(facts: IndexFacts) -> str:
+    parameters = "".join(f", {name} {value}" for name, value in facts.search_parameters.items())
+    return (
+        f"{facts.kind}, {facts.metric}{parameters}, recall@10 {facts.recall_at_10:.3f} "
+        f"({facts.tuned_with})"
+    )
+
+
+def _preprocessing(preprocessing: Preprocessing) -> str:
+    return (
+        f"{preprocessing.width} by {preprocessing.height} pixels, "
+        f"{preprocessing.resize_mode}, {preprocessing.interpolation}"
+    )
+
+
+def _verification(verification: Verification) -> str:
+    told = (
+        f"{verification.texts} texts to {verification.max_text_difference:.1e}, "
+        f"{verification.pictures} pictures to {verification.max_image_difference:.1e}"
+    )
+    if verification.int8_overlap_at_10 is not None:
+        told += f"; int8 overlap@10 {verification.int8_overlap_at_10:.3f}"
+    return told
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _bytes(size: int) -> str:
+    amount = float(size)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"

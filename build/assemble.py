@@ -1,0 +1,136 @@
+"""Vectors, captions and a model package to the files of a bundle."""
+
+from __future__ import annotations
+
+import platform
+import random
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from build.captions import Caption, read_captions
+from build.describe import describe
+from build.journal import Journal
+from build.packages import PACKAGE_FILES
+from build.tags import Tagger
+from models.index import EXACT_UP_TO, Metric, VectorIndex
+from models.items import Item, write_items
+from models.manifest import INDEX, ITEMS, Manifest, ModelCard, Skipped, record_files
+from models.text_encoder import TextEncoder
+from models.tokenizer import Tokenizer
+
+_LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
+_TUNING_TEXTS = 500
+_NAMED_WARNINGS = 10
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a bundle, in order of position, and those that are not in it.
+
+    ``sizes`` are widths and heights in pixels, None where there is no file; ``vectors`` is
+    float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
+    there before.
+    """
+
+    paths: list[str]
+    sizes: list[tuple[int, int] | None]
+    vectors: NDArray[np.float32]
+    skipped: list[Skipped]
+    reused: int
+
+
+def assemble(
+    folder: Path,
+    pictures: Pictures,
+    *,
+    package: Path,
+    card: ModelCard,
+    metric: Metric,
+    root: Path | None,
+    journal: Journal,
+    threads: int,
+) -> Manifest:
+    """Write a bundle into an empty folder.
+
+    Args:
+        folder: where to.
+        pictures: what it holds.
+        package: the model package; its files become part of the bundle.
+        card: what the model is.
+        metric: of the index.
+        root: the tree of the pictures, where sidecars are looked for.
+        journal: where the thumbnails are.
+        threads: of one run of the text encoder.
+    """
+    captions = {} if root is None else _captions(root, pictures.paths)
+    tokenizer = Tokenizer.load(package, card)
+    text_encoder = TextEncoder(package, card, threads=threads)
+    tagger = _tagger(card, tokenizer, text_encoder)
+    guess = None if tagger is None else tagger.alt_texts
+    items = describe(pictures.paths, pictures.sizes, pictures.vectors, captions, guess)
+
+    queries = None
+    if len(items) > EXACT_UP_TO:
+        texts = _tuning_texts(items, tagger)
+        queries = text_encoder.encode(tokenizer.encode(texts)) if texts else None
+    index = VectorIndex.build(pictures.vectors, metric, queries)
+
+    for name in PACKAGE_FILES:
+        shutil.copyfile(package / name, folder / name)
+    index.save(folder / INDEX)
+    write_items(folder / ITEMS, _with_thumbnails(items, journal))
+    manifest = Manifest(
+        model=card,
+        index=index.facts,
+        pictures=len(items),
+        skipped=pictures.skipped,
+        picture_root=None if root is None else str(root.resolve()),
+        versions=_versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        files=record_files(folder, (*PACKAGE_FILES, INDEX, ITEMS)),
+    )
+    manifest.write(folder)
+    return manifest
+
+
+def _captions(root: Path, paths: Sequence[str]) -> Mapping[str, Caption]:
+    captions, warnings = read_captions(root, paths)
+    for warning in warnings[:_NAMED_WARNINGS]:
+        print(f"warning: {warning}", file=sys.stderr)
+    if len(warnings) > _NAMED_WARNINGS:
+        print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
+    return captions
+
+
+def _tagger(card: ModelCard, tokenizer: Tokenizer, text_encoder: TextEncoder) -> Tagger | None:
+    if card.pretrained == "random":
+        return None  # what random weights see in a picture would only mislead
+    return Tagger(tokenizer, text_encoder)
+
+
+def _tuning_texts(items: Sequence[Item], tagger: Tagger | None) -> list[str]:
+    """Texts such as users may search for, the same for the same pictures."""
+    texts = list(dict.fromkeys(item.caption for item in items if item.caption))
+    texts += tagger.words if tagger else ()
+    return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
+
+
+def _with_thumbnails(
+    items: Sequence[Item], journal: Journal
+) -> Iterator[tuple[Item, bytes | None]]:
+    """The items with their thumbnails, one at a time: together they may not fit."""
+    for item in items:
+        yield item, None if item.width is None else journal.get(item.image_path).thumbnail
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in _LIBRARIES}
+    return {"python": platform.python_version()} | libraries

@@ -1,0 +1,145 @@
+"""Picture files to vectors and thumbnails, as fast as the machine's cores allow.
+
+A thread for each core takes a picture all the way from the disk to its vector.  Pillow,
+hashlib and onnxruntime let other threads run meanwhile, so decoding and encoding overlap
+by themselves.  Each picture goes through the encoder alone and in one thread: that is as
+fast as batches here (the picture towers multiply matrices of many rows anyway), and a
+vector depends on nothing but its picture, whatever was embedded before a build was stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+import numpy as np
+
+from build.errors import BuildError
+from build.journal import Journal, Record
+from build.progress import Progress
+from build.scan import PictureFile
+from models.image_encoder import ImageEncoder
+from models.manifest import IMAGE_ENCODER, ModelCard
+from models.pictures import (
+    PictureError,
+    preprocess,
+    read,
+    read_content,
+    reduced_side,
+    thumbnail,
+)
+
+# Part of what a vector depends on: to be raised when models/pictures.py sees a picture
+# otherwise than before, or makes another thumbnail of it.
+DECODING = 1
+NO_ENCODER = "none"
+_COMMIT_SECONDS = 1.0
+_AHEAD = 4
+
+
+def encoder_identity(card: ModelCard) -> str:
+    """What a picture's vector depends on besides the picture, as a hash."""
+    parts = (
+        card.files[IMAGE_ENCODER].sha256,
+        card.preprocessing.model_dump_json(),
+        str(DECODING),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def embed(
+    root: Path,
+    files: Sequence[PictureFile],
+    scanned_ns: int,
+    journal: Journal,
+    card: ModelCard,
+    encoder: ImageEncoder | None,
+    threads: int,
+) -> set[str]:
+    """See to it that the journal has a record of each file.
+
+    Args:
+        root: the tree of the files.
+        files: the pictures, as a scan found them.
+        scanned_ns: when the scan began.
+        journal: where records are looked up and put.
+        card: the model, for its preprocessing.
+        encoder: its picture encoder, of one thread; None makes records without vectors.
+        threads: how many pictures are worked on at once.
+
+    Returns:
+        The paths of those whose record was made anew, not found in the journal.
+    """
+    fresh: set[str] = set()
+    unknown = [file for file in files if not journal.knows(file)]
+    what = "embedding" if encoder else "reading"
+    with (
+        Progress(what, len(files), len(files) - len(unknown)) as progress,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        running: dict[Future[tuple[Record, bool]], PictureFile] = {}
+        committed = time.monotonic()
+
+        def collect(futures: set[Future[tuple[Record, bool]]]) -> None:
+            nonlocal committed
+            for future in futures:
+                file = running.pop(future)
+                record, made = future.result()
+                journal.put(file, record, scanned_ns)
+                if made:
+                    fresh.add(file.path)
+                progress.advance()
+            if time.monotonic() - committed > _COMMIT_SECONDS:
+                journal.commit()
+                committed = time.monotonic()
+
+        for file in unknown:
+            future = pool.submit(_look_at, root / file.path, journal, card, encoder)
+            running[future] = file
+            if len(running) >= threads * _AHEAD:
+                collect(wait(running, return_when=FIRST_COMPLETED).done)
+        collect(wait(running).done)
+        journal.commit()
+    return fresh
+
+
+def _look_at(
+    path: Path, journal: Journal, card: ModelCard, encoder: ImageEncoder | None
+) -> tuple[Record, bool]:
+    """The record of one file, and whether it was made anew."""
+    try:
+        content = read_content(path)
+    except PictureError as error:
+        return Record(None, reason=error.reason, detail=error.detail), True
+    digest = hashlib.sha256(content).digest()
+    known = journal.with_content(digest)
+    if known is not None:
+        return known, False
+    try:
+        return _see(content, digest, card, encoder), True
+    except PictureError as error:
+        return Record(digest, reason=error.reason, detail=error.detail), True
+    except MemoryError:
+        return Record(digest, reason="too large", detail="it does not fit into memory"), True
+    except Exception as error:
+        raise BuildError(f"{path}: the model's picture encoder fails on it: {error}") from error
+
+
+def _see(content: bytes, digest: bytes, card: ModelCard, encoder: ImageEncoder | None) -> Record:
+    picture = read(content, reduce_to=reduced_side(card.preprocessing))
+    vector = None
+    if encoder is not None:
+        pixels = preprocess(picture.image, card.preprocessing)
+        vector = encoder.encode(pixels[np.newaxis])[0]
+        if not np.isfinite(vector).all():
+            raise PictureError("no vector", "the encoder's answer is not a number")
+    return Record(
+        digest,
+        width=picture.width,
+        height=picture.height,
+        vector=vector,
+        thumbnail=thumbnail(picture.image),
+    )

@@ -1,0 +1,192 @@
+"""Pictures and a model package to a bundle."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from build.assemble import Pictures, assemble
+from build.embed import NO_ENCODER, embed, encoder_identity
+from build.errors import BuildError
+from build.given import check_fit, read_paths, read_vectors
+from build.journal import Journal
+from build.output import Output
+from build.packages import open_package
+from build.scan import look_up, sample, scan
+from models.image_encoder import ImageEncoder
+from models.index import Metric
+from models.manifest import Manifest, ModelCard, Skipped
+
+
+@dataclass(frozen=True)
+class IndexOptions:
+    """What a bundle is to be made of; see ``python -m build index --help``."""
+
+    output: Path
+    model: Path
+    images: Path | None = None
+    metric: Metric = "ip"
+    sample_size: int | None = None
+    seed: int = 0
+    embeddings: Path | None = None
+    paths: Path | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a build did: how many pictures it found, embedded anew, took over, skipped."""
+
+    folder: Path
+    found: int
+    embedded: int
+    reused: int
+    skipped: Counter[str]
+    without_file: int
+    changed: bool
+
+
+def build_index(options: IndexOptions) -> Outcome:
+    """Make or renew a bundle.
+
+    Raises:
+        BuildError: names what is wrong and what to do.
+        DamagedError: names the file of the model package that is not whole.
+    """
+    given = options.embeddings is not None
+    if not given and options.images is None:
+        raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
+    card = open_package(options.model)
+    output = Output(options.output)
+    root = options.images.resolve() if options.images else None
+    identity = NO_ENCODER if given else encoder_identity(card)
+    try:
+        with Journal(output.journal, identity, root) as journal:
+            output.recover()
+            pictures = (_given if given else _embedded)(options, card, journal)
+            with output.new_folder() as new:
+                manifest = assemble(
+                    new,
+                    pictures,
+                    package=options.model,
+                    card=card,
+                    metric=options.metric,
+                    root=options.images,
+                    journal=journal,
+                    threads=_threads(options),
+                )
+                changed = not _same(manifest, output.whole_manifest())
+                if changed:
+                    output.publish()
+    except sqlite3.Error as error:
+        raise BuildError(
+            f"{output.journal} cannot be used: {error}. Is the disk full? If not, delete the "
+            "file; all pictures are then embedded again."
+        ) from None
+    except OSError as error:
+        where = error.filename or output.folder.parent
+        raise BuildError(f"{where}: {error.strerror or error}.") from None
+    return Outcome(
+        folder=options.output,
+        found=len(pictures.paths) + len(pictures.skipped),
+        embedded=len(pictures.paths),
+        reused=pictures.reused,
+        skipped=Counter(each.reason for each in pictures.skipped),
+        without_file=sum(size is None for size in pictures.sizes),
+        changed=changed,
+    )
+
+
+def _embedded(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
+    """The pictures of a tree, embedded as far as they are not in the journal."""
+    assert options.images is not None
+    root = options.images
+    found = scan(root)
+    files = found.pictures
+    if options.sample_size is not None:
+        chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
+        files = [file for file in files if file.path in chosen]
+    encoder = ImageEncoder(options.model, card)
+    fresh = embed(root, files, found.time_ns, journal, card, encoder, _threads(options))
+    if found.whole:
+        journal.keep_only(file.path for file in found.pictures)
+
+    paths: list[str] = []
+    sizes: list[tuple[int, int] | None] = []
+    skipped = list(found.skipped)
+    vectors = np.empty((len(files), card.embedding_dim), dtype=np.float32)
+    for file in files:
+        record = journal.get(file.path)
+        if record.reason is not None:
+            detail = record.detail or ""
+            skipped.append(Skipped(path=file.path, reason=record.reason, detail=detail))
+            continue
+        assert record.vector is not None
+        assert record.width is not None
+        assert record.height is not None
+        vectors[len(paths)] = record.vector
+        sizes.append((record.width, record.height))
+        paths.append(file.path)
+    if not paths:
+        raise BuildError(_nothing_found(root, skipped))
+    return Pictures(
+        paths=paths,
+        sizes=sizes,
+        vectors=vectors[: len(paths)],
+        skipped=sorted(skipped, key=lambda each: each.path),
+        reused=len(paths) - len(fresh.intersection(paths)),
+    )
+
+
+def _given(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
+    """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk."""
+    assert options.embeddings is not None
+    if options.paths is None:
+        raise BuildError("--embeddings needs --paths: a text file, line n the picture of row n.")
+    vectors = read_vectors(options.embeddings, card.embedding_dim)
+    paths = read_paths(options.paths, options.images)
+    check_fit(vectors, paths, options.embeddings)
+    if not paths:
+        raise BuildError(f"{options.embeddings} holds no vectors.")
+    row = {path: number for number, path in enumerate(paths)}
+    paths = sorted(paths)
+    if options.sample_size is not None:
+        paths = sample(paths, options.sample_size, options.seed)
+    sizes: list[tuple[int, int] | None] = [None] * len(paths)
+    if options.images is not None:
+        found = look_up(options.images, paths)
+        embed(options.images, found.pictures, found.time_ns, journal, card, None, _threads(options))
+        there = {file.path for file in found.pictures}
+        sizes = [_size(path, journal) if path in there else None for path in paths]
+    rows = np.array([row[path] for path in paths])
+    return Pictures(paths, sizes, vectors[rows], skipped=[], reused=len(paths))
+
+
+def _same(new: Manifest, old: Manifest | None) -> bool:
+    """Whether two bundles differ in nothing but the time of their making."""
+    return old is not None and old.model_copy(update={"created": new.created}) == new
+
+
+def _size(path: str, journal: Journal) -> tuple[int, int] | None:
+    record = journal.get(path)
+    return None if record.width is None or record.height is None else (record.width, record.height)
+
+
+def _threads(options: IndexOptions) -> int:
+    if options.threads is not None:
+        return options.threads
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _nothing_found(root: Path, skipped: Sequence[Skipped]) -> str:
+    if not skipped:
+        return f"{root} holds no pictures. Give --images a folder with jpg, png, webp, gif, ..."
+    some = "; ".join(f"{each.path}: {each.reason}" for each in skipped[:3])
+    return f"no picture in {root} could be embedded: all {len(skipped)} were skipped ({some})."

@@ -1,0 +1,237 @@
+"""What a build has learnt of each picture, kept beside the bundle.
+
+A build of ``bundles/photos`` has its journal in ``bundles/.photos.journal.sqlite``.  It is
+what lets a stopped build go on and a repeated one embed only what changed; without it the
+next build starts from nothing.  While a build runs it holds the journal's lock, so that no
+second one writes to the same bundle.
+
+A picture is known again by size and times, where these can be trusted, else by the SHA-256
+of its content, under whatever path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from build.errors import BuildError
+from build.scan import PictureFile
+
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE pictures (
+    path TEXT PRIMARY KEY,
+    encoder TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    sha256 BLOB,
+    width INTEGER,
+    height INTEGER,
+    vector BLOB,
+    thumbnail BLOB,
+    reason TEXT,
+    detail TEXT
+) STRICT;
+CREATE INDEX by_content ON pictures (sha256);
+CREATE TABLE root (path TEXT NOT NULL) STRICT;
+"""
+_RECORD = "sha256, width, height, vector, thumbnail, reason, detail"
+# No file has such a time: a state that has to be looked at again.
+_UNTRUSTED = -1
+# File systems count time in steps of up to two seconds, and within a step a file can change
+# without showing it.
+_STEP_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of a picture.
+
+    Either ``reason`` says why it was skipped, or ``vector`` (float32 ``[dim]``; None where
+    the build has no encoder), ``thumbnail`` (WebP) and size in pixels are there.
+    ``sha256`` is None where the file could not be read.
+    """
+
+    sha256: bytes | None
+    width: int | None = None
+    height: int | None = None
+    vector: NDArray[np.float32] | None = None
+    thumbnail: bytes | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+class Journal:
+    """Opens the journal, or begins one, and locks it until it is closed.
+
+    Args:
+        path: the file.
+        encoder: what vectors depend on besides the picture; those of others are not used.
+        root: the tree that paths belong to.
+
+    Raises:
+        BuildError: another build has it, or it cannot be written.
+    """
+
+    def __init__(self, path: Path, encoder: str, root: Path | None) -> None:
+        self.path = path
+        self._encoder = encoder
+        # Embedding threads look contents up while the main thread writes.
+        self._lock = threading.Lock()
+        try:
+            self._connection = _open(path)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise BuildError(
+                    f"another build is writing to this output: it has locked {path}. "
+                    "Wait for it, or stop it and start again."
+                ) from None
+            raise BuildError(f"{path} cannot be written: {error}.") from None
+        self._keep_to(str(root or ""))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # What was learnt before an error is no less true.
+        with contextlib.suppress(sqlite3.Error):
+            self.commit()
+        self._connection.close()
+
+    def knows(self, file: PictureFile) -> bool:
+        """Whether there is a record of the file in just this state."""
+        query = (
+            "SELECT 1 FROM pictures WHERE path = ? AND encoder = ? "
+            "AND size = ? AND mtime_ns = ? AND ctime_ns = ?"
+        )
+        state = (file.path, self._encoder, file.size, file.mtime_ns, file.ctime_ns)
+        return self._fetch(query, state) is not None
+
+    def with_content(self, sha256: bytes) -> Record | None:
+        """A record of a picture with this content; safe from any thread."""
+        query = f"SELECT {_RECORD} FROM pictures WHERE sha256 = ? AND encoder = ? LIMIT 1"
+        row = self._fetch(query, (sha256, self._encoder))
+        return None if row is None else _record(row)
+
+    def get(self, path: str) -> Record:
+        """The record of the picture at a path; KeyError where there is none."""
+        query = f"SELECT {_RECORD} FROM pictures WHERE path = ?"
+        row = self._fetch(query, (path,))
+        if row is None:
+            raise KeyError(path)
+        return _record(row)
+
+    def put(self, file: PictureFile, record: Record, scanned_ns: int) -> None:
+        """Write down what became of a file that a scan at ``scanned_ns`` found in this state."""
+        newest = max(file.mtime_ns, file.ctime_ns)
+        trusted = record.sha256 is not None and newest < scanned_ns - _STEP_NS
+        row = (
+            file.path,
+            self._encoder,
+            file.size,
+            file.mtime_ns if trusted else _UNTRUSTED,
+            file.ctime_ns,
+            record.sha256,
+            record.width,
+            record.height,
+            None if record.vector is None else record.vector.astype("<f4").tobytes(),
+            record.thumbnail,
+            record.reason,
+            record.detail,
+        )
+        marks = ", ".join("?" * len(row))
+        with self._lock:
+            self._connection.execute(f"INSERT OR REPLACE INTO pictures VALUES ({marks})", row)
+
+    def commit(self) -> None:
+        """Make what was put last through the end of this process."""
+        with self._lock:
+            self._connection.commit()
+
+    def keep_only(self, paths: Iterable[str]) -> None:
+        """Forget all pictures but these, and the vectors of other encoders."""
+        with self._lock:
+            self._connection.execute("CREATE TEMP TABLE kept (path TEXT PRIMARY KEY)")
+            self._connection.executemany("INSERT INTO kept VALUES (?)", ((path,) for path in paths))
+            self._connection.execute(
+                "DELETE FROM pictures WHERE encoder != ? OR path NOT IN (SELECT path FROM kept)",
+                (self._encoder,),
+            )
+            self._connection.execute("DROP TABLE kept")
+            self._connection.commit()
+
+    def _fetch(self, query: str, values: Sequence[object]) -> tuple[Any, ...] | None:
+        with self._lock:
+            row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+        return row
+
+    def _keep_to(self, root: str) -> None:
+        """Trust no size and time that was seen in another tree."""
+        if self._connection.execute("SELECT path FROM root").fetchall() != [(root,)]:
+            self._connection.execute("UPDATE pictures SET mtime_ns = ?", (_UNTRUSTED,))
+            self._connection.execute("DELETE FROM root")
+            self._connection.execute("INSERT INTO root VALUES (?)", (root,))
+            self._connection.commit()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return _open_whole(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        print(f"warning: {path} is damaged ({error}): starting anew", file=sys.stderr)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return _open_whole(path)
+
+
+def _open_whole(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=0, check_same_thread=False)
+    try:
+        # Held from the first access until the connection or the process ends.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("BEGIN EXCLUSIVE")
+        if connection.execute("PRAGMA user_version").fetchone() != (_FORMAT,):
+            tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            for (name,) in tables.fetchall():
+                connection.execute(f'DROP TABLE "{name}"')
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        connection.commit()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    sha256, width, height, vector, thumbnail, reason, detail = row
+    return Record(
+        sha256=sha256,
+        width=width,
+        height=height,
+        vector=None if vector is None else np.frombuffer(vector, dtype="<f4"),
+        thumbnail=thumbnail,
+        reason=reason,
+        detail=detail,
+    )

@@ -1,0 +1,113 @@
+"""A bundle's folder, replaced as a whole or not at all.
+
+The new bundle is written beside the old one (``.photos.new``), brought to the disk, and
+renamed into its place, the old one having been renamed out of it (``.photos.old``).  A
+build that is killed in between leaves a folder that the next one puts right.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from build.errors import BuildError
+from build.packages import PACKAGE_FILES
+from models.manifest import INDEX, ITEMS, MANIFEST, DamagedError, Manifest, verify_files
+
+_OWN_FILES = frozenset({MANIFEST, INDEX, ITEMS, *PACKAGE_FILES})
+
+
+class Output:
+    """The place of a bundle and of what a build keeps beside it.
+
+    Args:
+        folder: the bundle, to be made or to be replaced; links are followed.
+
+    Raises:
+        BuildError: something that is no bundle is in the way.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._old = self._sibling("old")
+        self._new = self._sibling("new")
+        self.journal = self._sibling("journal.sqlite")
+        self._refuse_others()
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BuildError(f"{self.folder.parent} cannot be made: {error.strerror}.") from None
+
+    def recover(self) -> None:
+        """Put right what a killed build left.
+
+        To be called, like all that follows, by one build at a time, which the journal's
+        lock sees to.
+        """
+        if self._old.exists() and not self.folder.exists():
+            self._old.rename(self.folder)
+        _remove(self._old)
+        _remove(self._new)
+
+    @contextmanager
+    def new_folder(self) -> Iterator[Path]:
+        """An empty folder for the new bundle, which is gone at the end unless published."""
+        self._new.mkdir()
+        try:
+            yield self._new
+        finally:
+            _remove(self._new)
+
+    def publish(self) -> None:
+        """Put the new bundle in the place of the old one."""
+        self._refuse_others()
+        for path in self._new.iterdir():
+            _sync(path)
+        _sync(self._new)
+        if self.folder.exists():
+            self.folder.rename(self._old)
+        self._new.rename(self.folder)
+        _sync(self.folder.parent)
+        _remove(self._old)
+
+    def whole_manifest(self) -> Manifest | None:
+        """The manifest of the bundle that is there, None where it is missing or damaged."""
+        try:
+            manifest = Manifest.read(self.folder)
+            verify_files(self.folder, manifest.files)
+        except DamagedError:
+            return None
+        return manifest
+
+    def _sibling(self, suffix: str) -> Path:
+        return self.folder.with_name(f".{self.folder.name}.{suffix}")
+
+    def _refuse_others(self) -> None:
+        """Refuse to replace what no build has written."""
+        if not self.folder.exists():
+            return
+        if not self.folder.is_dir():
+            raise BuildError(f"{self.folder} is a file. Give --output a folder for the bundle.")
+        others = sorted({path.name for path in self.folder.iterdir()} - _OWN_FILES)
+        if others:
+            raise BuildError(
+                f"{self.folder} is not only a bundle: it holds {others[0]!r}, and would be "
+                "replaced. Give --output a new folder."
+            )
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or the entries of a folder are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

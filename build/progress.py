@@ -1,0 +1,61 @@
+"""How far a long build is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+_SECONDS_BETWEEN_LINES = 30.0
+_UNIT = " pictures"
+
+
+class Progress:
+    """Counts pictures up to ``total`` and shows rate and time left on stderr.
+
+    Args:
+        what: what is being done.
+        total: how many there are.
+        done: how many of them were done before.
+    """
+
+    def __init__(self, what: str, total: int, done: int) -> None:
+        self._what = what
+        self._done = self._initial = done
+        self._total = total
+        self._started = self._shown = time.monotonic()
+        terminal = sys.stderr.isatty()
+        self._bar = tqdm(total=total, initial=done, desc=what, unit=_UNIT, disable=not terminal)
+        self._lines = not terminal
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def advance(self) -> None:
+        """One more is done."""
+        self._done += 1
+        self._bar.update()
+        now = time.monotonic()
+        if self._lines and now - self._shown >= _SECONDS_BETWEEN_LINES:
+            self._shown = now
+            line = tqdm.format_meter(
+                self._done,
+                self._total,
+                now - self._started,
+                initial=self._initial,
+                prefix=self._what,
+                unit=_UNIT,
+                ncols=0,
+            )
+            print(line, file=sys.stderr, flush=True)
