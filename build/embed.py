@@ -36,7 +36,7 @@ from models.pictures import (
 # otherwise than before, or makes another thumbnail of it.
 DECODING = 1
 NO_ENCODER = "none"
-_COMMIT_SECONDS = 1.0
+_COMMIT_SECONDS = 0.2
 _AHEAD = 4
 
 

@@ -133,13 +133,14 @@ def _embedded(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictu
         vectors[len(paths)] = record.vector
         sizes.append((record.width, record.height))
         paths.append(file.path)
+    skipped.sort(key=lambda each: each.path)
     if not paths:
         raise BuildError(_nothing_found(root, skipped))
     return Pictures(
         paths=paths,
         sizes=sizes,
         vectors=vectors[: len(paths)],
-        skipped=sorted(skipped, key=lambda each: each.path),
+        skipped=skipped,
         reused=len(paths) - len(fresh.intersection(paths)),
     )
 

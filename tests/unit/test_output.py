@@ -1,0 +1,111 @@
+"""Replacing a bundle's folder as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from build.errors import BuildError
+from build.output import Output
+
+
+def make(folder: Path, content: str = "new") -> None:
+    output = Output(folder)
+    output.recover()
+    with output.new_folder() as new:
+        (new / "manifest.json").write_text(content)
+        output.publish()
+
+
+def content(folder: Path) -> str:
+    return (folder / "manifest.json").read_text()
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_bundle_is_made_with_its_parents(tmp_path: Path) -> None:
+    make(tmp_path / "some/where/photos")
+    assert content(tmp_path / "some/where/photos") == "new"
+    assert names(tmp_path / "some/where") == {"photos"}
+
+
+def test_a_bundle_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "old")
+    (tmp_path / "photos/items.sqlite").write_text("old")
+    make(tmp_path / "photos")
+    assert names(tmp_path / "photos") == {"manifest.json"}
+    assert content(tmp_path / "photos") == "new"
+    assert names(tmp_path) == {"photos"}
+
+
+def test_an_empty_folder_and_a_link_are_filled(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "photos").symlink_to(tmp_path / "real")
+    make(tmp_path / "photos")
+    assert content(tmp_path / "real") == "new"
+    assert (tmp_path / "photos").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["holiday.jpg", "model.json", ".git"])
+def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path, name: str) -> None:
+    make(tmp_path / "photos", "old")
+    (tmp_path / "photos" / name).write_text("mine")
+    with pytest.raises(BuildError, match=name):
+        Output(tmp_path / "photos")
+    assert (tmp_path / "photos" / name).read_text() == "mine"
+    assert content(tmp_path / "photos") == "old"
+
+
+def test_what_was_put_there_meanwhile_is_not_replaced_either(tmp_path: Path) -> None:
+    output = Output(tmp_path / "photos")
+    with output.new_folder() as new:
+        (new / "manifest.json").write_text("new")
+        (tmp_path / "photos").mkdir()
+        (tmp_path / "photos/mine.txt").write_text("mine")
+        with pytest.raises(BuildError, match=r"mine\.txt"):
+            output.publish()
+    assert names(tmp_path) == {"photos"}
+    assert names(tmp_path / "photos") == {"mine.txt"}
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos").write_text("mine")
+    with pytest.raises(BuildError, match="is a file"):
+        Output(tmp_path / "photos")
+    with pytest.raises(BuildError, match="cannot be made"):
+        Output(tmp_path / "photos/bundle")
+
+
+def test_a_build_that_fails_leaves_the_old_bundle(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "old")
+    with contextlib.suppress(RuntimeError), Output(tmp_path / "photos").new_folder() as new:
+        (new / "manifest.json").write_text("half")
+        raise RuntimeError
+    assert content(tmp_path / "photos") == "old"
+    assert names(tmp_path) == {"photos"}
+
+
+def test_a_build_killed_between_its_two_renames_is_put_right(tmp_path: Path) -> None:
+    make(tmp_path / ".photos.old", "old")
+    make(tmp_path / ".photos.new", "half")
+    Output(tmp_path / "photos").recover()
+    assert content(tmp_path / "photos") == "old"
+    assert names(tmp_path) == {"photos"}
+
+
+def test_a_build_killed_after_them_is_put_right(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "new")
+    make(tmp_path / ".photos.old", "old")
+    Output(tmp_path / "photos").recover()
+    assert content(tmp_path / "photos") == "new"
+    assert names(tmp_path) == {"photos"}
+
+
+def test_a_damaged_bundle_has_no_whole_manifest(tmp_path: Path) -> None:
+    assert Output(tmp_path / "photos").whole_manifest() is None
+    make(tmp_path / "photos", "no manifest at all")
+    assert Output(tmp_path / "photos").whole_manifest() is None
