@@ -1,0 +1,81 @@
+"""Texts' token ids to vectors: the ONNX text encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from models.manifest import TEXT_ENCODER, DamagedError, ModelCard
+
+# One run more costs about as much as attending to this many tokens of padding.
+_TOKENS_PER_RUN = 256
+_MAX_BATCH = 64
+
+
+class TextEncoder:
+    """Runs ``text_encoder.onnx`` of a model package or bundle.
+
+    Args:
+        folder: the package or bundle.
+        card: what the model is.
+        threads: how many threads a run may use.
+
+    Raises:
+        DamagedError: the file is missing or no ONNX graph of this kind.
+    """
+
+    def __init__(self, folder: Path, card: ModelCard, *, threads: int = 1) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Warnings about the graph are for whoever exported it.
+        options.log_severity_level = 3
+        path = folder / TEXT_ENCODER
+        try:
+            self._session = ort.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise DamagedError(f"{path} cannot be loaded: {error}. Export it again.") from None
+        self._pad_id = card.tokens.pad_id
+        self.dim = card.embedding_dim
+
+    def encode(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """L2-normalised vectors of tokenised texts, in their order.
+
+        Texts of like length run together, so that a long one does not make its
+        neighbours long.
+
+        Args:
+            token_ids: the ids of each text, of any number of texts.
+
+        Returns:
+            float32 ``[n, dim]``; a text's vector is the same in any company.
+        """
+        vectors = np.empty((len(token_ids), self.dim), dtype=np.float32)
+        for rows in _buckets([len(ids) for ids in token_ids]):
+            longest = max(len(token_ids[row]) for row in rows)
+            padded = np.full((len(rows), longest), self._pad_id, dtype=np.int64)
+            for place, row in enumerate(rows):
+                padded[place, : len(token_ids[row])] = token_ids[row]
+            vectors[rows] = self._session.run(None, {"input_ids": padded})[0]
+        return vectors
+
+
+def _buckets(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The rows of each run: shortest first, split where padding would cost more than a run."""
+    bucket: list[int] = []
+    used = 0
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        padding = (len(bucket) + 1) * lengths[row] - used - lengths[row]
+        if bucket and (padding > _TOKENS_PER_RUN or len(bucket) == _MAX_BATCH):
+            yield bucket
+            bucket, used = [], 0
+        bucket.append(row)
+        used += lengths[row]
+    if bucket:
+        yield bucket
