@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 
 import faiss
 import numpy as np
-from models.items import Item
-from models.pictures import PictureError, decode, preprocess
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from models.items import Item
 from models.manifest import ITEMS
+from models.pictures import PictureError, decode, preprocess
 from models.schemas import DEFAULT_K, EncodeRequest, SearchRequest
 from serving import metrics
 from serving.batching import Batcher
@@ -221,7 +221,8 @@ class Engine:
                 row -= _NEGATIVE_WEIGHT * next(encoded)
         norms = np.linalg.norm(sought, axis=1, keepdims=True)
         # A text and its own opposite leave nothing to normalise.
-        return sought / np.maximum(norms, np.finfo(np.float32).tiny)
+        unit: NDArray[np.float32] = sought / np.maximum(norms, np.finfo(np.float32).tiny)
+        return unit
 
     def _nearest(
         self, queries: Sequence[_Query], vectors: NDArray[np.float32]

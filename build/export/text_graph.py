@@ -61,15 +61,15 @@ class _TextGraph:
         hidden = self._op("Add", [self._embed_tokens(), self._embed_positions()])
         normed = self._norm(hidden, tower.blocks[0].norm_1)
         for number, block in enumerate(tower.blocks):
-            context_vectors = self._attend(self._linear(normed, block.qkv, bias=False), block.qkv)
+            context_vectors = self._attend(self._linear(normed, block.qkv), block.qkv)
             if number == len(tower.blocks) - 1:
                 context_vectors, hidden = self._pool(context_vectors, hidden)
             else:
                 context_vectors = self._drop_padding(context_vectors)
-            attended = self._linear(context_vectors, block.out, bias=False)
+            attended = self._linear(context_vectors, block.out)
             normed, hidden = self._add_and_norm(attended, hidden, block.out, block.norm_2)
-            raised = self._activate(self._linear(normed, block.up, bias=False), block.up)
-            lowered = self._linear(raised, block.down, bias=False)
+            raised = self._activate(self._linear(normed, block.up), block.up)
+            lowered = self._linear(raised, block.down)
             last = number == len(tower.blocks) - 1
             following = tower.final_norm if last else tower.blocks[number + 1].norm_1
             normed, hidden = self._add_and_norm(lowered, hidden, block.down, following)
@@ -160,7 +160,7 @@ class _TextGraph:
         return self._op("Tile", [self._keep(self._tower.positions), shape])
 
     def _attend(self, qkv: str, linear: Linear) -> str:
-        """Attention of each text over itself: ``[rows, 3 * width]`` → ``[batch * tokens, width]``."""
+        """Each text's attention to itself: ``[rows, 3 * width]`` → ``[batch * tokens, width]``."""
         width = linear.weight.shape[0]
         if self._tower.causal:
             qkv = self._op("Gather", [qkv, self._place])
@@ -224,9 +224,8 @@ class _TextGraph:
         shifted = self._op("Add", [vectors, self._keep(linear.bias)])
         return self._op("QuickGelu", [shifted], domain=_CONTRIB, alpha=1.702)
 
-    def _linear(self, vectors: str, linear: Linear, *, bias: bool) -> str:
+    def _linear(self, vectors: str, linear: Linear) -> str:
         """``vectors @ weight``; every bias is added by the operator that comes next."""
-        assert not bias
         if self._precision == "fp32":
             return self._op("MatMul", [vectors, self._keep(linear.weight)])
         weight, scale = _quantise_columns(linear.weight)

@@ -7,7 +7,7 @@ pools and which activation it has is read from the module, never from a model's 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ def take_apart(model: nn.Module) -> TextTower | None:
 
     ``CustomTextCLIP`` has the tower in ``model.text``, ``CLIP`` has its parts itself.
     """
-    text = getattr(model, "text", model)
+    text: Any = getattr(model, "text", model)
     blocks = getattr(getattr(text, "transformer", None), "resblocks", None)
     if blocks is None or getattr(text, "cls_emb", None) is not None:
         return None
