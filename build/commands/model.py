@@ -1,14 +1,57 @@
-"""Placeholder that the module's owner replaces."""
+"""Export an open_clip model: both encoders as ONNX, verified, with tokenizer and card.
+
+Nothing is written unless the export agrees with open_clip. Needs the `export` extra.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+
+from build.errors import BuildError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
+    parser.add_argument("--model", required=True, help="open_clip's name of it, such as ViT-B-32")
+    parser.add_argument(
+        "--pretrained",
+        metavar="TAG|FILE|random",
+        help="a tag of the model (fetched from its hub), a .pt, .bin or .safetensors file, or "
+        "`random` for tests; by default the model's usual tag",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="PACKAGE")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "int8", "fp32"),
+        default="auto",
+        help="of the text encoder; auto keeps int8 only where it finds what fp32 finds",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the subcommand."""
-    return 1
+    """Load, export, and say what was measured."""
+    try:
+        from build.export import RANDOM, export, load_checkpoint
+    except ModuleNotFoundError as error:
+        raise BuildError(
+            f"the export needs {error.name}: .venv/bin/pip install -r requirements/export.txt"
+        ) from None
+    if arguments.pretrained == RANDOM:
+        print(
+            "WARNING: random weights. This model finds nothing; it is for tests and benchmarks.",
+            file=sys.stderr,
+        )
+    checkpoint = load_checkpoint(arguments.model, arguments.pretrained)
+    card = export(checkpoint, arguments.output, arguments.precision)
+    measured = card.verification
+    print(
+        f"verified on {measured.texts} texts and {measured.pictures} pictures: largest difference "
+        f"{measured.max_text_difference:.1e} and {measured.max_image_difference:.1e}"
+    )
+    if measured.int8_overlap_at_10 is not None:
+        verdict = "int8 kept" if card.text_precision == "int8" else "fp32 kept"
+        print(f"int8 finds {measured.int8_overlap_at_10:.1%} of what fp32 finds: {verdict}")
+    print(f"{arguments.output} is ready")
+    return 0

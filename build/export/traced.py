@@ -1,0 +1,65 @@
+"""Towers as PyTorch's own exporter sees them: every picture tower, and odd text towers."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+_OPSET = 18
+
+
+class _Normalised(nn.Module):
+    """One of a model's two encoders, with its output scaled to length one."""
+
+    def __init__(self, model: nn.Module, encode: str) -> None:
+        super().__init__()
+        self.model = model
+        self._encode: Callable[[torch.Tensor], torch.Tensor] = getattr(model, encode)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return nn.functional.normalize(self._encode(values), dim=-1)
+
+
+def image_graph(model: nn.Module, height: int, width: int) -> onnx.ModelProto:
+    """``pixel_values`` float32 ``[batch, 3, height, width]`` → ``embedding``."""
+    # Two, since the exporter takes a batch of one for a constant.
+    example = torch.zeros(2, 3, height, width)
+    return _trace(_Normalised(model, "encode_image"), example, "pixel_values")
+
+
+def text_graph_at_full_length(model: nn.Module, context_length: int) -> onnx.ModelProto:
+    """``input_ids`` int64 ``[batch, context]`` → ``embedding``, for towers of other kinds."""
+    example = torch.ones(2, context_length, dtype=torch.int64)
+    return _trace(_Normalised(model, "encode_text"), example, "input_ids")
+
+
+def _trace(module: nn.Module, example: torch.Tensor, name: str) -> onnx.ModelProto:
+    more: dict[str, Any] = {
+        "input_names": [name],
+        "output_names": ["embedding"],
+        "dynamo": False,
+        "opset_version": _OPSET,
+        "dynamic_axes": {name: {0: "batch"}, "embedding": {0: "batch"}},
+    }
+    # PyTorch's fused attention has no ONNX operator; what it fuses has.
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            warnings.catch_warnings(),
+            torch.no_grad(),
+        ):
+            warnings.simplefilter("ignore")
+            path = Path(folder) / "tower.onnx"
+            torch.onnx.export(module.eval(), (example,), str(path), **more)
+            return onnx.load(path)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
