@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,7 @@ LEAST_OVERLAP = 0.97
 _GALLERY = Path(__file__).resolve().parents[2] / "demo" / "gallery"
 _GATE_PICTURES = 256
 _PICTURES = 8
+_THREADS = os.cpu_count() or 1
 _LIBRARIES = ("torch", "open_clip_torch", "onnx", "onnxruntime", "tokenizers")
 
 
@@ -120,9 +122,10 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
     chosen: Literal["fp32", "int8"] = "fp32"
     overlap: float | None = None
     if tower is not None and precision != "fp32":
-        nearest = _nearest_pictures(folder, card)
+        pictures = _embed_gate_pictures(folder, card)
+        nearest = _nearest(pictures, folder, card)
         onnx.save(text_graph(tower, "int8"), folder / TEXT_ENCODER)
-        overlap = _overlap(nearest, _nearest_pictures(folder, card))
+        overlap = _overlap(nearest, _nearest(pictures, folder, card))
         if precision == "int8" or overlap >= LEAST_OVERLAP:
             chosen = "int8"
         else:
@@ -140,13 +143,16 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
     return card
 
 
-def _nearest_pictures(folder: Path, card: ModelCard) -> NDArray[np.int64]:
-    """The ten pictures nearest to each verification query, int64 ``[queries, 10]``."""
-    encoder = ImageEncoder(folder, card, threads=2)
+def _embed_gate_pictures(folder: Path, card: ModelCard) -> NDArray[np.float32]:
+    encoder = ImageEncoder(folder, card, threads=_THREADS)
     pixels = (preprocess(picture, card.preprocessing) for picture in _gate_pictures())
-    pictures = np.concatenate([encoder.encode(one[np.newaxis]) for one in pixels])
+    return np.concatenate([encoder.encode(one[np.newaxis]) for one in pixels])
+
+
+def _nearest(pictures: NDArray[np.float32], folder: Path, card: ModelCard) -> NDArray[np.int64]:
+    """The ten pictures nearest to each verification query, int64 ``[queries, 10]``."""
     ids = Tokenizer.load(folder, card).encode(verification_queries())
-    texts = TextEncoder(folder, card, threads=2).encode(ids)
+    texts = TextEncoder(folder, card, threads=_THREADS).encode(ids)
     return np.argsort(-(texts @ pictures.T), axis=1)[:, :10]
 
 
