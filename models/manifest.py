@@ -80,7 +80,7 @@ class _Document(BaseModel):
                 raise DamagedError(f"{path} has no seal: it was altered. Build it again.")
             del document["seal"]
             return cls.model_validate(document)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DamagedError(f"{path} is no JSON: {error}. Build it again.") from None
         except ValidationError as error:
             first = error.errors()[0]

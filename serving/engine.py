@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.items import Item
 from models.manifest import ITEMS
-from models.pictures import PictureError, decode, preprocess
+from models.pictures import PictureError, decode, preprocess, reduced_side
 from models.schemas import DEFAULT_K, EncodeRequest, SearchRequest
 from serving import metrics
 from serving.batching import Batcher
@@ -170,8 +170,11 @@ class Engine:
             raise RequestError(400, f"filter: {error}", "filter") from None
 
     def _encode_picture(self, picture: bytes) -> Vector:
+        preprocessing = self.bundle.manifest.model.preprocessing
         try:
-            pixels = preprocess(decode(picture), self.bundle.manifest.model.preprocessing)
+            # Reduced as at build time, so that a picture finds itself exactly.
+            image = decode(picture, reduce_to=reduced_side(preprocessing))
+            pixels = preprocess(image, preprocessing)
         except PictureError as error:
             raise RequestError(400, f"image: {error}", "image") from None
         vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]
