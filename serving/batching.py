@@ -84,9 +84,9 @@ class Batcher(Generic[Call, Answer]):
         of one, two and three, and holds calls back while it does.
         """
         for _ in range(9):
-            await self(call)
-        for size in (8, 8, 8):
-            await asyncio.gather(*(self(call) for _ in range(size)))
+            await self._dispatch(call)
+        for _ in range(3):
+            await asyncio.gather(*(self._dispatch(call) for _ in range(8)))
 
     def close(self) -> None:
         """Stop the dispatcher."""
