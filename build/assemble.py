@@ -128,7 +128,7 @@ def _with_thumbnails(
 ) -> Iterator[tuple[Item, bytes | None]]:
     """The items with their thumbnails, one at a time: together they may not fit."""
     for item in items:
-        yield item, None if item.width is None else journal.get(item.image_path).thumbnail
+        yield item, None if item.width is None else journal.thumbnail(item.image_path)
 
 
 def _versions() -> dict[str, str]:

@@ -39,14 +39,14 @@ CREATE TABLE pictures (
     width INTEGER,
     height INTEGER,
     vector BLOB,
-    thumbnail BLOB,
     reason TEXT,
-    detail TEXT
-) STRICT;
+    detail TEXT,
+    thumbnail BLOB
+);
 CREATE INDEX by_content ON pictures (sha256);
-CREATE TABLE root (path TEXT NOT NULL) STRICT;
+CREATE TABLE root (path TEXT NOT NULL);
 """
-_RECORD = "sha256, width, height, vector, thumbnail, reason, detail"
+_RECORD = "sha256, width, height, vector, reason, detail"
 # No file has such a time: a state that has to be looked at again.
 _UNTRUSTED = -1
 # File systems count time in steps of up to two seconds, and within a step a file can change
@@ -125,17 +125,28 @@ class Journal:
 
     def with_content(self, sha256: bytes) -> Record | None:
         """A record of a picture with this content; safe from any thread."""
-        query = f"SELECT {_RECORD} FROM pictures WHERE sha256 = ? AND encoder = ? LIMIT 1"
+        query = (
+            f"SELECT {_RECORD}, thumbnail FROM pictures WHERE sha256 = ? AND encoder = ? LIMIT 1"
+        )
         row = self._fetch(query, (sha256, self._encoder))
         return None if row is None else _record(row)
 
     def get(self, path: str) -> Record:
-        """The record of the picture at a path; KeyError where there is none."""
+        """The record of the picture at a path, but for its thumbnail.
+
+        Raises:
+            KeyError: there is none.
+        """
         query = f"SELECT {_RECORD} FROM pictures WHERE path = ?"
         row = self._fetch(query, (path,))
         if row is None:
             raise KeyError(path)
-        return _record(row)
+        return _record((*row, None))
+
+    def thumbnail(self, path: str) -> bytes | None:
+        """The thumbnail of the picture at a path, None where there is none."""
+        row = self._fetch("SELECT thumbnail FROM pictures WHERE path = ?", (path,))
+        return None if row is None else row[0]
 
     def put(self, file: PictureFile, record: Record, scanned_ns: int) -> None:
         """Write down what became of a file that a scan at ``scanned_ns`` found in this state."""
@@ -151,9 +162,9 @@ class Journal:
             record.width,
             record.height,
             None if record.vector is None else record.vector.astype("<f4").tobytes(),
-            record.thumbnail,
             record.reason,
             record.detail,
+            record.thumbnail,
         )
         marks = ", ".join("?" * len(row))
         with self._lock:
@@ -211,7 +222,7 @@ def _open_whole(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN EXCLUSIVE")
         if connection.execute("PRAGMA user_version").fetchone() != (_FORMAT,):
-            tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             for (name,) in tables.fetchall():
                 connection.execute(f'DROP TABLE "{name}"')
             for statement in _SCHEMA.split(";"):
@@ -225,7 +236,7 @@ def _open_whole(path: Path) -> sqlite3.Connection:
 
 
 def _record(row: tuple[Any, ...]) -> Record:
-    sha256, width, height, vector, thumbnail, reason, detail = row
+    sha256, width, height, vector, reason, detail, thumbnail = row
     return Record(
         sha256=sha256,
         width=width,

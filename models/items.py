@@ -36,7 +36,7 @@ CREATE TABLE items (
     alt_text_source TEXT NOT NULL,
     metadata TEXT NOT NULL,
     thumbnail BLOB
-) STRICT
+)
 """
 _FACTS = "position, id, image_path, width, height, caption, alt_text, alt_text_source, metadata"
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}

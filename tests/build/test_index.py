@@ -271,6 +271,14 @@ def test_a_package_that_is_not_whole_is_named_before_anything_is_done(
     assert not bundle.parent.exists()
 
 
+def test_an_encoder_that_fails_is_named(build: Build, tmp_path: Path) -> None:
+    card = write_tiny_package(tmp_path / "wide")
+    wide = card.preprocessing.model_copy(update={"width": 64, "height": 64})
+    card.model_copy(update={"preprocessing": wide}).write(tmp_path / "wide")
+    with pytest.raises(BuildError, match=r"picture encoder fails on it: .*dimension"):
+        build(model=tmp_path / "wide")
+
+
 def test_another_folder_is_not_overwritten(images: Path, tiny_package: Path, bundle: Path) -> None:
     built = run("--images", images, "--output", images, "--model", tiny_package)
     assert built.returncode == 1

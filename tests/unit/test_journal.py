@@ -45,7 +45,9 @@ def test_a_record_comes_back_as_it_was_put(tmp_path: Path) -> None:
         found = second.get(FILE.path)
         assert found.vector is not None
         assert found.vector.tolist() == SEEN.vector.tolist()  # type: ignore[union-attr]
-        assert replace(found, vector=None) == replace(SEEN, vector=None)
+        assert replace(found, vector=None) == replace(SEEN, vector=None, thumbnail=None)
+        assert second.thumbnail(FILE.path) == b"webp"
+        assert second.thumbnail("b.jpg") is None
         assert second.get("b.jpg") == SKIPPED
         with pytest.raises(KeyError):
             second.get("c.jpg")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import build.output
 from build.errors import BuildError
 from build.output import Output
 
@@ -103,6 +107,59 @@ def test_a_build_killed_after_them_is_put_right(tmp_path: Path) -> None:
     Output(tmp_path / "photos").recover()
     assert content(tmp_path / "photos") == "new"
     assert names(tmp_path) == {"photos"}
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_killed_at_any_step_of_it_a_reader_never_sees_half_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+) -> None:
+    def whole(folder: Path) -> bool:
+        return (folder / "manifest.json").read_text() == (folder / "items.sqlite").read_text()
+
+    def fill(folder: Path, content: str) -> None:
+        for name in ("manifest.json", "items.sqlite"):
+            (folder / name).write_text(content)
+
+    def killed_at(step: int, folder: Path) -> bool:
+        """Publish in a child that dies at its ``step``-th action on the disk."""
+        steps = iter(range(1000))
+
+        def dying(action: Callable[..., object]) -> Callable[..., object]:
+            def act(path: Path, *arguments: object) -> object:
+                if next(steps) == step:
+                    if action is shutil.rmtree:
+                        next(path.iterdir()).unlink()
+                    os._exit(9)
+                return action(path, *arguments)
+
+            return act
+
+        child = os.fork()
+        if child == 0:
+            output = Output(folder)
+            output.recover()
+            with output.new_folder() as new:
+                fill(new, "new")
+                monkeypatch.setattr(Path, "rename", dying(Path.rename))
+                monkeypatch.setattr(shutil, "rmtree", dying(shutil.rmtree))
+                monkeypatch.setattr(build.output, "_sync", dying(build.output._sync))
+                output.publish()
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+    for step in range(1000):
+        folder = tmp_path / str(step) / "photos"
+        if existing:
+            folder.mkdir(parents=True)
+            fill(folder, "old")
+        died = killed_at(step, folder)
+        assert not folder.exists() or whole(folder)
+        Output(folder).recover()
+        assert whole(folder) if existing or folder.exists() else died
+        assert names(folder.parent) <= {"photos"}
+        if not died:
+            break
+    assert step >= (6 if existing else 5)
 
 
 def test_a_damaged_bundle_has_no_whole_manifest(tmp_path: Path) -> None:
