@@ -48,11 +48,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand."""
     # The other subcommands do without the encoders, and start sooner without them.
-    from models.text_encoder import TextEncoder
-
     from build.evaluate import caption_queries, evaluate, read_pictures, read_queries
     from build.evaluation_sheet import draw_sheet
     from models.image_encoder import ImageEncoder
+    from models.text_encoder import TextEncoder
     from models.tokenizer import Tokenizer
 
     card = ModelCard.read(arguments.model)

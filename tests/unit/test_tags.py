@@ -8,10 +8,10 @@ from typing import cast
 
 import numpy as np
 import pytest
-from models.text_encoder import TextEncoder
 from numpy.typing import NDArray
 
 from build.tags import VOCABULARY, Tagger, read_vocabulary
+from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 
 DIM = 256

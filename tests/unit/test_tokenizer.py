@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from open_clip.tokenizer import SimpleTokenizer
 
@@ -15,9 +16,6 @@ from models.tokenizer import Tokenizer
 from tests.unit.test_manifest import card
 
 CONTEXT = 77
-# Which of the newest characters are letters depends on a library's Unicode version, and
-# open_clip's is newer; those that Python knows are the same to both.
-KNOWN = st.characters(exclude_categories=["Cn", "Cs"])
 THEIRS = SimpleTokenizer(context_length=CONTEXT)
 PIECES = (
     "a red fox", "Fox's", "don't", "WE'LL", " ", "\n\t", "  ", "&amp;", "&amp;amp;", "&lt;",
@@ -45,13 +43,16 @@ def ours(folder: Path, clip_card: ModelCard) -> Tokenizer:
 
 
 def assert_same(ours: Tokenizer, text: str) -> None:
+    # Which of the newest characters are letters depends on a library's Unicode version, and
+    # open_clip's is newer; those that Python knows are the same to both.
+    assume(all(unicodedata.category(letter) != "Cn" for letter in THEIRS.clean_fn(text)))
     [ids] = ours.encode([text])
     theirs = THEIRS([text])[0].tolist()
     assert ids + [0] * (CONTEXT - len(ids)) == theirs
 
 
 @settings(max_examples=600, deadline=None)
-@given(text=st.text(KNOWN, max_size=200))
+@given(text=st.text(max_size=200))
 def test_any_unicode(ours: Tokenizer, text: str) -> None:
     assert_same(ours, text)
 
