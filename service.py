@@ -8,8 +8,11 @@ Run it, and ask it::
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +30,7 @@ from models.schemas import (
 )
 from serving.engine import Engine, Found
 from serving.http import EngineSlot, Front, result_fields
+from serving.metrics import METRICS_FOLDER
 from serving.settings import Settings
 
 MODEL_TAG = "sightline-bundle"
@@ -88,6 +92,10 @@ class Sightline:
         except DamagedError as error:
             raise SystemExit(f"error: {error}") from None
         os.environ[_CHECKED] = str(folder.resolve())
+        if settings.workers > 1:
+            counters = tempfile.mkdtemp(prefix="sightline-metrics-")
+            atexit.register(shutil.rmtree, counters, ignore_errors=True)
+            os.environ[METRICS_FOLDER] = counters
 
     @bentoml.on_startup
     async def warm_up(self) -> None:

@@ -39,6 +39,7 @@ class Tokenizer:
         self._clean = _CLEANINGS[card.tokens.cleaning]
         self._tokens = card.tokens
         self._context_length = card.context_length
+        self._causal = card.causal
 
     @classmethod
     def load(cls, folder: Path, card: ModelCard) -> Tokenizer:
@@ -61,7 +62,12 @@ class Tokenizer:
         many as the text has where the model's text tower is causal, and padded to the
         context length where it is not.
         """
-        return [self._encode(self._clean(text)) for text in texts]
+        return [self._pad(self._encode(self._clean(text))) for text in texts]
+
+    def _pad(self, ids: list[int]) -> list[int]:
+        return (
+            ids if self._causal else ids + [self._tokens.pad_id] * (self._context_length - len(ids))
+        )
 
     def _encode(self, text: str) -> list[int]:
         if self._tokens.start_id is not None and any(marker in text for marker in _MARKERS):

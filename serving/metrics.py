@@ -9,7 +9,17 @@ from __future__ import annotations
 
 import os
 
-from prometheus_client import (
+# BentoML gives every service of a user the same folder for its counters and empties it
+# when one starts, by which the others lose theirs.  Several workers therefore get a folder
+# of their own (service.py makes it), and one needs none.
+METRICS_FOLDER = "SIGHTLINE_METRICS_FOLDER"
+if METRICS_FOLDER in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ[METRICS_FOLDER]
+else:
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+
+# Below, since the library reads the variable when it is imported.
+from prometheus_client import (  # noqa: E402
     CONTENT_TYPE_LATEST,
     REGISTRY,
     CollectorRegistry,
@@ -17,7 +27,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

@@ -65,16 +65,12 @@ def _hugging_face(
     tokenizer: open_clip_tokenizer.HFTokenizer, context_length: int
 ) -> tuple[tokenizers.Tokenizer, TextTokens]:
     inner = tokenizer.tokenizer
-    if tokenizer.tokenizer_mode or not inner.is_fast:
-        raise BuildError("this model's tokenizer has no fast form, which serving needs")
+    if tokenizer.tokenizer_mode or not inner.is_fast or inner.padding_side != "right":
+        raise BuildError("this model's tokenizer works in a way that cannot be carried over")
     fast = tokenizers.Tokenizer.from_str(inner.backend_tokenizer.to_str())
     fast.enable_truncation(context_length)
-    fast.enable_padding(
-        direction=inner.padding_side,
-        pad_id=inner.pad_token_id,
-        pad_token=inner.pad_token,
-        length=context_length,
-    )
+    # Padding is models/tokenizer.py's affair.
+    fast.no_padding()
     cleaning = _cleaning(tokenizer)
     return fast, TextTokens(
         cleaning=cleaning, start_id=None, end_id=None, pad_id=inner.pad_token_id

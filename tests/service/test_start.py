@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import httpx
 import pytest
 
 from models.manifest import MANIFEST, Manifest
-from tests.service.conftest import ROOT, free_port, start_service, wait_until_ready
+from tests.service.conftest import ROOT, Serve, free_port, start_service, wait_until_ready
 
 HEAVY = ["torch", "torchvision", "open_clip", "timm", "pandas", "pyarrow", "transformers", "build"]
 
@@ -115,3 +116,17 @@ def test_two_workers_count_together(demo_bundle: Path, tmp_path: Path) -> None:
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
+
+
+def test_two_services_do_not_share_their_counters(serve: Serve) -> None:
+    def searches(client: httpx.Client) -> int:
+        counted = re.search(
+            r'request_total\{endpoint="/search".* (\S+)', client.get("/metrics").text
+        )
+        return int(float(counted[1])) if counted else 0
+
+    with serve() as one:
+        one.post("/search", json={"query": "a fox"})
+        with serve() as other:
+            one.post("/search", json={"query": "a guitar"})
+            assert (searches(one), searches(other)) == (2, 0)

@@ -1,0 +1,165 @@
+"""``python -m build model``: real architectures, with random weights, as far as an answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import open_clip
+import pytest
+import torch
+from onnx import numpy_helper
+from open_clip.tokenizer import HFTokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+import build.export.package
+from build.errors import BuildError
+from build.export import Checkpoint, export, load_checkpoint
+from build.export.text_graph import text_graph
+from build.packages import open_package
+from models.manifest import ModelCard
+from tests.service.conftest import serving
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.slow
+
+
+def load_random(model: str) -> Checkpoint:
+    torch.manual_seed(0)
+    return load_checkpoint(model, "random")
+
+
+@pytest.fixture(scope="module")
+def vit() -> Checkpoint:
+    return load_random("ViT-B-32")
+
+
+@pytest.mark.parametrize(
+    ("model", "causal"), [("ViT-B-32-quickgelu", True), ("RN50", True), ("MobileCLIP-S1", False)]
+)
+def test_an_architecture_exports_and_is_verified(model: str, causal: bool, tmp_path: Path) -> None:
+    card = export(load_random(model), tmp_path / "package", "fp32")
+    assert card.causal is causal
+    assert card.verification.texts >= 64
+    assert card.verification.pictures == 8
+    assert 0 < card.verification.max_text_difference <= 1e-4
+    assert 0 < card.verification.max_image_difference <= 1e-4
+    assert open_package(tmp_path / "package") == card
+
+
+def test_a_tower_with_a_tokenizer_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SigLIP's, which a hub has: one of the same kind is made here."""
+    local = sentence_pieces(tmp_path / "tokenizer")
+    monkeypatch.setattr(
+        open_clip,
+        "get_tokenizer",
+        lambda _: HFTokenizer(str(local), context_length=64, clean="canonicalize"),
+    )
+    card = export(load_random("ViT-B-16-SigLIP"), tmp_path / "package", "fp32")
+    assert not card.causal
+    assert card.tokens.cleaning == "canonicalize"
+    assert card.verification.max_text_difference <= 1e-4
+
+
+def sentence_pieces(folder: Path) -> Path:
+    fast = Tokenizer(models.Unigram())
+    fast.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=300, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>"
+    )
+    words = (ROOT / "build/export/queries.txt").read_text(encoding="utf-8").splitlines()
+    fast.train_from_iterator(words, trainer)
+    fast.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=fast, pad_token="</s>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(folder)
+    return folder
+
+
+def test_drift_is_refused_and_nothing_written(
+    vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drifting(*arguments: Any) -> onnx.ModelProto:
+        graph = text_graph(*arguments)
+        weights = max(graph.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+        exact = numpy_helper.to_array(weights)
+        shifted = exact + np.random.default_rng(0).normal(0, 1e-4, exact.shape).astype(np.float32)
+        weights.CopyFrom(numpy_helper.from_array(shifted, weights.name))
+        return graph
+
+    monkeypatch.setattr(build.export.package, "text_graph", drifting)
+    with pytest.raises(BuildError, match="drifts from open_clip: the text"):
+        export(vit, tmp_path / "package", "fp32")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_folder_is_left_alone(vit: Checkpoint, tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"precious")
+    with pytest.raises(BuildError, match="something else"):
+        export(vit, tmp_path, "fp32")
+    assert (tmp_path / "holiday.jpg").read_bytes() == b"precious"
+
+
+def test_auto_keeps_int8_only_where_it_finds_the_same(
+    vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build.export.package, "LEAST_OVERLAP", 1.01)
+    card = export(vit, tmp_path / "package", "auto")
+    assert card.text_precision == "fp32"
+    assert card.verification.int8_overlap_at_10 is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "pretrained", "told"),
+    [
+        ("ViT-B-33", None, "knows no model"),
+        ("ViT-B-32", "nosuchtag", "the tags are"),
+        ("ViT-B-32", "nowhere.pt", "no checkpoint file"),
+    ],
+)
+def test_a_mistake_is_said_in_words(model: str, pretrained: str | None, told: str) -> None:
+    with pytest.raises(BuildError, match=told):
+        load_checkpoint(model, pretrained)
+
+
+def test_a_checkpoint_file_is_taken(vit: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save(vit.model.state_dict(), path)
+    loaded = load_checkpoint("ViT-B-32", str(path))
+    assert loaded.pretrained == "weights.pt"
+    texts = loaded.tokenizer(["a fox"])
+    with torch.no_grad():
+        assert torch.equal(loaded.model.encode_text(texts), vit.model.encode_text(texts))  # type: ignore[operator]
+
+
+def test_all_the_way_from_an_architecture_to_an_answer(tmp_path: Path) -> None:
+    package, bundle = tmp_path / "package", tmp_path / "bundle"
+    model = ["model", "--model", "ViT-B-32", "--pretrained", "random", "--output", str(package)]
+    said = run(*model, "--precision", "int8")
+    assert "WARNING: random weights" in said
+    assert ModelCard.read(package).text_precision == "int8"
+    index = ["index", "--images", "demo/gallery", "--model", str(package), "--output", str(bundle)]
+    said = run(*index, "--sample-size", "60")
+    assert "embedded 60" in said
+    with serving(bundle, tmp_path / "log") as client:
+        answer = client.post("/search", json={"query": "a guitar", "k": 3})
+        assert answer.status_code == 200
+        assert len(answer.json()["results"]) == 3
+        assert client.get("/info").json()["model"]["pretrained"] == "random"
+
+
+def run(*arguments: str) -> str:
+    command = [sys.executable, "-m", "build", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
