@@ -40,7 +40,9 @@ def main() -> int:
                 file=sys.stderr,
             )
             return 1
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell starts what runs in the background deaf to Ctrl-C's signal.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     service = f"http://127.0.0.1:{arguments.port}"
     page = f"http://127.0.0.1:{arguments.ui_port}"
     environment = os.environ | {
