@@ -14,7 +14,7 @@ BIN := .venv/bin
 EXTRAS := serve build ui loadtest export test
 DEMO_BUNDLE := bundles/demo
 
-.PHONY: demo serve test bench lint lock image bento clean
+.PHONY: help demo serve test bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,9 @@ serve: .venv/installed-serve
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest
 
+bench: $(EXTRAS:%=.venv/installed-%) .venv/installed-bench
+	$(BIN)/python -m benchmarks
+
 lint: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,7 +50,7 @@ lint: $(EXTRAS:%=.venv/installed-%)
 
 lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install --quiet uv
-	for extra in $(EXTRAS) demo-model; do \
+	for extra in $(EXTRAS) bench demo-model; do \
 	  .cache/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --no-header --extra $$extra --output-file requirements/$$extra.txt \
 	    $$([ $$extra = serve ] || echo "--constraint requirements/serve.txt") || exit 1; \
