@@ -19,7 +19,7 @@ from build.captions import Caption, read_captions
 from build.describe import describe
 from build.journal import Journal
 from build.packages import PACKAGE_FILES
-from build.tags import Tagger
+from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import Item, write_items
 from models.manifest import INDEX, ITEMS, Manifest, ModelCard, Skipped, record_files
@@ -79,8 +79,7 @@ def assemble(
 
     queries = None
     if len(items) > EXACT_UP_TO:
-        texts = _tuning_texts(items, tagger)
-        queries = text_encoder.encode(tokenizer.encode(texts)) if texts else None
+        queries = text_encoder.encode(tokenizer.encode(_tuning_texts(items)))
     index = VectorIndex.build(pictures.vectors, metric, queries)
 
     for name in PACKAGE_FILES:
@@ -116,10 +115,10 @@ def _tagger(card: ModelCard, tokenizer: Tokenizer, text_encoder: TextEncoder) ->
     return Tagger(tokenizer, text_encoder)
 
 
-def _tuning_texts(items: Sequence[Item], tagger: Tagger | None) -> list[str]:
+def _tuning_texts(items: Sequence[Item]) -> list[str]:
     """Texts such as users may search for, the same for the same pictures."""
     texts = list(dict.fromkeys(item.caption for item in items if item.caption))
-    texts += tagger.words if tagger else ()
+    texts += read_vocabulary(VOCABULARY)
     return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
 
 

@@ -158,7 +158,7 @@ def _tune(
     graph: faiss.IndexHNSWFlat, vectors: Vectors, metric: Metric, queries: Vectors | None
 ) -> IndexFacts:
     """The smallest search breadth that finds ``_TARGET_RECALL`` of the true ten nearest."""
-    tuned_with = "text queries" if queries is not None else "the pictures' own vectors"
+    kind = "text queries" if queries is not None else "of the pictures' own vectors"
     probes = vectors if queries is None else queries
     chosen = np.random.default_rng(0).permutation(len(probes))[:_TUNING_QUERIES]
     probes = np.ascontiguousarray(probes[np.sort(chosen)])
@@ -175,5 +175,5 @@ def _tune(
         metric=metric,
         search_parameters={"efSearch": breadth},
         recall_at_10=round(recall, 4),
-        tuned_with=f"{len(probes)} {tuned_with}",
+        tuned_with=f"{len(probes)} {kind}",
     )
