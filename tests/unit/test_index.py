@@ -65,7 +65,7 @@ def test_an_approximate_index_is_tuned_and_says_how(
     monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
     vectors, queries = unit_vectors(3000), unit_vectors(200, seed=1)
     built = VectorIndex.build(vectors, metric, queries)
-    assert built.facts.kind == "hnsw"
+    assert built.facts.kind == "pq"
     assert "text queries" in built.facts.tuned_with
     built.save(tmp_path / "index.faiss")
     index = VectorIndex.load(tmp_path / "index.faiss", built.facts)
@@ -80,13 +80,30 @@ def test_an_approximate_index_is_tuned_and_says_how(
     assert (positions == among[truly_nearest(queries, vectors[among], 5)]).all()
 
 
+def test_an_answer_does_not_depend_on_how_many_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
+    vectors, queries = unit_vectors(3000), unit_vectors(50, seed=1)
+    index = VectorIndex.build(vectors, "ip", queries)
+    _, many = index.search(queries, 100)
+    for k in (1, 3, 7, 10):
+        assert (index.search(queries, k)[1] == many[:, :k]).all()
+    alone = np.concatenate([index.search(query[None], 7)[1] for query in queries])
+    assert (alone == many[:, :7]).all()
+
+
+@pytest.mark.parametrize("coded", [False, True])
 @pytest.mark.parametrize("metric", ["ip", "l2"])
-def test_a_vector_comes_back_as_it_went_in(metric: Metric, tmp_path: Path) -> None:
-    vectors = unit_vectors(20)
+def test_a_vector_comes_back_as_it_went_in(
+    metric: Metric, coded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100 if coded else 1000)
+    vectors = unit_vectors(1000)
     built = VectorIndex.build(vectors, metric)
     built.save(tmp_path / "index.faiss")
     index = VectorIndex.load(tmp_path / "index.faiss", built.facts)
-    assert len(index) == 20
+    assert len(index) == 1000
     assert (index.reconstruct(13) == vectors[13]).all()
 
 
