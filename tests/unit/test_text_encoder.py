@@ -17,9 +17,9 @@ DEMO = Path(__file__).resolve().parents[2] / "demo" / "model"
 TEXTS = ["a fox", "fox " * 60, "", "🦊", "two old bicycles in front of a blue door", "a"] * 8
 
 
-@pytest.fixture(scope="module")
-def encoder() -> TextEncoder:
-    return TextEncoder(DEMO, ModelCard.read(DEMO))
+@pytest.fixture(scope="module", params=[1, 3])
+def encoder(request: pytest.FixtureRequest) -> TextEncoder:
+    return TextEncoder(DEMO, ModelCard.read(DEMO), threads=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +48,9 @@ def test_nothing_in_nothing_out(encoder: TextEncoder) -> None:
     assert encoder.encode([]).shape == (0, encoder.dim)
 
 
-@given(st.lists(st.integers(2, 77), max_size=200))
-def test_every_row_runs_once_and_little_of_it_is_padding(lengths: list[int]) -> None:
-    buckets = list(_buckets(lengths))
+@given(st.lists(st.integers(2, 77), max_size=200), st.integers(1, 8))
+def test_every_row_runs_once_and_little_of_it_is_padding(lengths: list[int], threads: int) -> None:
+    buckets = list(_buckets(lengths, threads))
     assert sorted(row for bucket in buckets for row in bucket) == list(range(len(lengths)))
     for bucket in buckets:
         longest = max(lengths[row] for row in bucket)
