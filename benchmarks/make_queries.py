@@ -60,7 +60,7 @@ SENTENCES = [
 # Short ones are typed more often than long ones.
 FRAME_WEIGHTS = [3, 6, 7, 7, 7, 5, 2, 1, 1, 1, 2, 1]
 # How often each kind of query is drawn: a phrase, a sentence, several of them.
-WEIGHTS = {"frame": 90, "sentence": 7, "paragraph": 3}
+WEIGHTS = {"frame": 95, "sentence": 4, "paragraph": 1}
 
 
 def make_queries(count: int = COUNT, seed: int = 0) -> list[str]:

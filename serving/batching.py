@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Generic, NoReturn, TypeVar
 
-from bentoml._internal.marshal.dispatcher import CorkDispatcher
+from bentoml._internal.marshal.dispatcher import CorkDispatcher, Optimizer
 
 from serving import metrics
 from serving.errors import RequestError, overloaded
@@ -60,6 +60,7 @@ class Batcher(Generic[Call, Answer]):
             fallback=_dropped,
             get_batch_size=lambda _: 1,
         )
+        dispatcher.optimizer = _Eager(dispatcher.max_latency)
         self._dispatch = dispatcher(self._run)
         self._dispatcher = dispatcher
 
@@ -96,6 +97,20 @@ class Batcher(Generic[Call, Answer]):
         self._batch_size.observe(len(calls))
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._answer, calls)
+
+
+class _Eager(Optimizer):
+    """Never holds a call back in the hope of company.
+
+    The dispatcher's own optimiser waits about as long as calls waited lately, so that after
+    a busy spell a lone caller goes on waiting for neighbours who have left: 10 ms where the
+    answer takes 1.5.  What arrives during a batch is company enough for the next.
+    """
+
+    def trigger_refresh(self) -> None:
+        """Learn what a batch costs, and wait for none."""
+        super().trigger_refresh()
+        self.wait = 0
 
 
 def _dropped() -> NoReturn:
