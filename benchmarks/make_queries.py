@@ -58,7 +58,7 @@ SENTENCES = [
     "No text, no logo, just a {thing}, perhaps with a {look} {other} {place}.",
 ]
 # Short ones are typed more often than long ones.
-FRAME_WEIGHTS = [3, 6, 7, 7, 7, 5, 2, 1, 1, 1, 2, 1]
+FRAME_WEIGHTS = [2, 4, 6, 7, 8, 7, 2, 1, 1, 1, 2, 1]
 # How often each kind of query is drawn: a phrase, a sentence, several of them.
 WEIGHTS = {"frame": 95, "sentence": 4, "paragraph": 1}
 

@@ -109,7 +109,7 @@ class _Eager(Optimizer):
 
     def trigger_refresh(self) -> None:
         """Learn what a batch costs, and wait for none."""
-        super().trigger_refresh()
+        super().trigger_refresh()  # type: ignore[no-untyped-call]
         self.wait = 0
 
 
