@@ -14,12 +14,11 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import bentoml
 from bentoml.validators import ContentType
 
-from models.bundle import Bundle
 from models.manifest import DamagedError, Manifest, verify_files
 from models.schemas import (
     DEFAULT_K,
@@ -28,10 +27,12 @@ from models.schemas import (
     SearchRequest,
     SearchResponse,
 )
-from serving.engine import Engine, Found
 from serving.http import EngineSlot, Front, result_fields
 from serving.metrics import METRICS_FOLDER
 from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.engine import Found
 
 MODEL_TAG = "sightline-bundle"
 _DEMO_BUNDLE = Path("bundles/demo")
@@ -72,6 +73,11 @@ class Sightline:
     """Finds pictures by describing them."""
 
     def __init__(self) -> None:
+        # Here, since the process that only starts the workers needs neither onnxruntime nor
+        # FAISS, and its start comes before theirs.
+        from models.bundle import Bundle
+        from serving.engine import Engine
+
         folder = _bundle_folder()
         already_checked = os.environ.get(_CHECKED) == str(folder.resolve())
         bundle = Bundle.open(folder, threads=settings.threads, verify=not already_checked)

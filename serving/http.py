@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -27,9 +27,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.schemas import DEFAULT_K, EncodeRequest, ErrorDetail, ErrorResponse, SearchRequest
 from serving import metrics
-from serving.engine import Engine, Found, Hit, Timing
 from serving.errors import RequestError
 from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.engine import Engine, Found, Hit, Timing
 
 logger = logging.getLogger("sightline")
 
