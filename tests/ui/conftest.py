@@ -37,8 +37,10 @@ Open = Callable[..., "Page"]
 Show = Callable[..., AbstractContextManager[str]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    # Not for the session: Playwright keeps an event loop running in the main thread, and a test
+    # elsewhere that starts one of its own would be refused.
     require_module("playwright", "the page's tests drive a browser")
     chromium = require_tool(
         "chromium", "chromium-browser", "google-chrome", reason="the page's tests need Chromium"
@@ -93,14 +95,14 @@ def _healthy(url: str) -> bool:
     return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator[httpx.Client]:
     """The real service over the gallery."""
     with serving(demo_bundle, tmp_path_factory.mktemp("service") / "log") as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(browser: Browser, service: httpx.Client, show: Show) -> Iterator[str]:
     """The address of the page over the real service."""
     with show(str(service.base_url)) as url:
