@@ -82,7 +82,10 @@ class Sightline:
         already_checked = os.environ.get(_CHECKED) == str(folder.resolve())
         bundle = Bundle.open(folder, threads=settings.threads, verify=not already_checked)
         self.engine = Engine(
-            bundle, max_batch_size=settings.max_batch_size, max_queue=settings.max_queue
+            bundle,
+            max_batch_size=settings.max_batch_size,
+            max_queue=settings.max_queue,
+            cache_size=settings.cache_size,
         )
 
     @bentoml.on_deployment

@@ -22,6 +22,7 @@ from models.pictures import PictureError, decode, preprocess, reduced_side
 from models.schemas import DEFAULT_K, EncodeRequest, SearchRequest
 from serving import metrics
 from serving.batching import Batcher
+from serving.cache import VectorCache
 from serving.errors import RequestError
 
 Vector = NDArray[np.float32]
@@ -81,10 +82,15 @@ class Engine:
         bundle: what is searched.
         max_batch_size: queries that share one encoder run and one index search.
         max_queue: searches under way before new ones are refused.
+        cache_size: query texts whose vectors are remembered.
     """
 
-    def __init__(self, bundle: Bundle, *, max_batch_size: int, max_queue: int) -> None:
+    def __init__(
+        self, bundle: Bundle, *, max_batch_size: int, max_queue: int, cache_size: int = 0
+    ) -> None:
         self.bundle = bundle
+        # Used by the batch thread only.
+        self._texts = VectorCache(bundle.text_encoder.encode, cache_size)
         # FAISS counts its threads for each calling thread.
         self._executor = ThreadPoolExecutor(
             1, "batch", initializer=faiss.omp_set_num_threads, initargs=(bundle.threads,)
@@ -213,7 +219,7 @@ class Engine:
     def _vectors(self, queries: Sequence[_Query]) -> NDArray[np.float32]:
         """What each query seeks, float32 ``[n, dim]``, L2-normalised."""
         texts = [tokens for query in queries for tokens in (query.wanted, query.unwanted) if tokens]
-        encoded = iter(self.bundle.text_encoder.encode(texts))
+        encoded = iter(self._texts.vectors(texts))
         sought = np.zeros((len(queries), self.bundle.index.dim), dtype=np.float32)
         for row, query in zip(sought, queries, strict=True):
             if query.wanted is not None:

@@ -60,6 +60,14 @@ SEARCH_SECONDS = Histogram(
     documentation="One search of the index for a batch",
     buckets=_SECONDS,
 )
+CACHE_HITS = Counter(
+    name="sightline_cache_hits",
+    documentation="Query texts whose vector was remembered",
+)
+CACHE_MISSES = Counter(
+    name="sightline_cache_misses",
+    documentation="Query texts that had to be encoded",
+)
 
 
 def exposition() -> bytes:

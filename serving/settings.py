@@ -40,4 +40,7 @@ class Settings(BaseSettings):
     max_queue: int = Field(
         512, ge=1, description="searches under way before new ones get 429; per worker"
     )
+    cache_size: int = Field(
+        4096, ge=0, description="query texts whose vectors are remembered; per worker, 0 for none"
+    )
     max_upload_mb: float = Field(20.0, gt=0, description="the largest picture sent to the service")
