@@ -9,69 +9,103 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
+from benchmarks.figures import histogram, percentiles
 
 
 @dataclass(frozen=True)
 class Load:
-    """What ``clients`` at once met: requests a second, and latencies in milliseconds."""
+    """What ``clients`` at once met: requests a second, and latencies in milliseconds.
+
+    ``steps`` are the means of what the server says in ``Server-Timing``.
+    """
 
     clients: int
     requests: int
     failed: int
+    seconds: float
     per_second: float
+    mean: float
     p50: float
     p95: float
     p99: float
+    steps: dict[str, float]
+    histogram: list[list[float]]
 
     def as_json(self) -> dict[str, Any]:
         """The figures by name."""
-        return vars(self)
+        return asdict(self)
 
 
-def measure(port: int, path: str, bodies: Sequence[dict[str, Any]], clients: int) -> Load:
-    """Send every body once to a server on this machine, ``clients`` at a time."""
-    return asyncio.run(_measure(port, path, bodies, clients))
+def measure(
+    port: int,
+    path: str,
+    bodies: Iterable[dict[str, Any]],
+    clients: int,
+    seconds: float = float("inf"),
+) -> Load:
+    """Send the bodies to a server on this machine, ``clients`` at a time.
+
+    It ends when there are no more bodies, or after ``seconds`` when every client has sent
+    two; what is under way then is waited for and counted.
+    """
+    requests = (_request(path, body) for body in bodies)
+    return asyncio.run(_measure(port, requests, clients, seconds))
 
 
-async def _measure(port: int, path: str, bodies: Sequence[dict[str, Any]], clients: int) -> Load:
-    requests = iter([_request(path, body) for body in bodies])
+async def _measure(port: int, requests: Iterator[bytes], clients: int, seconds: float) -> Load:
     latencies: list[float] = []
+    steps: defaultdict[str, float] = defaultdict(float)
     failed = 0
+    began = time.perf_counter()
 
     async def client() -> None:
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for request in requests:
-            began = time.perf_counter()
+            sent = time.perf_counter()
             writer.write(request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
             await reader.readexactly(length)
-            latencies.append(time.perf_counter() - began)
+            answered = time.perf_counter()
+            latencies.append(1e3 * (answered - sent))
             failed += b" 200 " not in head.split(b"\r\n", 1)[0]
+            _add_steps(head, steps)
+            if answered - began > seconds and len(latencies) >= 2 * clients:
+                break
             if b"connection: close" in head:
                 writer.close()
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
 
-    began = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))
     elapsed = time.perf_counter() - began
-    p50, p95, p99 = np.percentile(latencies, [50, 95, 99]) * 1e3
     return Load(
-        clients,
-        len(latencies),
-        failed,
-        len(latencies) / elapsed,
-        float(p50),
-        float(p95),
-        float(p99),
+        clients=clients,
+        requests=len(latencies),
+        failed=failed,
+        seconds=elapsed,
+        per_second=len(latencies) / elapsed,
+        mean=sum(latencies) / len(latencies),
+        **percentiles(latencies),
+        steps={step: total / len(latencies) for step, total in steps.items()},
+        histogram=histogram(latencies),
     )
+
+
+def _add_steps(head: bytes, steps: defaultdict[str, float]) -> None:
+    """Add up what an answer's ``Server-Timing`` says: ``encode;dur=1.250, search;dur=0.3``."""
+    if b"\r\nserver-timing:" not in head:
+        return
+    value = head.split(b"\r\nserver-timing:")[1].split(b"\r\n")[0].decode()
+    for step in value.split(","):
+        name, _, duration = step.strip().partition(";dur=")
+        steps[name] += float(duration)
 
 
 def _request(path: str, body: dict[str, Any]) -> bytes:
@@ -83,8 +117,11 @@ def _request(path: str, body: dict[str, Any]) -> bytes:
     return head.encode() + content
 
 
-def own_cost(requests: int = 5000) -> float:
-    """Milliseconds that the client itself needs for a request, against an empty server."""
+def own_cost(clients: int, requests: int = 5000) -> float:
+    """Milliseconds that the client itself needs for a request, against an empty server.
+
+    The empty server runs in the same thread, so this is an upper bound.
+    """
 
     async def against_nothing() -> float:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,7 +136,8 @@ def own_cost(requests: int = 5000) -> float:
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        load = await _measure(port, "/", [{"query": "a red fox", "k": 3}] * requests, 1)
+        bodies = iter([_request("/", {"query": "a red fox", "k": 3})] * requests)
+        load = await _measure(port, bodies, clients, float("inf"))
         server.close()
         return 1e3 / load.per_second
 

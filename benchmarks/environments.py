@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
+from benchmarks.machine import versions
+
 _PEERS = Path(__file__).parent / "peers"
 _SHARED = ("torch", "torchvision")
 # The first names in a requirement, as packaging.requirements would read it.
@@ -23,7 +25,7 @@ _NAME = re.compile(r"^[A-Za-z0-9._-]+")
 _STAMP = "installed"
 
 
-class NotInstalled(Exception):
+class NotInstalledError(Exception):
     """A peer's environment cannot be made; the message is the installer's reason."""
 
 
@@ -35,7 +37,7 @@ def environment(peer: str, folder: Path) -> Path:
         folder: where environments are kept.
 
     Raises:
-        NotInstalled: something is missing or does not fit.
+        NotInstalledError: something is missing or does not fit.
     """
     requirements = (_PEERS / f"{peer}.txt").read_text(encoding="utf-8")
     place = folder / peer
@@ -61,12 +63,33 @@ def environment(peer: str, folder: Path) -> Path:
         [*pip, "--no-deps", "-r", str(pins)], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise NotInstalled(_reason(done.stderr))
+        raise NotInstalledError(_reason(done.stderr))
     library = next(place.glob("lib/python*/site-packages"))
     for found in shared.values():
         _link(found, library)
     stamp.write_text(digest, encoding="utf-8")
     return python
+
+
+def installed(peer: str, folder: Path) -> dict[str, str]:
+    """The releases in a peer's environment, by name; nothing where it has none of its own."""
+    libraries = list((folder / peer.replace("-", "_")).glob("lib/python*/site-packages"))
+    return versions(libraries[0]) if libraries else {}
+
+
+def run_inside(python: Path, script: str, *arguments: str) -> None:
+    """Run ``peers/inside/SCRIPT.py`` in a peer's environment.
+
+    Raises:
+        NotInstalledError: it failed; the message is the last line that it printed.
+    """
+    path = _PEERS / "inside" / f"{script}.py"
+    print(f"running {path.name}", flush=True)
+    done = subprocess.run(
+        [str(python), str(path), *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise NotInstalledError(f"{path.name}: {_last_line(done.stderr)}")
 
 
 def _with_dependencies(names: tuple[str, ...]) -> Iterator[Distribution]:
@@ -112,4 +135,8 @@ def _canonical(name: str) -> str:
 def _reason(output: str) -> str:
     """The line of pip's output that says what was wrong."""
     lines = [line for line in output.splitlines() if line.startswith("ERROR")]
-    return lines[-1].removeprefix("ERROR: ") if lines else output.strip()[-300:]
+    return lines[-1].removeprefix("ERROR: ") if lines else _last_line(output)
+
+
+def _last_line(output: str) -> str:
+    return next((line for line in reversed(output.splitlines()) if line.strip()), "no reason given")

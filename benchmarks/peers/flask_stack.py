@@ -1,57 +1,57 @@
 """Flask, PyTorch's open_clip at 77 tokens and a flat FAISS index: what this replaces.
 
-python -m benchmarks.peers.flask_stack VECTORS.npy PORT THREADS {flask,waitress}
+Under Flask's own threaded server, waitress and gunicorn; under gunicorn with one process
+of as many PyTorch threads as there are cores, and with a process for each core.
 """
 
 from __future__ import annotations
 
 import sys
-import warnings
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
 
-import faiss
-import numpy as np
-import open_clip
-import torch
-from flask import Flask, request
+from benchmarks.corpus import K
+from benchmarks.environments import NotInstalledError
+from benchmarks.peers import Peer, Setting
+from benchmarks.servers import Command
 
-
-def main() -> None:
-    """Serve ``POST /search`` until stopped."""
-    vectors, port, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(threads)
-    faiss.omp_set_num_threads(threads)
-    model, _, _ = open_clip.create_model_and_transforms("ViT-B-32", pretrained=None)
-    model.eval()
-    tokenizer = open_clip.get_tokenizer("ViT-B-32")
-    index = faiss.IndexFlatIP(512)
-    index.add(np.load(vectors))
-    app = Flask("peer")
-
-    @app.post("/search")
-    def search() -> dict[str, Any]:
-        body = request.get_json()
-        with torch.no_grad():
-            features = model.encode_text(tokenizer([body["query"]]))
-            features = torch.nn.functional.normalize(features, dim=-1)
-        similarities, found = index.search(features.numpy(), body["k"])
-        return {
-            "results": [
-                {"image_path": f"pictures/{position}.jpg", "similarity": similarity}
-                for position, similarity in zip(
-                    found[0].tolist(), similarities[0].tolist(), strict=True
-                )
-            ]
-        }
-
-    if sys.argv[4] == "waitress":
-        from waitress import serve
-
-        serve(app, host="127.0.0.1", port=port, threads=4)
-    else:
-        app.run("127.0.0.1", port, threaded=True)
+_BIN = Path(sys.executable).parent
+_WEB_THREADS = "4"
 
 
-if __name__ == "__main__":
-    main()
+def peers(setting: Setting) -> list[Peer]:
+    """The stack under each server."""
+    for package in ("flask", "waitress", "gunicorn", "open_clip"):
+        if find_spec(package) is None:
+            raise NotInstalledError(f"{package} is missing: pip install -r requirements/bench.txt")
+    threads = str(setting.threads)
+    python = [sys.executable, "-m", "benchmarks.peers.flask_app"]
+    gunicorn = [str(_BIN / "gunicorn"), "benchmarks.peers.flask_app:from_environment()"]
+    gunicorn += ["--bind", "127.0.0.1:{port}", "--timeout", "300", "--threads", _WEB_THREADS]
+    servers = {
+        "Flask": ([*python, "{port}", "flask"], threads),
+        "waitress": ([*python, "{port}", "waitress"], threads),
+        "gunicorn": ([*gunicorn, "--workers", "1"], threads),
+        f"gunicorn, {threads} workers": ([*gunicorn, "--workers", threads], "1"),
+    }
+    return [
+        Peer(
+            f"Flask stack, {name}" if name != "Flask" else "Flask stack",
+            "Flask stack",
+            "search",
+            Command(
+                arguments,
+                variables={
+                    "PEER_WEIGHTS": str(setting.corpus.weights),
+                    "PEER_VECTORS": str(setting.corpus.vectors),
+                    "PEER_THREADS": torch_threads,
+                    "OMP_NUM_THREADS": torch_threads,
+                },
+            ),
+            "/search",
+            lambda text: {"query": text, "k": K},
+            lambda answer: len(answer["results"]) == K,
+            f"PyTorch open_clip, FAISS flat, {torch_threads} PyTorch threads a process",
+        )
+        for name, (arguments, torch_threads) in servers.items()
+    ]
