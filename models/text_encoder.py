@@ -51,7 +51,7 @@ class TextEncoder:
         self._pad_id = card.tokens.pad_id
         self.dim = card.embedding_dim
 
-    def encode(self, token_ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    def encode(self, token_ids: Sequence[list[int]]) -> NDArray[np.float32]:
         """L2-normalised vectors of tokenised texts, in their order.
 
         Texts of like length run together, so that a long one does not make its
@@ -66,6 +66,9 @@ class TextEncoder:
         vectors = np.empty((len(token_ids), self.dim), dtype=np.float32)
 
         def run(rows: list[int]) -> None:
+            # In alphabetical order, so to speak: what a text shares with the one above it,
+            # the graph computes once.
+            rows.sort(key=token_ids.__getitem__)
             longest = max(len(token_ids[row]) for row in rows)
             padded = np.full((len(rows), longest), self._pad_id, dtype=np.int64)
             for place, row in enumerate(rows):

@@ -34,7 +34,7 @@ from build.demo_model.corpus import (
 )
 from build.demo_model.features import extract
 from build.demo_model.head import Drawings, train_head
-from build.demo_model.image_tower import ConSE, ImageTower
+from build.demo_model.image_tower import ConSE, Head, ImageTower
 from build.demo_model.rounding import fold_norms, round_to_halves
 from build.demo_model.stamps import write_evaluation_sets
 from build.demo_model.student import (
@@ -60,6 +60,8 @@ WEIGHTS = (1.0, 1.5, 2.0, 2.5)
 # Questions about the gallery; those about the stamps are in questions.json, and no choice
 # goes by them.
 _QUESTIONS = Path(__file__).with_name("gallery_questions.json")
+# Photographs are what most people have.
+_IMPORTANCE = {"drawing": 1, "photograph": 2, "question": 1}
 _VIEWS = (None, 1)
 _TWIN = 0.9
 _SURE_SENSE = 0.3
@@ -168,7 +170,10 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
             [_SILHOUETTE_WEIGHT if pictures[row].source == _SILHOUETTES else 1.0 for row in kept]
         ),
     )
-    head = train_head(drawings, epochs=HEAD_EPOCHS, seed=SEED)
+    kept_head = work / "head.pt"
+    if not kept_head.exists():
+        torch.save(train_head(drawings, epochs=HEAD_EPOCHS, seed=SEED), kept_head)
+    head: Head = torch.load(kept_head, weights_only=False)
 
     several = torch.from_numpy(
         encode(student, tokenizer, [text for names in class_texts() for text in names])
@@ -179,7 +184,8 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     scores = {}
     for weight, tower in towers.items():
         found = validate(tower.embed(validation.features), validation, student, tokenizer)
-        scores[weight] = float(np.mean(list(found.values())))
+        scores[weight] = sum(_IMPORTANCE[kind] * score for kind, score in found.items())
+        scores[weight] /= sum(_IMPORTANCE.values())
         log(f"ConSE weight {weight}: {found} mean {scores[weight]:.2f}")
     best = max(scores, key=scores.__getitem__)
     log(f"ConSE weight {best} chosen")

@@ -7,6 +7,9 @@ use onnxruntime's fused operators (``com.microsoft``) and do less:
 - A causal tower pools at the end token, so what comes after it changes nothing.  The
   graph drops padding before the first layer and works on the bare tokens of the whole
   batch, ``[total, width]``; only attention sees them as ``[batch, tokens, width]``.
+- Nor does it matter to a token what comes after it: texts that begin alike share what they
+  share, the start token at least.  The graph compares each text with the one above it, so
+  it gains most from a batch in alphabetical order, and is right for any.
 - After the last attention only the pooled token goes on.
 
 int8 weights have a scale for each output, activations a scale for each *token*, found at
@@ -30,8 +33,8 @@ from build.export.text_tower import Linear, Norm, TextTower
 Precision = Literal["fp32", "int8"]
 
 _CONTRIB = "com.microsoft"
-_OPSET = 21
-_IR_VERSION = 10
+_OPSET = 23
+_IR_VERSION = 11
 
 
 def text_graph(tower: TextTower, precision: Precision) -> onnx.ModelProto:
@@ -95,8 +98,11 @@ class _TextGraph:
     def _lay_out(self) -> None:
         """Work out where each token lies: once, for all layers.
 
-        ``kept`` are the places in ``[batch * tokens]`` that are no padding, ``place`` is
-        the way back, ``pooled`` the place of each text's pooled token.
+        A row is computed for each token that is no padding and does not repeat, with all
+        that stands before it, that of the text above.  ``kept`` are these rows' places in
+        ``[batch * tokens]``, by column and then by text; ``order`` are their columns;
+        ``place`` is the row of each of ``[batch * tokens]``; ``pooled`` the row of each
+        text's pooled token.
         """
         tower = self._tower
         shape = self._op("Shape", ["input_ids"])
@@ -113,15 +119,35 @@ class _TextGraph:
         if not tower.causal:
             self._pooled = pooled
             return
-        order = self._op("Range", [self._int(0), self._tokens, self._int(1)])
-        column = self._op("Unsqueeze", [end, self._ints([1])])
-        valid = self._op("Reshape", [self._op("LessOrEqual", [order, column]), one])
-        self._kept = self._op("Squeeze", [self._op("NonZero", [valid]), self._ints([0])])
-        counted = self._op(
-            "CumSum", [self._op("Cast", [valid], to=TensorProto.INT64), self._int(0)]
+        columns = self._op("Range", [self._int(0), self._tokens, self._int(1)])
+        valid = self._op("LessOrEqual", [columns, self._op("Unsqueeze", [end, self._ints([1])])])
+        keep = self._op("And", [valid, self._differs_from_the_text_above()])
+        found = self._op("NonZero", [self._op("Transpose", [keep], perm=[1, 0])])
+        self._order, text = self._ops("Split", [found], 2, axis=0, num_outputs=2)
+        self._order = self._op("Reshape", [self._order, one])
+        text = self._op("Reshape", [text, one])
+        self._kept = self._op("Add", [self._op("Mul", [text, self._tokens]), self._order])
+        counts = self._op("Cast", [keep], to=TensorProto.INT64)
+        # The last row kept in this column, down to this text, is its own or the one it repeats.
+        within = self._op("CumSum", [counts, self._int(0)])
+        before = self._op(
+            "CumSum",
+            [self._op("ReduceSum", [counts, self._ints([0])], keepdims=0), self._int(0)],
+            exclusive=1,
         )
-        self._place = self._op("Sub", [counted, self._int(1)])
+        place = self._op("Sub", [self._op("Add", [within, before]), self._int(1)])
+        self._place = self._op("Reshape", [place, one])
         self._pooled = self._op("Gather", [self._place, pooled])
+
+    def _differs_from_the_text_above(self) -> str:
+        """Where a text is no longer the same as the one before it: bool ``[batch, tokens]``."""
+        rolled = self._op(
+            "Pad", ["input_ids", self._ints([1, 0, -1, 0]), self._int(-1)], mode="constant"
+        )
+        equal = self._op("Equal", ["input_ids", rolled])
+        different = self._op("Cast", [self._op("Not", [equal])], to=TensorProto.INT64)
+        so_far = self._op("CumSum", [different, self._int(1)])
+        return self._op("Greater", [so_far, self._int(0)])
 
     def _pooled_token(self) -> str:
         """Which token of each text is pooled: int64 ``[batch]``."""
@@ -149,8 +175,7 @@ class _TextGraph:
 
     def _embed_positions(self) -> str:
         if self._tower.causal:
-            places = self._op("Mod", [self._kept, self._tokens])
-            return self._op("Gather", [self._keep(self._tower.positions), places])
+            return self._op("Gather", [self._keep(self._tower.positions), self._order])
         # [batch * tokens] in rows of the context: the table once for each text.
         shape = self._op(
             "Concat",
@@ -162,6 +187,7 @@ class _TextGraph:
     def _attend(self, qkv: str, linear: Linear) -> str:
         """Each text's attention to itself: ``[rows, 3 * width]`` → ``[batch * tokens, width]``."""
         width = linear.weight.shape[0]
+        qkv = self._op("Add", [qkv, self._keep(linear.bias)])
         if self._tower.causal:
             qkv = self._op("Gather", [qkv, self._place])
         shape = self._op(
@@ -174,11 +200,11 @@ class _TextGraph:
             "Split", [self._op("Reshape", [qkv, shape])], 3, axis=2, num_outputs=3
         )
         attended = self._op(
-            "MultiHeadAttention",
-            [query, key, value, self._keep(linear.bias)],
-            domain=_CONTRIB,
-            num_heads=self._tower.heads,
-            unidirectional=int(self._tower.causal),
+            "Attention",
+            [query, key, value],
+            q_num_heads=self._tower.heads,
+            kv_num_heads=self._tower.heads,
+            is_causal=int(self._tower.causal),
         )
         return self._op("Reshape", [attended, self._ints([-1, width])])
 
@@ -225,7 +251,7 @@ class _TextGraph:
         smallest = self._op("ReduceMin", [vectors, self._ints([1])], keepdims=1)
         reach = self._op("Max", [largest, self._op("Neg", [smallest])])
         row_scale = self._op("Mul", [reach, self._keep(np.float32(1 / 127))])
-        scaled = self._op("Div", [vectors, row_scale])
+        scaled = self._op("Mul", [vectors, self._op("Reciprocal", [row_scale])])
         # Unsigned with 128 for zero, which the processors' dot products are made for.
         middle, unit = self._keep(np.uint8(128)), self._keep(np.float32(1))
         quantised = self._op("QuantizeLinear", [scaled, unit, middle])
