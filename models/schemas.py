@@ -91,6 +91,12 @@ class EncodeResponse(BaseModel):
     model: str
 
 
+class TranscribeResponse(BaseModel):
+    """The words of a recording; empty where nobody speaks."""
+
+    text: str
+
+
 class ErrorDetail(BaseModel):
     """What is wrong: the field of the request (None: the whole), and the rule it broke."""
 

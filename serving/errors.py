@@ -45,6 +45,17 @@ class RequestError(Exception):
         return cls(400, f"{field}: {message}" if field else message, field)
 
 
+class SpeechError(Exception):
+    """The service cannot understand speech as it is set up."""
+
+
+def speech_is_off() -> RequestError:
+    """A recording was sent to a service that has no model for it."""
+    return RequestError(
+        501, "this service does not understand speech: SIGHTLINE_SPEECH_MODEL is not set"
+    )
+
+
 def overloaded() -> RequestError:
     """Too many searches are under way; a second from now there will be room."""
     return RequestError(

