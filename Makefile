@@ -18,7 +18,7 @@ DEMO_BUNDLE := bundles/demo
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 # A stamp per extra, so that a changed lock file installs what changed and nothing else.
 $(BIN)/python:
