@@ -23,6 +23,9 @@ MAX_PIXELS = 256_000_000
 MAX_BYTES = 1 << 30
 THUMBNAIL_SIDE = 320
 _THUMBNAIL_QUALITY = 80
+# Half the time of WebP's usual effort (4) for thumbnails 4 % larger: a thirtieth of all that
+# a small picture costs when a bundle is built.
+_THUMBNAIL_EFFORT = 2
 # JPEGs are decoded at a half, a quarter or an eighth of their size as long as this many
 # times the encoder's size is left.
 _REDUCED_MARGIN = 2
@@ -181,7 +184,7 @@ def thumbnail(image: Image.Image) -> bytes:
         output,
         "WEBP",
         quality=_THUMBNAIL_QUALITY,
-        method=4,
+        method=_THUMBNAIL_EFFORT,
         exif=b"",
         icc_profile=b"",
         xmp=b"",

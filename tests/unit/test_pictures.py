@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from models.manifest import Preprocessing
+from build.packages import DEMO_MODEL
+from models.image_encoder import ImageEncoder
+from models.manifest import ModelCard, Preprocessing
 from models.pictures import (
     MAX_PIXELS,
     PictureError,
@@ -307,3 +309,16 @@ def test_the_numbers_are_those_of_open_clip(
     image = photograph(*size)
     expected: NDArray[np.float32] = theirs(image).numpy()
     np.testing.assert_allclose(preprocess(image, ours), expected, atol=1e-6, rtol=0)
+
+
+def test_a_picture_decoded_at_reduced_scale_has_the_vector_of_the_whole_one() -> None:
+    card = ModelCard.read(DEMO_MODEL)
+    encoder = ImageEncoder(DEMO_MODEL, card)
+    for seed in range(3):
+        content = encoded(photograph(4000, 3000, seed), "JPEG", quality=90)
+        side = reduced_side(card.preprocessing)
+        whole, reduced = read(content).image, read(content, reduce_to=side).image
+        assert reduced.width < whole.width
+        pixels = [preprocess(image, card.preprocessing) for image in (whole, reduced)]
+        vectors = encoder.encode(np.stack(pixels))
+        assert vectors[0] @ vectors[1] > 0.995
