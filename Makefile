@@ -11,7 +11,8 @@ PORT ?= 3000
 UI_PORT ?= 8501
 
 BIN := .venv/bin
-EXTRAS := serve build ui speech loadtest export test
+EXTRAS := serve build ui speech loadtest bench export test
+PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 DEMO_BUNDLE := bundles/demo
 
 .PHONY: help demo serve test bench lint lock clean
@@ -42,7 +43,7 @@ serve: .venv/installed-serve $(SPEECH)
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest
 
-bench: $(EXTRAS:%=.venv/installed-%) .venv/installed-bench
+bench: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m benchmarks
 
 lint: $(EXTRAS:%=.venv/installed-%)
@@ -53,10 +54,14 @@ lint: $(EXTRAS:%=.venv/installed-%)
 
 lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install --quiet uv
-	for extra in $(EXTRAS) bench demo-model; do \
+	for extra in $(EXTRAS) demo-model; do \
 	  .cache/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --no-header --extra $$extra --output-file requirements/$$extra.txt \
 	    $$([ $$extra = serve ] || echo "--constraint requirements/serve.txt") || exit 1; \
+	done
+	for peer in $(PEERS); do \
+	  .cache/lock/bin/uv pip compile $$peer.in --quiet --python-version 3.11 \
+	    --no-header --no-annotate --output-file $$peer.txt || exit 1; \
 	done
 
 clean:

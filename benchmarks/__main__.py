@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import building, cache, coldstart, encoders, endurance, http, machine, report
-from benchmarks.corpus import Corpus, prepare
+from benchmarks.corpus import Corpus
 from benchmarks.environments import installed
 from benchmarks.figures import merge
 from benchmarks.peers import Setting, Work
@@ -36,7 +36,7 @@ def main() -> int:
     servers, others = machine.cores(arguments.threads)
     # The load generator keeps off the servers' processors where there are others.
     os.sched_setaffinity(0, others)
-    corpus = prepare(arguments.work.resolve(), arguments.quick)
+    corpus = Corpus(arguments.work, arguments.quick)
     phases = _phases(corpus, servers, arguments)
     new: dict[str, Any] = {"machine": machine.describe(arguments.threads), "phases": {}}
     old = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
@@ -81,6 +81,7 @@ def _phases(
         peers = [peer for peer in peers if peer.work == work]
         measured, failed = http.compare(peers, corpus.queries, cores, logs, rounds, seconds)
         return {
+            "pictures": corpus.count,
             "peers": measured,
             "missing": missing | failed,
             "client_ms": http.client_cost(),

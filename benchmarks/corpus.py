@@ -1,6 +1,6 @@
 """What everybody works on: the same weights, the same vectors, the same queries.
 
-Made at the first run and kept; made anew when the code that makes it has changed.
+Kept from run to run; made anew when the code that makes it has changed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.make_queries import QUERIES
 from benchmarks.servers import ROOT
+from build.packages import DEMO_MODEL
 
 MODEL = "ViT-B-32"
 DIM = 512
@@ -27,64 +29,86 @@ _CLUSTERS = 1_000
 _SPREAD = 0.6
 
 
-@dataclass(frozen=True)
 class Corpus:
-    """The files that were prepared.
-
-    ``weights`` is an open_clip state dict; ``package`` and ``fp32`` are model packages of
-    it, ``bundle`` holds the vectors of ``vectors`` (``.npy``), ``demo`` the gallery.
-    """
-
-    folder: Path
-    weights: Path
-    package: Path
-    fp32: Path
-    vectors: Path
-    paths: Path
-    bundle: Path
-    demo: Path
-    queries: list[str]
-
-
-def prepare(folder: Path, quick: bool) -> Corpus:
-    """Everything that is not there yet.
+    """The files, each made when it is first asked for.
 
     Args:
-        folder: where it is kept.
-        quick: 2,000 vectors in place of 100,000.
+        folder: where they are kept.
+        quick: 2,000 vectors in place of 100,000, and the embedded model in place of
+            ViT-B/32 on our side, so that nothing has to be exported.
     """
-    count = _COUNT_QUICK if quick else _COUNT
-    corpus = Corpus(
-        folder=folder,
-        weights=folder / "weights.pt",
-        package=folder / "int8",
-        fp32=folder / "fp32",
-        vectors=folder / f"vectors-{count}.npy",
-        paths=folder / f"paths-{count}.txt",
-        bundle=folder / f"bundle-{count}",
-        demo=folder / "demo",
-        queries=QUERIES.read_text(encoding="utf-8").splitlines(),
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    _forget_outdated(folder)
-    if not corpus.weights.exists():
-        _python("benchmarks.weights", str(corpus.weights))
-    for package, precision in ((corpus.package, "int8"), (corpus.fp32, "fp32")):
+
+    def __init__(self, folder: Path, quick: bool) -> None:
+        self.folder = folder.resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.count = _COUNT_QUICK if quick else _COUNT
+        self.queries = QUERIES.read_text(encoding="utf-8").splitlines()
+        self._quick = quick
+        _forget_outdated(self.folder)
+
+    @cached_property
+    def weights(self) -> Path:
+        """An open_clip state dict."""
+        path = self.folder / "weights.pt"
+        if not path.exists():
+            _python("benchmarks.weights", str(path))
+        return path
+
+    @cached_property
+    def package(self) -> Path:
+        """A model package of the weights, int8."""
+        return self._export("int8")
+
+    @cached_property
+    def fp32(self) -> Path:
+        """A model package of the weights, fp32."""
+        return self._export("fp32")
+
+    @cached_property
+    def vectors(self) -> Path:
+        """What peers search: ``.npy``, float32 ``[count, DIM]``."""
+        path = self.folder / f"vectors-{self.count}.npy"
+        if not path.exists():
+            np.save(path, clustered_vectors(self.count))
+        return path
+
+    @cached_property
+    def paths(self) -> Path:
+        """A picture's path for each vector, a line each."""
+        path = self.folder / f"paths-{self.count}.txt"
+        if not path.exists():
+            lines = (f"pictures/{number:06d}.jpg\n" for number in range(self.count))
+            path.write_text("".join(lines), encoding="utf-8")
+        return path
+
+    @cached_property
+    def bundle(self) -> Path:
+        """The package and the vectors."""
+        if self._quick:
+            return self.demo
+        given = ["--embeddings", str(self.vectors), "--paths", str(self.paths)]
+        return self._index("bundle", [*given, "--model", str(self.package)])
+
+    @cached_property
+    def demo(self) -> Path:
+        """The gallery's bundle."""
+        return self._index("demo", ["--images", "demo/gallery"])
+
+    def _export(self, precision: str) -> Path:
+        if self._quick:
+            return DEMO_MODEL
+        package = self.folder / precision
         if not (package / "model.json").exists():
-            given = ["--model", MODEL, "--pretrained", str(corpus.weights)]
+            given = ["--model", MODEL, "--pretrained", str(self.weights)]
             to = ["--output", str(package), "--precision", precision]
             _python("build", "model", *given, *to)
-    if not corpus.vectors.exists():
-        np.save(corpus.vectors, clustered_vectors(count))
-        lines = (f"pictures/{number:06d}.jpg\n" for number in range(count))
-        corpus.paths.write_text("".join(lines), encoding="utf-8")
-    if not (corpus.bundle / "manifest.json").exists():
-        given = ["--embeddings", str(corpus.vectors), "--paths", str(corpus.paths)]
-        to = ["--model", str(corpus.package), "--output", str(corpus.bundle)]
-        _python("build", "index", *given, *to)
-    if not (corpus.demo / "manifest.json").exists():
-        _python("build", "index", "--images", "demo/gallery", "--output", str(corpus.demo))
-    return corpus
+        return package
+
+    def _index(self, name: str, given: Sequence[str]) -> Path:
+        bundle = self.folder / name
+        if not (bundle / "manifest.json").exists():
+            _python("build", "index", *given, "--output", str(bundle))
+        return bundle
 
 
 def clustered_vectors(count: int, dim: int = DIM, seed: int = 0) -> NDArray[np.float32]:
@@ -109,7 +133,7 @@ def _forget_outdated(folder: Path) -> None:
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     stamp = folder / "made-by"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != digest:
-        for made in ("int8", "fp32", "demo", *(path.name for path in folder.glob("bundle-*"))):
+        for made in ("int8", "fp32", "bundle", "demo"):
             shutil.rmtree(folder / made, ignore_errors=True)
         stamp.write_text(digest, encoding="utf-8")
 

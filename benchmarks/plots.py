@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from benchmarks.peers.sightline import NAME
 from benchmarks.report import best_of_families
@@ -21,9 +22,17 @@ _STEPS = {
     "queue": ("wait for the batch", "#BBBBBB"),
     "encode": ("encode", "#AA3377"),
     "search": ("search the index", "#4477AA"),
-    "rest": ("HTTP, JSON, load generator", "#CCBB44"),
+    "rest": ("HTTP and JSON", "#CCBB44"),
 }
 _MARKERS = "osD^v"
+# Legends stand below, where no line can run through them.
+_BELOW: dict[str, Any] = {
+    "loc": "upper center",
+    "bbox_to_anchor": (0.45, -0.17),
+    "fontsize": 9,
+    "columnspacing": 1.2,
+    "handlelength": 1.4,
+}
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -40,22 +49,28 @@ _STYLE: dict[Any, Any] = {
 
 def draw(results: Mapping[str, Any], file: Path) -> bool:
     """Write the picture as PNG; False where the search phase has not been measured."""
-    peers = results["phases"].get("search", {}).get("peers", {})
+    phase = results["phases"].get("search", {})
+    peers = phase.get("peers", {})
     if NAME not in peers:
         return False
     shown = _best(peers)
     colours = _colours(shown)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(12, 4.4), layout="constrained")
-        left, middle, right = figure.subplots(1, 3, width_ratios=[1.15, 1.15, 1])
+        layout = ConstrainedLayoutEngine(wspace=0.06, h_pad=0.08)
+        figure = Figure(figsize=(12.5, 4.8), layout=layout)
+        left, middle, right = figure.subplots(1, 3)
         _throughput(left, peers, shown, colours)
         _latency(middle, peers, shown, colours)
         _where_time_goes(right, peers[NAME]["clients"])
+        handles, labels = left.get_legend_handles_labels()
+        middle.legend(handles, labels, **_BELOW, ncols=2)
         machine = results["machine"]
-        figure.supxlabel(
-            f"ViT-B/32, 100,000 pictures, no cache, {machine['threads']} cores of "
+        figure.suptitle(
+            f"ViT-B/32, {phase['pictures']:,} pictures, no cache, {machine['threads']} cores of "
             f"{machine['processor']}",
-            fontsize=9,
+            x=0.01,
+            ha="left",
+            fontsize=9.5,
             color="#555555",
         )
         file.parent.mkdir(exist_ok=True)
@@ -82,30 +97,43 @@ def _colours(names: Sequence[str]) -> dict[str, str]:
 def _throughput(
     axes: Axes, peers: Mapping[str, Any], names: Sequence[str], colours: Mapping[str, str]
 ) -> None:
+    counts = [int(n) for n in peers[NAME]["clients"]]
     for name, marker in zip(names, _MARKERS, strict=False):
         clients = peers[name]["clients"]
         rates = [clients[n]["median"]["per_second"] for n in clients]
         axes.plot(
             [int(n) for n in clients], rates, marker=marker, color=colours[name], lw=2, label=name
         )
+    ends = {name: peers[name]["clients"][str(counts[-1])]["median"]["per_second"] for name in names}
+    for name, height in _apart(ends).items():
         axes.annotate(
-            f"{rates[-1]:,.0f}",
-            (int(list(clients)[-1]), rates[-1]),
+            f"{ends[name]:,.0f}",
+            (counts[-1], height),
             textcoords="offset points",
-            xytext=(8, 0),
+            xytext=(9, 0),
             va="center",
             color=colours[name],
+            fontweight="bold",
         )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    counts = [int(n) for n in peers[NAME]["clients"]]
     axes.set_xticks(counts, [str(n) for n in counts])
     axes.minorticks_off()
     axes.margins(x=0.12, y=0.18)
     axes.set_title("Searches a second")
     axes.set_xlabel("clients at once")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.legend(loc="center left", bbox_to_anchor=(0.0, 0.55), fontsize=9)
+    axes.set_ylim(bottom=1)
+
+
+def _apart(heights: Mapping[str, float], least: float = 1.35) -> dict[str, float]:
+    """Where labels stand on a logarithmic axis so that none covers another."""
+    placed: dict[str, float] = {}
+    below = 0.0
+    for name, height in sorted(heights.items(), key=lambda entry: entry[1]):
+        below = max(height, below * least)
+        placed[name] = below
+    return placed
 
 
 def _latency(
@@ -123,12 +151,11 @@ def _latency(
             axes.plot(median["p99"], at, marker="|", color=colours[name], ms=11, mew=2)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    labels = [f"{n} client{'s' if n != '1' else ''}" for n in counts]
-    axes.set_yticks(range(len(counts)), labels)
+    axes.set_yticks(range(len(counts)), [_clients(n) for n in counts])
     axes.grid(axis="y", visible=False)
     axes.invert_yaxis()
     axes.set_title("Milliseconds to the answer")
-    axes.set_xlabel("median, and the time in which 99 of 100 are there")
+    axes.set_xlabel("from the median to the 99th percentile")
 
 
 def _where_time_goes(axes: Axes, clients: Mapping[str, Any]) -> None:
@@ -146,12 +173,16 @@ def _where_time_goes(axes: Axes, clients: Mapping[str, Any]) -> None:
             ]
         axes.barh(range(len(rows)), widths, left=left, color=colour, label=label, height=0.6)
         left = [already + width for already, width in zip(left, widths, strict=True)]
-    labels = [f"{n}: {total:.1f} ms" for n, total in zip(rows, totals, strict=True)]
+    labels = [f"{_clients(n)}\n{total:.1f} ms" for n, total in zip(rows, totals, strict=True)]
     axes.set_yticks(range(len(rows)), labels)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(axis="y", visible=False)
-    axes.set_title(f"Where a search's time goes ({NAME})")
-    axes.set_xlabel("share of the mean, by clients at once")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=8.5)
+    axes.set_title(f"Where {NAME}'s time goes")
+    axes.set_xlabel("share of the mean time to the answer")
+    axes.legend(**_BELOW, ncols=2)
+
+
+def _clients(number: str) -> str:
+    return f"{number} client" if number == "1" else f"{number} clients"
