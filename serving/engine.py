@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.items import Item
-from models.manifest import ITEMS
+from models.manifest import IMAGE_ENCODER, ITEMS
 from models.pictures import PictureError, decode, preprocess, reduced_side
 from models.schemas import DEFAULT_K, EncodeRequest, SearchRequest
 from serving import metrics
@@ -103,6 +103,13 @@ class Engine:
             max_batch_size=max_batch_size,
             max_queue=max_queue,
         )
+        self._encode = Batcher(
+            "encode",
+            self._encode_together,
+            self._executor,
+            max_batch_size=max_batch_size,
+            max_queue=max_queue,
+        )
 
     @property
     def version(self) -> str:
@@ -113,10 +120,13 @@ class Engine:
         """Run everything that a search needs, until nothing is slow for being the first."""
         [tokens] = self.bundle.tokenizer.encode([_WARM_UP_QUERY])
         await self._search.warm_up(_Query(k=DEFAULT_K, wanted=tokens))
+        # The encoder is warm, only the dispatcher is not: no texts are enough for that.
+        await self._encode.warm_up([])
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
         self._search.close()
+        self._encode.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._pictures.shutdown(wait=False, cancel_futures=True)
 
@@ -144,8 +154,13 @@ class Engine:
         """The pictures that resemble a picture.
 
         Raises:
-            RequestError: the bytes are no picture, or the service is overloaded.
+            RequestError: the bytes are no picture, the bundle has no picture encoder, or the
+                service is overloaded.
         """
+        if IMAGE_ENCODER not in self.bundle.manifest.files:
+            raise RequestError(
+                501, "this service was deployed without its picture encoder: search by text"
+            )
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
         vector = await loop.run_in_executor(self._pictures, self._encode_picture, picture)
@@ -154,10 +169,12 @@ class Engine:
         return replace(found, timing=replace(found.timing, encode=encoded))
 
     async def encode(self, request: EncodeRequest) -> NDArray[np.float32]:
-        """The vectors of some texts, float32 ``[n, dim]``, L2-normalised."""
-        tokens = self.bundle.tokenizer.encode(request.texts)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self.bundle.text_encoder.encode, tokens)
+        """The vectors of some texts, float32 ``[n, dim]``, L2-normalised.
+
+        Raises:
+            RequestError: the service is overloaded.
+        """
+        return await self._encode(self.bundle.tokenizer.encode(request.texts))
 
     async def _submit(self, query: _Query, tokenize: float) -> Found:
         found = await self._search(replace(query, enqueued=time.perf_counter()))
@@ -185,6 +202,14 @@ class Engine:
             raise RequestError(400, f"image: {error}", "image") from None
         vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]
         return vector
+
+    def _encode_together(
+        self, requests: Sequence[list[Tokens]]
+    ) -> list[NDArray[np.float32] | Exception]:
+        """The vectors that each request asks for, all of them in one run."""
+        vectors = self.bundle.text_encoder.encode([text for texts in requests for text in texts])
+        ends = np.cumsum([len(texts) for texts in requests])
+        return list(np.split(vectors, ends[:-1]))
 
     def _answer(self, queries: Sequence[_Query]) -> list[Found | Exception]:
         """Answer a batch; where it fails as a whole, each query stands for itself."""

@@ -101,6 +101,32 @@ def test_encode_gives_unit_vectors(client: httpx.Client) -> None:
     assert client.post("/encode", json={"texts": ["ok", " "]}).json()["error"]["field"] == "texts.1"
 
 
+def test_texts_sent_at_once_are_encoded_together_and_apart_all_the_same(
+    client: httpx.Client,
+) -> None:
+    requests = [
+        [f"picture {number} {row}" for row in range(number % 3 + 1)] for number in range(60)
+    ]
+
+    async def all_at_once() -> list[Any]:
+        base = str(client.base_url)
+        async with httpx.AsyncClient(base_url=base, timeout=60, trust_env=False) as crowd:
+            sent = (crowd.post("/encode", json={"texts": texts}) for texts in requests)
+            return [answer.json()["embeddings"] for answer in await asyncio.gather(*sent)]
+
+    before = _encode_batches(client)
+    together = asyncio.run(all_at_once())
+    assert _encode_batches(client) - before <= 30, "two to a batch at the least"
+    for texts, vectors in zip(requests, together, strict=True):
+        assert vectors == client.post("/encode", json={"texts": texts}).json()["embeddings"]
+
+
+def _encode_batches(client: httpx.Client) -> float:
+    name = 'bentoml_service_adaptive_batch_size_count{method_name="encode"}'
+    lines = client.get("/metrics").text.splitlines()
+    return next(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
 def test_requests_are_counted_by_route(client: httpx.Client, picture: dict[str, Any]) -> None:
     client.get(picture["image_url"])
     text = client.get("/metrics").text
