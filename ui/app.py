@@ -32,6 +32,7 @@ from ui.texts import Texts, accepted_languages, texts_for
 _HERE = Path(__file__).resolve().parent
 # A name of Streamlit's own icons would be fetched from elsewhere.
 _ICON = str(_HERE / "icon.svg")
+_LOGO = f"data:image/svg+xml;base64,{base64.b64encode(Path(_ICON).read_bytes()).decode()}"
 _PICTURE_KINDS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 
 _SHOWN_KINDS = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
@@ -80,13 +81,7 @@ def main() -> None:
     """Draw the page for this run of the script."""
     texts = _texts()
     _prepare()
-    question, upload = _question(), _upload()
-    name = upload.name if upload else question.text
-    st.set_page_config(
-        page_title=f"{name} – Sightline" if name else "Sightline",
-        page_icon=_ICON,
-        layout="wide",
-    )
+    st.set_page_config(page_title="Sightline", page_icon=_ICON, layout="wide")
     st.html(_HERE / "page.css")
     try:
         info: Mapping[str, Any] = _info()
@@ -95,8 +90,15 @@ def main() -> None:
         info, trouble = {}, error
 
     _header(info, texts)
-    filters = _fields(question, texts)
-    status = st.empty()
+    fields, status = st.container(), st.empty()
+    # First, for it fills the field; what stood in the fields stands there meanwhile.
+    with status:
+        _listen(texts)
+    question, upload = _question(), _upload()
+    if name := upload.name if upload else question.text:
+        st.set_page_config(page_title=f"{name} – Sightline")
+    with fields:
+        filters = _fields(question, texts, speech=bool(info.get("speech")))
     if upload or question.seeks:
         with status:
             _ask(question, upload, texts)
@@ -121,6 +123,8 @@ def _prepare() -> None:
     state.setdefault("alts", {})
     state.setdefault("serial", 0)
     state.setdefault("focus", False)
+    state.setdefault("voice_number", 0)
+    state.setdefault("unheard", "")
     params = st.query_params.to_dict()
     # Between a change and the address that follows it, the browser still sends the old one.
     if "params" not in state or (params != state.params and not state.pop("changed", False)):
@@ -151,6 +155,36 @@ def _upload_key() -> str:
     return f"upload_{st.session_state.upload_number}"
 
 
+def _voice_key() -> str:
+    return f"voice_{st.session_state.voice_number}"
+
+
+def _listen(texts: Texts) -> None:
+    """Put what was said into the field, and make room for the next recording."""
+    state = st.session_state
+    recording = state.get(_voice_key())
+    if recording is None:
+        return
+    state.voice_number += 1
+    try:
+        with st.spinner(texts.listening):
+            said = _service().transcribe(recording.getvalue())
+    except ServiceError as error:
+        if error.field == "audio":
+            state.unheard = texts.not_a_recording
+        else:
+            state.unheard = texts.speech_trouble
+    else:
+        # Whisper writes sentences; what is searched for is none.
+        text = said.strip().rstrip(".!?…")[:MAX_TEXT]
+        state.unheard = "" if text else texts.unheard
+        if text:
+            state.text = text
+            _drop_upload()
+    # Said anew even where it is what was said before.
+    state.serial += 1
+
+
 def _header(info: Mapping[str, Any], texts: Texts) -> None:
     number = info.get("pictures")
     told = texts.tagline
@@ -158,11 +192,12 @@ def _header(info: Mapping[str, Any], texts: Texts) -> None:
         told += " " + texts.some(texts.pictures, number)
     st.html(
         f'<a class="skip" href="#sightline-results">{escape(texts.skip)}</a>'
-        f'<div class="masthead"><h1>Sightline</h1><p>{escape(told)}</p></div>'
+        f'<div class="masthead"><h1><img src="{_LOGO}" alt="">Sightline</h1>'
+        f"<p>{escape(told)}</p></div>"
     )
 
 
-def _fields(question: Question, texts: Texts) -> DeltaGenerator:
+def _fields(question: Question, texts: Texts, *, speech: bool) -> DeltaGenerator:
     """Draw the fields; what is returned is the place for the filters."""
     state = st.session_state
     with st.container(key="search", horizontal=True, vertical_alignment="bottom"):
@@ -174,8 +209,13 @@ def _fields(question: Question, texts: Texts) -> DeltaGenerator:
             placeholder=texts.query_hint,
             on_change=_typed,
         )
+        if speech:
+            st.audio_input(
+                texts.speak, key=_voice_key(), label_visibility="collapsed", on_change=_changed
+            )
         st.button(texts.search, type="primary", on_click=_again)
-    left, right = st.columns(2)
+    with st.container(key="ways"):
+        left, right = st.columns(2)
     with left, st.expander(texts.refine, expanded=bool(question.negative or question.filter)):
         st.text_input(
             texts.negative,
@@ -294,6 +334,7 @@ def _results(
     like = state.alts.get(question.like, texts.chosen)
     parts = []
     said = ""
+    parts.append(results.notice_html(state.unheard))
     if upload or question.like:
         parts.append(_seed(question, upload, like, texts))
     if not upload and not question.seeks:
@@ -305,21 +346,21 @@ def _results(
         said = " ".join(results.explain(state.answer, texts))
     else:
         answer: Answer = state.answer
-        said = results.summary(
-            question, len(answer.pictures), like, upload.name if upload else None, texts
-        )
+        heading = results.summary(question, answer, like, upload.name if upload else None, texts)
+        said = results.announcement(heading, answer, texts)
         parts.append(
-            results.answer_html(answer, question, said, texts, info=info, upload=bool(upload))
+            results.answer_html(answer, question, heading, texts, info=info, upload=bool(upload))
         )
     _show(
         key="results",
         data={
             "html": "".join(parts),
-            "said": said,
+            "said": " ".join(filter(None, [state.unheard, said])),
             "serial": state.serial,
             "focus": state.focus,
             "language": texts.language,
             "search": texts.search,
+            "speak": texts.speak,
         },
         on_action_change=_acted,
     )
@@ -341,6 +382,7 @@ def _changed() -> None:
 
 def _typed() -> None:
     _changed()
+    st.session_state.unheard = ""
     if st.session_state.text.strip():
         _drop_upload()
 
@@ -390,7 +432,7 @@ def _acted() -> None:
     if not isinstance(action, dict):
         return
     _changed()
-    state.focus = True
+    state.focus, state.unheard = True, ""
     value = str(action.get("value", ""))
     match action.get("name"):
         case "ask":

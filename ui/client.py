@@ -52,6 +52,7 @@ class Picture:
     original: str | None
     caption: str | None
     metadata: Mapping[str, Any]
+    relevant: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,16 @@ class Answer:
     pictures: tuple[Picture, ...]
     timing: Mapping[str, float]
     round_trip: float
+
+    @property
+    def relevant(self) -> tuple[Picture, ...]:
+        """Those that the service takes to be what was sought."""
+        return tuple(picture for picture in self.pictures if picture.relevant)
+
+    @property
+    def weaker(self) -> tuple[Picture, ...]:
+        """The others."""
+        return tuple(picture for picture in self.pictures if not picture.relevant)
 
 
 class ServiceError(Exception):
@@ -116,6 +127,14 @@ class Service:
         """Ask for the pictures that resemble ``content``, the bytes of a picture's file."""
         return self._answer("/search_by_image", data={"k": str(k)}, files={"image": content})
 
+    def transcribe(self, recording: bytes) -> str:
+        """What is said in a recording, the bytes of its file; empty where nobody speaks."""
+        said = _json(self._send("POST", "/transcribe", files={"audio": recording}))
+        try:
+            return str(said["text"])
+        except (KeyError, TypeError) as error:
+            raise ServiceError("failed", f"unexpected answer: {error!r}") from error
+
     def thumbnail(self, picture_id: str) -> str:
         """Where the reader's browser finds the thumbnail of a picture, by its id."""
         address = f"images/{quote(picture_id, safe='')}?size=thumbnail"
@@ -167,6 +186,8 @@ class Service:
             original=None if self._addresses.api_key else urljoin(public, original.lstrip("/")),
             caption=fields.get("caption"),
             metadata=fields.get("metadata") or {},
+            # An older service takes no view.
+            relevant=fields.get("relevant") is not False,
         )
 
     def _inlined(self, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:

@@ -10,7 +10,7 @@ loading the page anew.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -20,7 +20,8 @@ from ui.facets import can_filter
 from ui.question import Question
 from ui.texts import Texts
 
-_HEADING = '<h2 id="sightline-results" tabindex="-1" dir="auto">{}</h2>'
+# These are to be seen at once; what is below waits until it is scrolled to.
+_EAGER = 12
 
 
 def start_html(question: Question, texts: Texts) -> str:
@@ -38,9 +39,12 @@ def start_html(question: Question, texts: Texts) -> str:
     )
 
 
-def summary(question: Question, count: int, like: str, upload: str | None, texts: Texts) -> str:
-    """What was found, in a sentence: the heading, and what a screen reader announces."""
-    head = texts.some(texts.found, count) if count else texts.none
+def summary(question: Question, answer: Answer, like: str, upload: str | None, texts: Texts) -> str:
+    """What was found, in a sentence: the heading, and what a screen reader announces first."""
+    if answer.relevant:
+        head = texts.some(texts.found, len(answer.relevant))
+    else:
+        head = texts.none_close if answer.pictures else texts.none
     if upload is not None:
         return head + texts.for_upload.format(name=upload)
     if question.like and question.text:
@@ -54,6 +58,13 @@ def summary(question: Question, count: int, like: str, upload: str | None, texts
     return head + told
 
 
+def announcement(summary: str, answer: Answer, texts: Texts) -> str:
+    """What a screen reader is told: the summary, and how many pictures are folded away."""
+    if not (answer.relevant and answer.weaker):
+        return summary
+    return summary + texts.some(texts.weaker_folded, len(answer.weaker))
+
+
 def answer_html(
     answer: Answer,
     question: Question,
@@ -64,15 +75,19 @@ def answer_html(
     upload: bool = False,
 ) -> str:
     """The heading, the pictures and how they were found."""
-    parts = [_HEADING.format(escape(heading))]
+    parts = [_heading(heading, texts if answer.relevant else None)]
     if answer.pictures:
         best = max(answer.pictures[0].similarity, 0.0)
-        cards = "".join(
-            f"<li>{_card(picture, question, best, texts, upload)}</li>"
-            for picture in answer.pictures
-        )
-        # Safari forgets that an unmarked list is a list.
-        parts.append(f'<ul class="grid" role="list">{cards}</ul>')
+        cards = [
+            _card(picture, question, best, texts, upload, eager=picture.relevant and place < _EAGER)
+            for place, picture in enumerate(answer.pictures)
+        ]
+        shown = [card for card, p in zip(cards, answer.pictures, strict=True) if p.relevant]
+        folded = [card for card, p in zip(cards, answer.pictures, strict=True) if not p.relevant]
+        if shown:
+            parts.append(_grid(shown))
+        if folded:
+            parts.append(_fold(folded, texts, only=not shown))
     elif question.filter and not upload:
         told = texts.none_filter.format(filter=describe_filter(question.filter))
         without = replace(question, filter={})
@@ -85,6 +100,11 @@ def answer_html(
         link = _link(question, "copy", texts.copied, texts.link)
         parts.append(f'<p class="permalink">{link}</p>')
     return "".join(parts)
+
+
+def notice_html(text: str) -> str:
+    """Something that went wrong beside the search."""
+    return f'<p class="notice">{escape(text)}</p>' if text else ""
 
 
 def seed_html(thumbnail: str, alt: str, drop: str, without: Question) -> str:
@@ -146,9 +166,43 @@ def alt_of(picture: Picture, texts: Texts) -> str:
     return picture.alt_text.strip() or picture.caption or texts.picture
 
 
-def _card(picture: Picture, question: Question, best: float, texts: Texts, upload: bool) -> str:
+def _heading(text: str, texts: Texts | None) -> str:
+    """The heading; with ``texts``, a button beside it that has the pictures read out."""
+    heading = f'<h2 id="sightline-results" tabindex="-1" dir="auto">{escape(text)}</h2>'
+    if texts is None:
+        return heading
+    # Shown by results.js where the browser can speak.
+    return (
+        f'<div class="heading">{heading}<button type="button" class="pill" data-action="read" '
+        f'aria-pressed="false" hidden>{escape(texts.read)}</button></div>'
+    )
+
+
+def _grid(cards: Iterable[str]) -> str:
+    # Safari forgets that an unmarked list is a list.
+    items = "".join(f"<li>{card}</li>" for card in cards)
+    return f'<ul class="grid" role="list">{items}</ul>'
+
+
+def _fold(cards: Sequence[str], texts: Texts, *, only: bool) -> str:
+    """What falls behind, behind a button; open where there is nothing else to see."""
+    hint = f'<p class="note">{escape(texts.weaker_hint)}</p>' if only else ""
+    return (
+        f'{hint}<details class="weaker"{" open" if only else ""}>'
+        f"<summary>{escape(texts.some(texts.weaker, len(cards)))}</summary>"
+        f"{_grid(cards)}</details>"
+    )
+
+
+def _card(
+    picture: Picture, question: Question, best: float, texts: Texts, upload: bool, *, eager: bool
+) -> str:
     alt = alt_of(picture, texts)
-    image = f'<img src="{escape(picture.src)}" alt="{escape(alt)}" loading="lazy" decoding="async">'
+    loading = "eager" if eager else "lazy"
+    image = (
+        f'<img src="{escape(picture.src)}" alt="{escape(alt)}" loading="{loading}" '
+        'decoding="async">'
+    )
     if picture.original:
         address = escape(picture.original)
         image = (
@@ -244,7 +298,7 @@ def _how(answer: Answer, info: Mapping[str, Any], texts: Texts) -> str:
     return (
         f'<details class="how"><summary>{escape(texts.how)}</summary>'
         f"<dl>{''.join(rows)}</dl>{timing}<p>{escape(whole)}</p>"
-        f"<p>{escape(texts.how_scale)}</p></details>"
+        f"<p>{escape(texts.how_scale)} {escape(texts.how_weaker)}</p></details>"
     )
 
 

@@ -34,12 +34,16 @@ class Texts:
     upload_label: str
     upload_hint: str
     upload_limits: str
+    speak: str
+    listening: str
+    unheard: str
+    not_a_recording: str
+    speech_trouble: str
     searching: str
     start: str
     start_negative: str
     examples: tuple[str, ...]
     found: tuple[str, str]
-    found_plain: tuple[str, str]
     for_query: str
     for_like: str
     for_both: str
@@ -47,6 +51,11 @@ class Texts:
     without: str
     chosen: str
     yours: str
+    weaker: tuple[str, str]
+    weaker_folded: tuple[str, str]
+    weaker_hint: str
+    none_close: str
+    read: str
     none: str
     none_hint: str
     none_filter: str
@@ -67,6 +76,7 @@ class Texts:
     how_index: str
     how_total: str
     how_scale: str
+    how_weaker: str
     steps: tuple[tuple[str, str], ...]
     again: str
     down: str
@@ -115,12 +125,16 @@ ENGLISH = Texts(
     upload_label="A picture of yours",
     upload_hint="Choose it, drop it here, or paste it anywhere on the page.",
     upload_limits="“Not like…” and filters do not apply to a search with your own picture.",
+    speak="Say what the picture should show",
+    listening="Writing down what you said…",
+    unheard="Nothing was heard. Speak a little longer or louder, or type instead.",
+    not_a_recording="The recording could not be understood: at most 30 seconds of speech, please.",
+    speech_trouble="What you said could not be written down. Try again, or type instead.",
     searching="Searching…",
     start="Describe a picture in your own words and press Enter. For example:",
     start_negative="Say what the picture should show: “{negative}” is only left out of that.",
     examples=("a guitar", "a red car", "something to eat", "a house by a tree"),
     found=("1 picture", "{n} pictures"),
-    found_plain=("1 picture found", "{n} pictures found"),
     for_query=" for “{text}”",
     for_like=" like “{like}”",
     for_both=" like “{like}” and “{text}”",
@@ -128,6 +142,11 @@ ENGLISH = Texts(
     without=", not like “{negative}”",
     chosen="the chosen picture",
     yours="Your picture {name}",
+    weaker=("1 weaker match", "{n} weaker matches"),
+    weaker_folded=(". 1 weaker match is folded away.", ". {n} weaker matches are folded away."),
+    weaker_hint="These come nearest, but none comes close. Other words may do better.",
+    none_close="No close match",
+    read="Read aloud",
     none="No picture found",
     none_hint="Try other words, or fewer of them.",
     none_filter="No picture meets the filter: {filter}.",
@@ -150,6 +169,7 @@ ENGLISH = Texts(
     how_scale="Similarity is the cosine between what you asked for and a picture, as the model "
     "sees them. What counts as high differs from model to model, so the bars are drawn against "
     "the best picture found.",
+    how_weaker="Pictures that clearly fall behind the best are folded away as weaker matches.",
     steps=(
         ("tokenize", "reading the words"),
         ("queue", "waiting for a turn"),
@@ -199,13 +219,18 @@ GERMAN = Texts(
     upload_label="Ein eigenes Bild",
     upload_hint="Auswählen, hierher ziehen oder irgendwo auf der Seite einfügen.",
     upload_limits="„Nicht wie …“ und Filter gelten nicht für die Suche mit einem eigenen Bild.",
+    speak="Sagen, was auf dem Bild zu sehen sein soll",
+    listening="Das Gesagte wird aufgeschrieben …",
+    unheard="Es war nichts zu hören. Sprechen Sie etwas länger oder lauter, oder tippen Sie.",
+    not_a_recording="Die Aufnahme war nicht zu verstehen: bitte höchstens 30 Sekunden Sprache.",
+    speech_trouble="Das Gesagte ließ sich nicht aufschreiben. Versuchen Sie es noch einmal, oder "
+    "tippen Sie.",
     searching="Suche läuft …",
     start="Beschreiben Sie ein Bild mit eigenen Worten und drücken Sie die Eingabetaste. "
     "Zum Beispiel (das Modell versteht meist Englisch am besten):",
     start_negative="Was soll das Bild zeigen? „{negative}“ wird davon nur abgezogen.",
     examples=("a guitar", "a red car", "something to eat", "a house by a tree"),
     found=("1 Bild", "{n} Bilder"),
-    found_plain=("1 Bild gefunden", "{n} Bilder gefunden"),
     for_query=" zu „{text}“",
     for_like=" ähnlich wie „{like}“",
     for_both=" ähnlich wie „{like}“ und zu „{text}“",
@@ -213,6 +238,15 @@ GERMAN = Texts(
     without=", nicht wie „{negative}“",
     chosen="das gewählte Bild",
     yours="Ihr Bild {name}",
+    weaker=("1 schwächerer Treffer", "{n} schwächere Treffer"),
+    weaker_folded=(
+        ". 1 schwächerer Treffer ist eingeklappt.",
+        ". {n} schwächere Treffer sind eingeklappt.",
+    ),
+    weaker_hint="Diese kommen am nächsten, aber keines kommt nahe. Andere Wörter finden "
+    "vielleicht mehr.",
+    none_close="Nichts Passendes",
+    read="Vorlesen",
     none="Kein Bild gefunden",
     none_hint="Versuchen Sie es mit anderen oder weniger Wörtern.",
     none_filter="Kein Bild erfüllt den Filter: {filter}.",
@@ -235,6 +269,8 @@ GERMAN = Texts(
     how_scale="Ähnlichkeit ist der Kosinus zwischen Ihrer Frage und einem Bild, so wie das Modell "
     "beide sieht. Was hoch ist, hängt vom Modell ab; die Balken beziehen sich deshalb auf das "
     "beste gefundene Bild.",
+    how_weaker="Bilder, die deutlich hinter den besten zurückbleiben, werden als schwächere "
+    "Treffer eingeklappt.",
     steps=(
         ("tokenize", "Wörter lesen"),
         ("queue", "anstehen"),

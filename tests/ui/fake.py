@@ -10,7 +10,7 @@ from typing import Any, Self
 
 
 class FakeService:
-    """Answers ``POST /search`` with whatever was last set.
+    """Answers ``POST /search`` with whatever was last set, ``/transcribe`` with ``heard``.
 
     Example::
 
@@ -25,10 +25,14 @@ class FakeService:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                self._send(200, {"pictures": 3, "model": {"name": "a model"}}, {})
+                facts = {"pictures": 3, "model": {"name": "a model"}, "speech": True}
+                self._send(200, facts, {})
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path == "/transcribe":
+                    self._send(*fake.heard, {})
+                    return
                 fake.asked.append(json.loads(body))
                 time.sleep(fake.delay)
                 self._send(fake.status, fake.body, fake.headers)
@@ -46,6 +50,7 @@ class FakeService:
                 pass
 
         self.asked: list[dict[str, Any]] = []
+        self.heard: tuple[int, Any] = (200, {"text": ""})
         self.delay = 0.0
         self.answer(200, {"results": []})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -48,6 +48,29 @@ def test_a_search_says_only_what_was_asked_and_reads_the_answer() -> None:
     assert answered.timing == {"tokenize": 0.2, "encode": 2.5}
 
 
+def test_an_older_service_takes_no_view_of_what_is_relevant() -> None:
+    found = [result(1, 0.3, relevant=True), result(2, 0.2), result(3, 0.1, relevant=False)]
+    answered = service(lambda _: httpx.Response(200, json={"results": found})).search(
+        Question(text="a fox")
+    )
+    assert [picture.relevant for picture in answered.pictures] == [True, True, False]
+    assert answered.relevant == answered.pictures[:2]
+    assert answered.weaker == answered.pictures[2:]
+
+
+def test_a_recording_is_sent_as_a_file() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/transcribe"
+        assert b'name="audio"' in request.content
+        assert b"RIFF" in request.content
+        return httpx.Response(200, json={"text": "a red fox"})
+
+    assert service(answer).transcribe(b"RIFF") == "a red fox"
+    for strange in (["text"], {}):
+        with pytest.raises(ServiceError, match="unexpected answer"):
+            service(lambda _, body=strange: httpx.Response(200, json=body)).transcribe(b"")  # type: ignore[misc]
+
+
 def test_pictures_have_the_address_under_which_the_browser_finds_the_service() -> None:
     addresses = Addresses("http://inside:3000", "https://pictures.example/search")
     asked: list[str] = []

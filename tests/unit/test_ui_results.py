@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ui import results
 from ui.client import Answer, Picture, Problem, ServiceError
 from ui.question import Question
-from ui.texts import ENGLISH
+from ui.texts import ENGLISH, GERMAN
 
 FOX = Picture(
     id="0123456789abcdef",
@@ -25,6 +25,7 @@ FOX = Picture(
     caption=None,
     metadata={"licence": "CC0-1.0", "year": 1999, "tags": ["a", "b"], "drawn": True},
 )
+WEAK = replace(FOX, relevant=False)
 NO_TAG = {"img", "br", "input", "hr"}
 
 
@@ -82,8 +83,12 @@ class Page(HTMLParser):
         return [(element.tag, tuple(element.attributes)) for element in self.elements]
 
 
+def answered(*pictures: Picture) -> Answer:
+    return Answer(pictures, {"tokenize": 0.2, "queue": 0.1, "encode": 2.0, "search": 0.4}, 3.0)
+
+
 def shown(*pictures: Picture, question: Question | None = None, **options: Any) -> Page:
-    answer = Answer(pictures, {"tokenize": 0.2, "queue": 0.1, "encode": 2.0, "search": 0.4}, 3.0)
+    answer = answered(*pictures)
     options.setdefault("info", {"model": {"name": "ViT-B-32"}, "index": {"kind": "Flat"}})
     question = question or Question(text="a fox")
     return Page.of(results.answer_html(answer, question, "1 picture", ENGLISH, **options))
@@ -213,12 +218,55 @@ def test_what_the_service_refuses_is_told_by_field() -> None:
     ],
 )
 def test_the_summary_says_what_was_asked(question: Question, upload: str | None, said: str) -> None:
-    assert results.summary(question, 2, "a dog", upload, ENGLISH) == said
+    assert results.summary(question, answered(FOX, FOX), "a dog", upload, ENGLISH) == said
 
 
 def test_braces_in_a_query_are_only_braces() -> None:
-    said = results.summary(Question(text="{text} {0}"), 0, "", None, ENGLISH)
+    said = results.summary(Question(text="{text} {0}"), answered(), "", None, ENGLISH)
     assert said == "No picture found for “{text} {0}”"
+
+
+def test_what_falls_behind_is_folded_away_and_both_counts_are_told() -> None:
+    answer = answered(FOX, replace(WEAK, alt_text="A grey wolf"), WEAK)
+    page = shown(*answer.pictures)
+    [shown_list, folded] = page.all("ul")[:2]
+    assert shown_list.attributes["role"] == folded.attributes["role"] == "list"
+    assert "A red fox" in shown_list.text
+    assert "A grey wolf" not in shown_list.text
+    assert folded.within == ("details",)
+    [fold] = [part for part in page.all("details") if part.attributes.get("class") == "weaker"]
+    assert "open" not in fold.attributes
+    [label] = [part for part in page.all("summary") if part.within == ("details",)][:1]
+    assert label.text == "2 weaker matches"
+    loading = [image.attributes["loading"] for image in page.all("img")]
+    assert loading == ["eager", "lazy", "lazy"], "what is folded away need not be fetched"
+
+    heading = results.summary(Question(text="a fox"), answer, "", None, ENGLISH)
+    assert heading == "1 picture for “a fox”"
+    said = results.announcement(heading, answer, ENGLISH)
+    assert said == "1 picture for “a fox”. 2 weaker matches are folded away."
+    said = results.announcement("1 Bild", answered(FOX, WEAK), GERMAN)
+    assert said == "1 Bild. 1 schwächerer Treffer ist eingeklappt."
+    assert results.announcement("1 picture", answered(FOX), ENGLISH) == "1 picture"
+    assert not [
+        part for part in shown(FOX).all("details") if part.attributes.get("class") == "weaker"
+    ]
+
+
+def test_where_nothing_comes_close_the_nearest_are_to_be_seen() -> None:
+    answer = answered(WEAK)
+    heading = results.summary(Question(text="a fox"), answer, "", None, ENGLISH)
+    assert heading == results.announcement(heading, answer, ENGLISH) == "No close match for “a fox”"
+    page = shown(WEAK)
+    [fold] = [part for part in page.all("details") if part.attributes.get("class") == "weaker"]
+    assert "open" in fold.attributes
+    assert any(ENGLISH.weaker_hint in part.text for part in page.all("p"))
+    assert page.actions("read") == [], "there is nothing to read out but what is folded"
+
+
+def test_a_notice_is_text() -> None:
+    assert results.notice_html("") == ""
+    assert Page.of(results.notice_html("a <b>")).all("p")[0].text == "a <b>"
 
 
 HOSTILE = st.text(
