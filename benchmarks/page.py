@@ -11,20 +11,15 @@ none is in the browser's cache, but those that two searches share.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
+import tempfile
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.servers import Command, running
+
 _BIN = Path(sys.executable).parent
 _SEARCHES = (
     *("a guitar", "a red car", "a house by a tree", "something to eat", "a sailing boat"),
@@ -62,34 +57,29 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("bundles/demo"))
-    arguments = parser.parse_args()
+    bundle = parser.parse_args().bundle.resolve()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None or not arguments.bundle.is_dir():
-        missing = "Chromium" if chromium is None else f"the bundle {arguments.bundle} (make demo)"
+    if chromium is None or not bundle.is_dir():
+        missing = "Chromium" if chromium is None else f"the bundle {bundle} (make demo)"
         print(f"error: {missing} is needed", file=sys.stderr)
         return 1
-    service, page = _free_port(), _free_port()
-    address = f"http://127.0.0.1:{service}"
-    serve: list[Path | str] = [
-        _BIN / "bentoml",
-        "serve",
-        "service:Sightline",
-        "--port",
-        str(service),
-    ]
-    show: list[Path | str] = [
-        *(_BIN / "streamlit", "run", "ui/app.py", "--server.port", str(page)),
-    ]
+    cores = sorted(os.sched_getaffinity(0))
+    serve = Command(
+        (str(_BIN / "bentoml"), "serve", "service:Sightline", "--port", "{port}"),
+        "/readyz",
+        {"SIGHTLINE_BUNDLE": str(bundle)},
+    )
     with (
-        _running(serve, {"SIGHTLINE_BUNDLE": str(arguments.bundle)}, f"{address}/readyz"),
-        _running(
-            show,
-            {"SIGHTLINE_SERVICE_URL": address},
-            f"http://127.0.0.1:{page}/_stcore/health",
-        ),
+        tempfile.TemporaryDirectory(prefix="sightline-page-") as logs,
+        running(serve, cores, Path(logs, "service")) as service,
     ):
-        taken = measure(chromium, f"http://127.0.0.1:{page}")
-    taken.sort()
+        show = Command(
+            (str(_BIN / "streamlit"), "run", "ui/app.py", "--server.port", "{port}"),
+            "/_stcore/health",
+            {"SIGHTLINE_SERVICE_URL": f"http://127.0.0.1:{service.port}"},
+        )
+        with running(show, cores, Path(logs, "page")) as page:
+            taken = sorted(measure(chromium, f"http://127.0.0.1:{page.port}"))
     print(
         f"From Enter to the last of 12 thumbnails, {len(taken)} searches: "
         f"median {statistics.median(taken):.0f} ms, "
@@ -120,37 +110,6 @@ def measure(chromium: str, page_address: str) -> list[float]:
                 taken.append(float(measured["milliseconds"]))
         browser.close()
     return taken
-
-
-@contextlib.contextmanager
-def _running(command: list[Path | str], variables: Mapping[str, str], probe: str) -> Iterator[None]:
-    """A server, from when its probe answers."""
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        cwd=_ROOT,
-        env=os.environ | variables,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 60
-    try:
-        while True:
-            with contextlib.suppress(urllib.error.URLError, OSError), opener.open(probe):
-                break
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{command[1]} did not start: nothing answers at {probe}")
-            time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":
