@@ -42,14 +42,16 @@ def environment(peer: str, folder: Path) -> Path:
     requirements = (_PEERS / f"{peer}.txt").read_text(encoding="utf-8")
     place = folder / peer
     python = place / "bin" / "python"
-    digest = hashlib.sha256((requirements + sys.version).encode()).hexdigest()
+    shared = {_canonical(found.name): found for found in _with_dependencies(_SHARED)}
+    releases = sorted(f"{name}=={found.version}" for name, found in shared.items())
+    depends_on = "\n".join([requirements, sys.version, *releases])
+    digest = hashlib.sha256(depends_on.encode()).hexdigest()
     stamp = place / _STAMP
     if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
         return python
     print(f"installing {peer} into {place}", flush=True)
     shutil.rmtree(place, ignore_errors=True)
     venv.create(place, with_pip=True)
-    shared = {_canonical(d.name): d for d in _with_dependencies(_SHARED)}
     wanted = [
         line
         for line in requirements.splitlines()

@@ -79,6 +79,7 @@ def test_the_queries_are_those_that_the_script_makes() -> None:
     assert len(set(queries)) == 2000
 
 
+@pytest.mark.slow
 def test_a_peer_that_cannot_be_installed_is_reported_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
