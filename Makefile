@@ -1,5 +1,6 @@
 # make demo    set up, index the gallery, serve it and open the page
 # make serve   the service alone, in the foreground: BUNDLE=bundles/demo PORT=3000
+# make image   the container image of a bundle: BUNDLE=bundles/demo BACKEND=docker|podman|buildah
 # make test    set up and run every test
 # make bench   measure this machine: this system beside its peers
 # make lint    ruff, mypy and the import boundaries
@@ -9,13 +10,18 @@ PYTHON ?= python3
 BUNDLE ?= bundles/demo
 PORT ?= 3000
 UI_PORT ?= 8501
+BACKEND ?= docker
+IMAGE ?= sightline:latest
+# For `python -m build bento` and for `bentoml containerize`: docs/deploy.md.
+BENTO_OPTIONS ?= --without-image-encoder
+IMAGE_OPTIONS ?=
 
 BIN := .venv/bin
 EXTRAS := serve build ui speech loadtest bench export test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 DEMO_BUNDLE := bundles/demo
 
-.PHONY: help demo serve test bench lint lock clean
+.PHONY: help demo serve image test bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +45,15 @@ demo: .venv/installed-serve .venv/installed-build .venv/installed-ui $(SPEECH)
 
 serve: .venv/installed-serve $(SPEECH)
 	SIGHTLINE_BUNDLE=$(BUNDLE) exec $(BIN)/bentoml serve service:Sightline --port $(PORT)
+
+# A HEALTHCHECK and separate layers are what podman and buildah make on request only.
+# From the temporary folder, since BentoML 1.4.39 takes a template from below the current folder
+# only and puts it there itself (bentoml/BentoML#5566).
+image: .venv/installed-serve
+	$(BIN)/python -m build bento --bundle $(BUNDLE) $(BENTO_OPTIONS)
+	cd $${TMPDIR:-/tmp} && $(CURDIR)/$(BIN)/bentoml containerize sightline:latest \
+	  --backend $(BACKEND) -t $(IMAGE) \
+	  $(if $(filter podman buildah,$(BACKEND)),--opt format=docker --opt layers) $(IMAGE_OPTIONS)
 
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest

@@ -52,8 +52,15 @@ _slot = EngineSlot()
 
 def _bundle_folder() -> Path:
     """The bundle to serve: the one asked for, the one in this bento, the demo's."""
+    if settings.bundle is not None and "://" in settings.bundle:
+        # What was fetched and checked is served, also where there is a newer one by now.
+        if _CHECKED in os.environ:
+            return Path(os.environ[_CHECKED])
+        from serving.remote import fetch
+
+        return fetch(settings.bundle, settings.bundle_cache)
     if settings.bundle is not None:
-        return settings.bundle
+        return Path(settings.bundle)
     try:
         return Path(bentoml.models.get(MODEL_TAG).path)
     except bentoml.exceptions.NotFound:
@@ -103,8 +110,8 @@ class Sightline:
 
         A worker that fails is started again and again; this process is not.
         """
-        folder = _bundle_folder()
         try:
+            folder = _bundle_folder()
             verify_files(folder, Manifest.read(folder).files)
             if settings.speech_model:
                 from serving.speech import locate

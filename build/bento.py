@@ -3,42 +3,109 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
+import tempfile
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bentoml
+import yaml
 
-from models.manifest import MANIFEST, Manifest, verify_files
+from models.manifest import IMAGE_ENCODER, MANIFEST, Manifest, record_file, verify_files
 
 MODEL_NAME = "sightline-bundle"
+BUNDLE_LABEL = "sightline.bundle.sha256"
 _ROOT = Path(__file__).resolve().parent.parent
+_OCI = "org.opencontainers.image"
 
 
-def store_bundle(folder: Path) -> bentoml.Tag:
+@dataclass(frozen=True)
+class StoredBundle:
+    """A bundle in the model store: its tag, and the SHA-256 of its manifest."""
+
+    tag: bentoml.Tag
+    sha256: str
+
+
+def store_bundle(folder: Path, *, with_image_encoder: bool = True) -> StoredBundle:
     """Copy a bundle into BentoML's model store.
 
     Hard links are used where the store lies on the same disk, since a bundle is
     read-only once it is written.
+
+    Args:
+        folder: the bundle.
+        with_image_encoder: False leaves the picture encoder out, which only searches by
+            a picture need; the stored manifest then does not list it either.
 
     Raises:
         DamagedError: the bundle is not whole.
     """
     manifest = Manifest.read(folder)
     verify_files(folder, manifest.files)
+    if not with_image_encoder:
+        files = {name: record for name, record in manifest.files.items() if name != IMAGE_ENCODER}
+        manifest = manifest.model_copy(update={"files": files})
     facts = {
         "model": manifest.model.name,
         "pictures": manifest.pictures,
         "created": manifest.created,
     }
     with bentoml.models.create(MODEL_NAME, metadata=facts) as stored:
-        for name in (*manifest.files, MANIFEST):
+        for name in manifest.files:
             _link_or_copy(folder / name, Path(stored.path_of(name)))
-    return stored.tag
+        manifest.write(Path(stored.path))
+        sha256 = record_file(Path(stored.path_of(MANIFEST))).sha256
+    return StoredBundle(stored.tag, sha256)
 
 
-def build_bento() -> bentoml.Tag:
-    """Build a bento of this checkout around the newest bundle in the store."""
-    return bentoml.bentos.build_bentofile("bentofile.yaml", build_ctx=str(_ROOT)).tag
+def build_bento(bundle: StoredBundle | None, *, remote: bool = False) -> bentoml.Tag:
+    """Build a bento of this checkout.
+
+    Args:
+        bundle: the bundle to carry; None for a bento that is told by ``SIGHTLINE_BUNDLE``
+            where to find one.
+        remote: with what it takes to fetch a bundle by its address.
+    """
+    options: dict[str, Any] = yaml.safe_load((_ROOT / "bentofile.yaml").read_text())
+    options["models"] = [str(bundle.tag)] if bundle else []
+    # The template writes them as labels; BentoML hands it nothing else that fits.
+    options["docker"]["env"] = image_labels(bundle)
+    if remote:
+        options["python"]["requirements_txt"] = "./requirements/remote.txt"
+    with tempfile.TemporaryDirectory() as folder:
+        bentofile = Path(folder) / "bentofile.yaml"
+        bentofile.write_text(yaml.safe_dump(options))
+        return bentoml.bentos.build_bentofile(str(bentofile), build_ctx=str(_ROOT)).tag
+
+
+def image_labels(bundle: StoredBundle | None) -> dict[str, str]:
+    """The image's OCI labels, as far as this checkout knows them."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    labels = {
+        f"{_OCI}.title": project["name"],
+        f"{_OCI}.description": project["description"],
+        f"{_OCI}.version": project["version"],
+        f"{_OCI}.licenses": project["license"],
+        f"{_OCI}.revision": _git("rev-parse", "HEAD"),
+        # A remote's address may hold the password of whoever cloned it.
+        f"{_OCI}.source": re.sub(r"//[^/@]*@", "//", _git("config", "remote.origin.url")),
+        BUNDLE_LABEL: bundle.sha256 if bundle else "",
+    }
+    return {name: value for name, value in labels.items() if value}
+
+
+def _git(*arguments: str) -> str:
+    """What git answers; nothing without git, or outside a checkout."""
+    try:
+        asked = subprocess.run(["git", *arguments], cwd=_ROOT, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

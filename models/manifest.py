@@ -71,6 +71,10 @@ class _Document(BaseModel):
                 f"{path} does not exist: {folder} is no {cls.__name__.lower()} folder, "
                 "or it was not written to the end. Build it again."
             ) from None
+        except OSError as error:
+            raise DamagedError(
+                f"{path} cannot be read ({error.strerror}): give the process's user the right to."
+            ) from None
         body, found, seal = _split_seal(written)
         if found and hashlib.sha256(body).hexdigest() != seal:
             raise DamagedError(f"{path} is damaged: it does not match its seal. Build it again.")

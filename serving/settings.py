@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -21,9 +22,14 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SIGHTLINE_", frozen=True)
 
-    bundle: Path | None = Field(
+    bundle: str | None = Field(
         None,
-        description="the bundle to serve; else the one in the bento, else `bundles/demo`",
+        description="the bundle to serve, a folder or an address (`https://`, `s3://`, `gs://`); "
+        "else the one in the bento, else `bundles/demo`",
+    )
+    bundle_cache: Path = Field(
+        Path(tempfile.gettempdir()) / "sightline-bundles",
+        description="folder for bundles that were fetched",
     )
     images: Path | None = Field(
         None,

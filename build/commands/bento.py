@@ -1,7 +1,7 @@
 """Put a bundle into the BentoML model store and build a bento of it.
 
 The bento serves from any folder (`bentoml serve TAG`) and becomes an image with
-`bentoml containerize TAG`.
+`make image` or `bentoml containerize TAG`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,37 @@ from pathlib import Path
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
-    parser.add_argument("--bundle", type=Path, required=True, help="the bundle to carry")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        help="the bundle to carry; without, SIGHTLINE_BUNDLE says at the start where it is",
+    )
+    parser.add_argument(
+        "--without-image-encoder",
+        action="store_true",
+        help="leave the picture encoder out: smaller, and no /search_by_image",
+    )
+    parser.add_argument(
+        "--remote",
+        action="store_true",
+        help="with what it takes to fetch a bundle from https://, s3:// or gs://",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Store the bundle, build the bento, and say what can be done with it."""
     from build.bento import build_bento, store_bundle
+    from build.errors import BuildError
 
-    model = store_bundle(arguments.bundle)
-    bento = build_bento()
-    print(f"bundle  {model}\nbento   {bento}")
-    print(f"\nserve it:  bentoml serve {bento}\nimage:     bentoml containerize {bento}")
+    bundle = None
+    if arguments.bundle:
+        bundle = store_bundle(
+            arguments.bundle, with_image_encoder=not arguments.without_image_encoder
+        )
+        print(f"bundle  {bundle.tag}")
+    elif arguments.without_image_encoder:
+        raise BuildError("--without-image-encoder needs --bundle: nothing else has the encoder.")
+    bento = build_bento(bundle, remote=arguments.remote)
+    print(f"bento   {bento}")
+    print(f"\nserve it:  bentoml serve {bento}\nimage:     make image BUNDLE=…")
     return 0

@@ -1,0 +1,195 @@
+"""Bundles fetched by their address from a real server on this machine."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from models.manifest import (
+    MANIFEST,
+    DamagedError,
+    FileRecord,
+    IndexFacts,
+    Manifest,
+    ModelCard,
+    Preprocessing,
+    TextTokens,
+    Verification,
+    record_files,
+)
+from serving.remote import fetch
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder as a web server or a bucket of S3 does, and counts."""
+
+    asked: list[str]
+    cut: str | None
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path.endswith(self.cut or "\0"):
+            content = Path(self.translate_path(self.path)).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            self.close_connection = True
+            return
+        super().do_GET()
+
+    def end_headers(self) -> None:
+        # An object of a bucket always has one.
+        self.send_header("ETag", '"1"')
+        super().end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None: ...
+
+
+class Site:
+    """The folder ``bucket/photos`` under an address."""
+
+    def __init__(self, root: Path) -> None:
+        self.bundle = root / "bucket" / "photos"
+        self.bundle.mkdir(parents=True)
+        self.handler = type("Here", (Handler,), {"asked": [], "cut": None})
+        serve = functools.partial(self.handler, directory=str(root))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.address = f"{self.url}/bucket/photos"
+
+    @property
+    def asked(self) -> list[str]:
+        asked: list[str] = self.handler.asked  # type: ignore[attr-defined]
+        return asked
+
+    def write(self, **contents: str) -> None:
+        """A bundle as far as its manifest and hashes go."""
+        names = [name.replace("_", ".") for name in contents]
+        for name, content in zip(names, contents.values(), strict=True):
+            (self.bundle / name).write_text(content)
+        manifest(record_files(self.bundle, names)).write(self.bundle)
+
+
+def manifest(files: dict[str, FileRecord]) -> Manifest:
+    card = ModelCard(
+        name="tiny",
+        pretrained="none",
+        embedding_dim=2,
+        context_length=4,
+        causal=True,
+        text_precision="fp32",
+        tokens=TextTokens(cleaning="lower", start_id=0, end_id=1, pad_id=0),
+        preprocessing=Preprocessing(height=1, width=1, mean=(0, 0, 0), std=(1, 1, 1)),
+        verification=Verification(
+            texts=0, pictures=0, max_text_difference=0, max_image_difference=0
+        ),
+        versions={},
+        created="2026-01-01T00:00:00+00:00",
+    )
+    return Manifest(
+        model=card,
+        index=IndexFacts(kind="flat", metric="ip"),
+        pictures=0,
+        versions={},
+        created=card.created,
+        files=files,
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path / "site")
+    site.write(index_faiss="vectors", items_sqlite="pictures")
+    thread = threading.Thread(target=site.server.serve_forever, daemon=True)
+    thread.start()
+    yield site
+    site.server.shutdown()
+    site.server.server_close()
+
+
+def test_a_bundle_is_fetched_whole(site: Site, tmp_path: Path) -> None:
+    folder = fetch(site.address, tmp_path / "cache")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        path.name: path.read_bytes() for path in site.bundle.iterdir()
+    }
+    assert list((tmp_path / "cache").iterdir()) == [folder]
+
+
+def test_what_is_there_already_is_not_fetched_again(site: Site, tmp_path: Path) -> None:
+    first = fetch(site.address, tmp_path / "cache")
+    site.asked.clear()
+    assert fetch(site.address + "/", tmp_path / "cache") == first
+    assert [path for path in site.asked if MANIFEST not in path] == []
+
+
+def test_a_newer_bundle_is_another(site: Site, tmp_path: Path) -> None:
+    first = fetch(site.address, tmp_path / "cache")
+    site.write(index_faiss="more vectors", items_sqlite="pictures")
+    second = fetch(site.address, tmp_path / "cache")
+    assert first != second
+    assert (first / "index.faiss").read_text() == "vectors"
+    assert (second / "index.faiss").read_text() == "more vectors"
+
+
+def test_one_that_was_damaged_in_the_cache_is_fetched_again(site: Site, tmp_path: Path) -> None:
+    folder = fetch(site.address, tmp_path / "cache")
+    (folder / "index.faiss").write_text("VECTORS")
+    assert fetch(site.address, tmp_path / "cache") == folder
+    assert (folder / "index.faiss").read_text() == "vectors"
+
+
+def test_an_altered_file_is_refused_and_nothing_kept(site: Site, tmp_path: Path) -> None:
+    (site.bundle / "index.faiss").write_text("VECTORS")
+    with pytest.raises(DamagedError, match=r"photos/index.faiss is damaged.*Build it again"):
+        fetch(site.address, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_half_a_download_is_refused_and_nothing_kept(site: Site, tmp_path: Path) -> None:
+    site.handler.cut = "index.faiss"  # type: ignore[attr-defined]
+    with pytest.raises(DamagedError, match=r"photos/index.faiss"):
+        fetch(site.address, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_missing_bundle_is_told_by_its_address(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(DamagedError, match=r"bucket/other/manifest.json cannot be fetched.*Check"):
+        fetch(f"{site.url}/bucket/other", tmp_path / "cache")
+
+
+def test_a_file_outside_the_bundle_is_not_written(site: Site, tmp_path: Path) -> None:
+    record = next(iter(record_files(site.bundle, ["index.faiss"]).values()))
+    manifest({"../../out": record}).write(site.bundle)
+    with pytest.raises(DamagedError, match="no file of the bundle's own"):
+        fetch(site.address, tmp_path / "cache")
+
+
+def test_an_unknown_kind_of_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DamagedError, match="is no address of a bundle"):
+        fetch("gopher://example.org/photos", tmp_path / "cache")
+
+
+def test_a_bucket_is_read_as_well(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": site.url,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-north-1",
+        "NO_PROXY": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    folder = fetch("s3://bucket/photos", tmp_path / "cache")
+    assert (folder / "index.faiss").read_text() == "vectors"
+    shutil.rmtree(site.bundle)
+    with pytest.raises(DamagedError, match=r"s3://bucket/photos/manifest.json cannot be fetched"):
+        fetch("s3://bucket/photos", tmp_path / "other")
