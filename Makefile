@@ -44,7 +44,7 @@ demo: .venv/installed-serve .venv/installed-build .venv/installed-ui $(SPEECH)
 	$(BIN)/python -m demo --bundle $(DEMO_BUNDLE) --port $(PORT) --ui-port $(UI_PORT)
 
 serve: .venv/installed-serve $(SPEECH)
-	SIGHTLINE_BUNDLE=$(BUNDLE) exec $(BIN)/bentoml serve service:Sightline --port $(PORT)
+	SIGHTLINE_BUNDLE=$(BUNDLE) exec $(BIN)/python -m serving --port $(PORT)
 
 # A HEALTHCHECK and separate layers are what podman and buildah make on request only.
 # From the temporary folder, since BentoML 1.4.39 takes a template from below the current folder

@@ -2,7 +2,8 @@
 
 Run it, and ask it::
 
-    bentoml serve service:Sightline          # SIGHTLINE_BUNDLE=bundles/photos
+    python -m serving --port 3000            # SIGHTLINE_BUNDLE=bundles/photos
+    bentoml serve service:Sightline          # the same, with a process to look after workers
     curl localhost:3000/search -d '{"query": "a red fox", "k": 3}'
 """
 
@@ -36,7 +37,7 @@ from serving.settings import Settings
 if TYPE_CHECKING:
     from serving.engine import Found
 
-MODEL_TAG = "sightline-bundle"
+MODEL_NAME = "sightline-bundle"
 _DEMO_BUNDLE = Path("bundles/demo")
 # Set by the process that starts the workers, once it has checked the bundle for them.
 _CHECKED = "SIGHTLINE_CHECKED_BUNDLE"
@@ -47,7 +48,7 @@ settings = Settings()
 # costs twice what the rest of it does.  OTEL_SDK_DISABLED=false and an exporter turn
 # tracing on; the variable has to be set before BentoML makes its tracer.
 _UNTRACED = os.environ.setdefault("OTEL_SDK_DISABLED", "true").lower() == "true"
-_slot = EngineSlot()
+slot = EngineSlot()
 
 
 def _bundle_folder() -> Path:
@@ -61,10 +62,27 @@ def _bundle_folder() -> Path:
         return fetch(settings.bundle, settings.bundle_cache)
     if settings.bundle is not None:
         return Path(settings.bundle)
+    # A bento has its code in src/ and its models beside that.
+    packed = Path(__file__).resolve().parent.parent / "models" / MODEL_NAME
+    return next((manifest.parent for manifest in packed.glob("*/manifest.json")), _DEMO_BUNDLE)
+
+
+def check_bundle() -> None:
+    """Refuse to start over what is damaged or missing, and note that the bundle is whole.
+
+    Raises:
+        SystemExit: names the file.
+    """
     try:
-        return Path(bentoml.models.get(MODEL_TAG).path)
-    except bentoml.exceptions.NotFound:
-        return _DEMO_BUNDLE
+        folder = _bundle_folder()
+        verify_files(folder, Manifest.read(folder).files)
+        if settings.speech_model:
+            from serving.speech import locate
+
+            locate(settings.speech_model)
+    except (DamagedError, SpeechError) as error:
+        raise SystemExit(f"error: {error}") from None
+    os.environ[_CHECKED] = str(folder.resolve())
 
 
 @bentoml.service(
@@ -106,20 +124,11 @@ class Sightline:
     @bentoml.on_deployment
     @staticmethod
     def check() -> None:
-        """Refuse to start over what is damaged or missing, once and before there are workers.
+        """Check the bundle once, before there are workers.
 
         A worker that fails is started again and again; this process is not.
         """
-        try:
-            folder = _bundle_folder()
-            verify_files(folder, Manifest.read(folder).files)
-            if settings.speech_model:
-                from serving.speech import locate
-
-                locate(settings.speech_model)
-        except (DamagedError, SpeechError) as error:
-            raise SystemExit(f"error: {error}") from None
-        os.environ[_CHECKED] = str(folder.resolve())
+        check_bundle()
         if settings.workers > 1:
             counters = tempfile.mkdtemp(prefix="sightline-metrics-")
             atexit.register(shutil.rmtree, counters, ignore_errors=True)
@@ -131,8 +140,8 @@ class Sightline:
         await self.engine.warm_up()
         if self.transcriber is not None:
             self.transcriber.warm_up()
-            _slot.transcriber = self.transcriber
-        _slot.engine = self.engine
+            slot.transcriber = self.transcriber
+        slot.engine = self.engine
         # What is loaded now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -178,4 +187,4 @@ class Sightline:
         return {"results": [result_fields(hit, version) for hit in found.hits]}
 
 
-Sightline.add_asgi_middleware(Front, slot=_slot, settings=settings)  # type: ignore[attr-defined]
+Sightline.add_asgi_middleware(Front, slot=slot, settings=settings)  # type: ignore[attr-defined]

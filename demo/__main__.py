@@ -49,13 +49,7 @@ def main() -> int:
         "SIGHTLINE_BUNDLE": str(arguments.bundle),
         "SIGHTLINE_SERVICE_URL": service,
     }
-    serve: list[str | Path] = [
-        _BIN / "bentoml",
-        "serve",
-        "service:Sightline",
-        "--port",
-        str(arguments.port),
-    ]
+    serve: list[str | Path] = [sys.executable, "-m", "serving", "--port", str(arguments.port)]
     show: list[str | Path] = [
         _BIN / "streamlit",
         "run",

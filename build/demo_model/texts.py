@@ -107,7 +107,7 @@ def distillation_texts(
             words.append(word)
         others.update((*synset.words[:3], synset.entry, synset.definition, *synset.examples[:1]))
         meanings[synset.definition] = Meaning(synset.entry, 1.0)
-        for question in _questions(synset, rng):
+        for question in questions(synset, rng):
             others.add(question)
             meanings[question] = Meaning(synset.entry, 0.5)
     for synset in other_words:
@@ -127,18 +127,18 @@ def distillation_texts(
     }
 
 
-def _questions(synset: Synset, rng: random.Random) -> list[str]:
+def questions(synset: Synset, rng: random.Random) -> list[str]:
     """A definition's own words as one would ask: "something to cut paper with"."""
-    questions = []
+    asked = []
     used = re.search(r"\bused (?:to|for|in|by|as) [^;,()]+", synset.definition)
     if used:
         short = used.group(0).replace("used to ", "to ").replace("used for ", "for ")
-        questions += [f"something {used.group(0)}", f"something {short}"]
+        asked += [f"something {used.group(0)}", f"something {short}"]
     that = re.search(r"\b(?:that|which) [^;()]+", synset.definition)
     if that:
         kind = {_ANIMAL: "an animal", _PERSON: "a person"}.get(synset.domain, "it")
-        questions.append(f"{rng.choice(['something', 'a thing', kind])} {that.group(0)}")
-    return questions
+        asked.append(f"{rng.choice(['something', 'a thing', kind])} {that.group(0)}")
+    return asked
 
 
 def _templated(words: Iterable[str], rng: random.Random) -> set[str]:

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ from build.demo_model.student import (
     start_from_word_pieces,
 )
 from build.demo_model.teacher import Teacher
-from build.demo_model.texts import Meaning, class_texts, distillation_texts
+from build.demo_model.texts import Meaning, class_texts, distillation_texts, questions
 from build.demo_model.wordnet import read_synsets
 from build.evaluate import Pictures, read_queries
 
@@ -192,7 +193,14 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     plain = drawings.features[0]
     with torch.no_grad():
         known = torch.cat([towers[best].embed(part) for part in torch.split(plain, 2048)])
-    answers = Answers(flat, drawings.starts.numpy(), known, drawings.concept, drawings.weight)
+    asked = [_as_asked(concepts[key], random.Random(SEED)) for key in keys]
+    answers = Answers(
+        [text for several in asked for text in several],
+        np.cumsum([0, *(len(several) for several in asked)]),
+        known,
+        drawings.concept,
+        drawings.weight,
+    )
     align(student, tokenizer, lessons, targets, answers, steps=ALIGNMENT_STEPS, seed=SEED)
     model = DemoModel(student, towers[best]).eval()
     found = validate(model.visual.embed(validation.features), validation, student, tokenizer)
@@ -248,6 +256,15 @@ def _targets(
             targets[row[text]] += meaning.weight * taught[row[meaning.entry]]
     targets /= np.linalg.norm(targets, axis=1, keepdims=True)
     return targets
+
+
+def _as_asked(concept: Concept, rng: random.Random) -> list[str]:
+    """The concept's names and, as often, descriptions that do without them."""
+    names = [*concept.names[:3], concept.headline(6)]
+    if concept.definition is None:
+        return names
+    described = [concept.definition.definition, *questions(concept.definition, rng)]
+    return names + [text for text, _ in zip(cycle(described), names, strict=False)]
 
 
 def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -27,13 +27,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_service(
-    bundle: Path, port: int, log: Path, *, target: str = "service:Sightline", **variables: str
-) -> subprocess.Popen[bytes]:
+def start_service(bundle: Path, port: int, log: Path, **variables: str) -> subprocess.Popen[bytes]:
     environment = os.environ | {"SIGHTLINE_BUNDLE": str(bundle)} | variables
     with log.open("wb") as output:
         return subprocess.Popen(
-            [str(BIN / "bentoml"), "serve", target, "--port", str(port)],
+            [sys.executable, "-m", "serving", "--port", str(port)],
             cwd=ROOT,
             env=environment,
             stdout=output,
