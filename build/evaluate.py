@@ -32,8 +32,11 @@ from build.errors import BuildError
 from models.image_encoder import ImageEncoder
 from models.manifest import ModelCard
 from models.pictures import PictureError, decode, preprocess
+from models.relevance import relevant
 
 RECALL_AT = (1, 5, 10)
+# As many results as the page asks for.
+_PAGE = 12
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 # Words that say nothing about what a picture shows.
 _STOP_WORDS = frozenset(
@@ -128,6 +131,27 @@ class Ranking:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What the service's cut-off (:mod:`models.relevance`) does to the first dozen results.
+
+    Args:
+        pictures: results shown, the mean over the queries.
+        precision_of_all: the share of hits among all of the dozen.
+        precision: the same among those that are shown.
+        hits_kept: the share of the dozen's hits that is shown.
+    """
+
+    pictures: float
+    precision_of_all: float
+    precision: float
+    hits_kept: float
+
+    def as_json(self) -> dict[str, float]:
+        """The figures by name; shares of one."""
+        return {name: round(value, 4) for name, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The model beside the two rankings that need none.
 
@@ -141,6 +165,7 @@ class Evaluation:
     model: Ranking
     keywords: Ranking
     chance: Ranking
+    shown: Shown
 
     def as_json(self) -> dict[str, Any]:
         """What ``--json`` writes."""
@@ -150,6 +175,7 @@ class Evaluation:
             **self.model.as_json(),
             "chance": self.chance.as_json(),
             "keyword_baseline": self.keywords.as_json(),
+            "shown": self.shown.as_json(),
         }
 
     def table(self, model_name: str) -> str:
@@ -165,6 +191,12 @@ class Evaluation:
         for name, ranking in rankings:
             shares = "".join(f"{100 * ranking.recall(k):7.1f}" for k in RECALL_AT)
             lines.append(f"{name:{width}}{shares}{ranking.mrr():8.3f}{ranking.median_rank():13.1f}")
+        shown = self.shown
+        lines.append(
+            f"\nOf the first {_PAGE}, {shown.pictures:.1f} are shown as relevant: they hold "
+            f"{100 * shown.hits_kept:.0f} % of the hits, and {100 * shown.precision:.1f} % of them "
+            f"are hits, of all {_PAGE} {100 * shown.precision_of_all:.1f} %."
+        )
         return "\n".join(lines)
 
 
@@ -262,13 +294,38 @@ def evaluate(
     """
     similarities = text_vectors @ pictures.vectors.T
     words = [_words(path) for path in pictures.paths]
+    order = np.argsort(-similarities, axis=1, kind="stable")
     return Evaluation(
         pictures=len(pictures.paths),
         queries=list(queries),
-        order=np.argsort(-similarities, axis=1, kind="stable"),
+        order=order,
         model=_rank(queries, lambda row: similarities[row]),
         keywords=_rank(queries, lambda row: _shared_words(queries[row].text, words)),
         chance=_rank(queries, lambda _: np.zeros(len(words), dtype=np.float32)),
+        shown=_fold(queries, similarities, order[:, :_PAGE]),
+    )
+
+
+def _fold(
+    queries: Sequence[Query], similarities: NDArray[np.float32], first: NDArray[np.int64]
+) -> Shown:
+    hits = np.array(
+        [
+            [row in query.hits for row in rows]
+            for query, rows in zip(queries, first.tolist(), strict=True)
+        ]
+    )
+    shown = np.array(
+        [
+            relevant(scores[rows], float(scores.mean()))
+            for scores, rows in zip(similarities, first, strict=True)
+        ]
+    )
+    return Shown(
+        pictures=float(shown.sum(axis=1).mean()),
+        precision_of_all=float(hits.mean()),
+        precision=float(hits[shown].mean()),
+        hits_kept=float(hits[shown].sum() / max(hits.sum(), 1)),
     )
 
 

@@ -33,6 +33,7 @@ EXACT_UP_TO = 10_000
 _CANDIDATES = (512, 1024, 2048, 4096, 8192)
 _TARGET_RECALL = 0.99
 _TUNING_QUERIES = 500
+_SAMPLE = 4096
 _DIMENSIONS_A_CODE = 2
 _BITS = 4
 _DECIMALS = 6
@@ -141,6 +142,13 @@ class VectorIndex:
         vectors = self._index if self.facts.kind == "flat" else self._index.refine_index
         vector: Vectors = vectors.reconstruct(position)
         return vector
+
+    def mean(self) -> Vectors:
+        """The mean of the picture vectors, float32 ``[dim]``; of a sample where they are many."""
+        vectors = self._index if self.facts.kind == "flat" else self._index.refine_index
+        sample = np.linspace(0, len(self) - 1, min(len(self), _SAMPLE), dtype=np.int64)
+        mean: Vectors = vectors.reconstruct_batch(sample).mean(axis=0)
+        return mean
 
 
 def _search_coded(

@@ -65,11 +65,16 @@ class EncodeRequest(_Request):
 
 
 class SearchResult(BaseModel):
-    """One picture of an answer; ``similarity`` is the cosine, -1..1."""
+    """One picture of an answer.
+
+    ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
+    (:mod:`models.relevance`).
+    """
 
     id: str
     image_path: str
     similarity: float
+    relevant: bool
     alt_text: str
     image_url: str
     caption: str | None

@@ -19,6 +19,7 @@ from models.bundle import Bundle
 from models.items import Item
 from models.manifest import IMAGE_ENCODER, ITEMS
 from models.pictures import PictureError, decode, preprocess, reduced_side
+from models.relevance import relevant
 from models.schemas import DEFAULT_K, EncodeRequest, SearchRequest
 from serving import metrics
 from serving.batching import Batcher
@@ -36,10 +37,11 @@ _WARM_UP_QUERY = "a photo of a red fox in the snow"
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One picture found, and its cosine similarity to the query."""
+    """One picture found, its cosine similarity to the query, and whether to show it."""
 
     item: Item
     similarity: float
+    relevant: bool
     vector: Vector | None = None
 
 
@@ -89,6 +91,7 @@ class Engine:
         self, bundle: Bundle, *, max_batch_size: int, max_queue: int, cache_size: int = 0
     ) -> None:
         self.bundle = bundle
+        self._mean = bundle.index.mean()
         # Used by the batch thread only.
         self._texts = VectorCache(bundle.text_encoder.encode, cache_size)
         # FAISS counts its threads for each calling thread.
@@ -225,7 +228,7 @@ class Engine:
         vectors = self._vectors(queries)
         encoded = time.perf_counter()
         positions, similarities = self._nearest(queries, vectors)
-        hits = self._look_up(queries, positions, similarities)
+        hits = self._look_up(queries, positions, similarities, vectors @ self._mean)
         searched = time.perf_counter()
         metrics.ENCODE_SECONDS.observe(encoded - started)
         metrics.SEARCH_SECONDS.observe(searched - encoded)
@@ -290,6 +293,7 @@ class Engine:
         queries: Sequence[_Query],
         positions: list[NDArray[np.int64]],
         similarities: list[Vector],
+        backgrounds: Vector,
     ) -> list[list[Hit]]:
         wanted = sorted({int(position) for near in positions for position in near})
         items = {item.position: item for item in self.bundle.items.get(wanted)}
@@ -298,9 +302,17 @@ class Engine:
                 Hit(
                     items[position],
                     similarity,
+                    shown,
                     self.bundle.index.reconstruct(position) if query.with_vectors else None,
                 )
-                for position, similarity in zip(near.tolist(), scores.tolist(), strict=True)
+                for position, similarity, shown in zip(
+                    near.tolist(),
+                    scores.tolist(),
+                    relevant(scores, background).tolist(),
+                    strict=True,
+                )
             ]
-            for query, near, scores in zip(queries, positions, similarities, strict=True)
+            for query, near, scores, background in zip(
+                queries, positions, similarities, backgrounds.tolist(), strict=True
+            )
         ]

@@ -290,6 +290,7 @@ def result_fields(hit: Hit, version: str) -> dict[str, Any]:
         "id": item.id,
         "image_path": item.image_path,
         "similarity": round(hit.similarity, _DECIMALS),
+        "relevant": hit.relevant,
         "alt_text": item.alt_text,
         "image_url": f"/images/{quote(item.id)}?size=thumbnail&v={version}",
         "caption": item.caption,

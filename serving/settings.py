@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -10,11 +11,30 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-def _cores() -> int:
-    """The processors that this process may use, which in a container are fewer."""
+def _cores(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """The processors that this process may use, which in a container are fewer.
+
+    A container's limit is a share of all processors' time, which no affinity shows: more
+    threads than that only wait for each other.
+    """
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores, math.ceil(_quota(control_groups) or cores)))
+
+
+def _quota(control_groups: Path) -> float | None:
+    """The control group's limit in processors: version 2's file, else version 1's two."""
+    try:
+        quota, period = (control_groups / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (control_groups / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (control_groups / "cpu" / "cpu.cfs_period_us").read_text()
+        except OSError:
+            return None
+    # "max" in version 2 and -1 in version 1 are no limit.
+    return int(quota) / int(period) if quota.strip().isdigit() else None
 
 
 class Settings(BaseSettings):

@@ -217,3 +217,13 @@ def test_what_is_no_picture_is_refused(
     response = client.post("/search_by_image", files=files, data=data)
     assert response.status_code == 400
     assert response.json()["error"]["message"]
+
+
+def test_the_best_is_relevant_and_the_far_end_is_not(client: httpx.Client) -> None:
+    many = search(client, query="a guitar", k=100)
+    flags = [result["relevant"] for result in many]
+    assert flags[0] is True
+    assert flags[-1] is False
+    assert flags == sorted(flags, reverse=True)
+    few = search(client, query="a guitar", k=4)
+    assert [result["relevant"] for result in few] == flags[:4]

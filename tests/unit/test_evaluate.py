@@ -95,12 +95,22 @@ def test_json_has_the_documented_keys() -> None:
     found = pictures(np.eye(3).tolist(), ["a", "b", "c"])
     figures = evaluate(found, caption_queries(found), found.vectors).as_json()
     scores = {"recall_at", "mrr", "median_rank"}
-    assert set(figures) == scores | {"images", "queries", "chance", "keyword_baseline"}
+    assert set(figures) == scores | {"images", "queries", "chance", "keyword_baseline", "shown"}
     assert (figures["images"], figures["queries"]) == (3, 3)
     for part in (figures, figures["chance"], figures["keyword_baseline"]):
         assert scores <= set(part)
         assert set(part["recall_at"]) == {"1", "5", "10"}
     json.dumps(figures)
+
+
+def test_what_is_folded_away_is_counted() -> None:
+    # One picture is near the query, two are as far as can be.
+    found = pictures([[1, 0], [-1, 0], [-1, 0]], ["a", "b", "c"])
+    query = Query("a", frozenset({0, 1}))
+    shown = evaluate(found, [query], np.array([[1, 0]], dtype=np.float32)).shown
+    assert shown.pictures == 1
+    assert (shown.precision_of_all, shown.precision) == (pytest.approx(2 / 3), 1)
+    assert shown.hits_kept == 0.5
 
 
 def test_table_shows_percent() -> None:

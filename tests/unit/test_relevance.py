@@ -1,0 +1,49 @@
+"""Which results are folded away, and that nothing else decides it."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.relevance import SHARE, relevant
+
+scores = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=30).map(
+    lambda values: np.array(sorted(values, reverse=True), dtype=np.float32)
+)
+
+
+def test_far_below_the_best_is_folded_away() -> None:
+    shown = relevant(np.array([0.30, 0.28, 0.22, 0.21], dtype=np.float32), background=0.20)
+    assert shown.tolist() == [True, True, False, False]
+
+
+def test_a_query_that_scores_low_throughout_is_judged_by_its_own_scale() -> None:
+    high = np.array([0.80, 0.76, 0.62], dtype=np.float32)
+    assert relevant(high, 0.6).tolist() == relevant(high - 0.5, 0.1).tolist()
+
+
+def test_a_picture_that_finds_itself_does_not_hide_those_like_it() -> None:
+    shown = relevant(np.array([1.0, 0.7, 0.66, 0.3], dtype=np.float32), background=0.2)
+    assert shown.tolist() == [True, True, True, False]
+
+
+@given(scores, st.floats(-1, 1))
+def test_the_first_is_always_shown_and_none_after_one_that_is_not(
+    similarities: np.ndarray, background: float
+) -> None:
+    shown = relevant(similarities, background)
+    assert shown[0]
+    assert sorted(shown.tolist(), reverse=True) == shown.tolist()
+
+
+@given(scores, st.floats(-1, 1), st.integers(1, 30))
+def test_how_many_are_asked_for_changes_nothing(
+    similarities: np.ndarray, background: float, k: int
+) -> None:
+    all_of_them = relevant(similarities, background)
+    assert relevant(similarities[:k], background).tolist() == all_of_them[:k].tolist()
+
+
+def test_the_share_keeps_some_and_folds_some() -> None:
+    assert 0 < SHARE < 1
