@@ -18,7 +18,7 @@ print(json.dumps({
     "modules": [n for n in ("torch", "open_clip", "transformers", "pandas", "pip")
                 if importlib.util.find_spec(n)],
     "caches": [p for p in ("/root/.cache", "/var/cache/apt/archives/*.deb") if glob.glob(p)],
-    "writable": [p for p in ("/", "/app", "/app/.venv", "/bundle", "/home/bentoml/bento/src")
+    "writable": [p for p in ("/", "/app", "/app/.venv", "/home", "/home/bentoml/bento/src")
                  if os.access(p, os.W_OK)],
 }))
 """
