@@ -107,7 +107,7 @@ def test_what_is_folded_away_is_counted() -> None:
     # One picture is near the query, two are as far as can be.
     found = pictures([[1, 0], [-1, 0], [-1, 0]], ["a", "b", "c"])
     query = Query("a", frozenset({0, 1}))
-    shown = evaluate(found, [query], np.array([[1, 0]], dtype=np.float32)).shown
+    shown = evaluate(found, [query], np.array([[0.8, 0.6]], dtype=np.float32)).shown
     assert shown.pictures == 1
     assert (shown.precision_of_all, shown.precision) == (pytest.approx(2 / 3), 1)
     assert shown.hits_kept == 0.5
