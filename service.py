@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import bentoml
 from bentoml.validators import ContentType
 
-from models.manifest import DamagedError, Manifest, verify_files
 from models.schemas import (
     DEFAULT_K,
     EncodeRequest,
@@ -29,18 +28,14 @@ from models.schemas import (
     SearchResponse,
     TranscribeResponse,
 )
-from serving.errors import SpeechError, speech_is_off
+from serving.errors import speech_is_off
 from serving.http import EngineSlot, Front, result_fields
 from serving.metrics import METRICS_FOLDER
+from serving.opening import check_bundle, open_bundle
 from serving.settings import Settings
 
 if TYPE_CHECKING:
     from serving.engine import Found
-
-MODEL_NAME = "sightline-bundle"
-_DEMO_BUNDLE = Path("bundles/demo")
-# Set by the process that starts the workers, once it has checked the bundle for them.
-_CHECKED = "SIGHTLINE_CHECKED_BUNDLE"
 
 settings = Settings()
 
@@ -49,40 +44,6 @@ settings = Settings()
 # tracing on; the variable has to be set before BentoML makes its tracer.
 _UNTRACED = os.environ.setdefault("OTEL_SDK_DISABLED", "true").lower() == "true"
 slot = EngineSlot()
-
-
-def _bundle_folder() -> Path:
-    """The bundle to serve: the one asked for, the one in this bento, the demo's."""
-    if settings.bundle is not None and "://" in settings.bundle:
-        # What was fetched and checked is served, also where there is a newer one by now.
-        if _CHECKED in os.environ:
-            return Path(os.environ[_CHECKED])
-        from serving.remote import fetch
-
-        return fetch(settings.bundle, settings.bundle_cache)
-    if settings.bundle is not None:
-        return Path(settings.bundle)
-    # A bento has its code in src/ and its models beside that.
-    packed = Path(__file__).resolve().parent.parent / "models" / MODEL_NAME
-    return next((manifest.parent for manifest in packed.glob("*/manifest.json")), _DEMO_BUNDLE)
-
-
-def check_bundle() -> None:
-    """Refuse to start over what is damaged or missing, and note that the bundle is whole.
-
-    Raises:
-        SystemExit: names the file.
-    """
-    try:
-        folder = _bundle_folder()
-        verify_files(folder, Manifest.read(folder).files)
-        if settings.speech_model:
-            from serving.speech import locate
-
-            locate(settings.speech_model)
-    except (DamagedError, SpeechError) as error:
-        raise SystemExit(f"error: {error}") from None
-    os.environ[_CHECKED] = str(folder.resolve())
 
 
 @bentoml.service(
@@ -102,15 +63,11 @@ class Sightline:
     def __init__(self) -> None:
         # Here, since the process that only starts the workers needs neither onnxruntime nor
         # FAISS, and its start comes before theirs.
-        from models.bundle import Bundle
         from serving.engine import Engine
         from serving.speech import Transcriber
 
-        folder = _bundle_folder()
-        already_checked = os.environ.get(_CHECKED) == str(folder.resolve())
-        bundle = Bundle.open(folder, threads=settings.threads, verify=not already_checked)
         self.engine = Engine(
-            bundle,
+            slot.bundle or open_bundle(settings),
             max_batch_size=settings.max_batch_size,
             max_queue=settings.max_queue,
             cache_size=settings.cache_size,
@@ -128,7 +85,7 @@ class Sightline:
 
         A worker that fails is started again and again; this process is not.
         """
-        check_bundle()
+        check_bundle(settings)
         if settings.workers > 1:
             counters = tempfile.mkdtemp(prefix="sightline-metrics-")
             atexit.register(shutil.rmtree, counters, ignore_errors=True)

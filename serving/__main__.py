@@ -16,11 +16,17 @@ import signal
 import socket
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
-from service import Sightline, check_bundle, settings, slot
+from serving.opening import open_bundle
+from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.http import EngineSlot
 
 # Answers go on for so long after SIGTERM, each asking its caller to close the connection, and
 # new connections are still taken: who routes the traffic needs that time to look elsewhere, and
@@ -39,11 +45,17 @@ def main() -> None:
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "3000")))
     arguments = parser.parse_args()
+    settings = Settings()
     if settings.workers > 1:
         address = ["--host", arguments.host, "--port", str(arguments.port)]
         command = [sys.executable, "-m", "bentoml", "serve", "service:Sightline", *address]
         os.execv(sys.executable, command)
-    check_bundle()
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(open_bundle, settings)
+        # Meanwhile: BentoML takes most of a second to import.
+        from service import Sightline, slot
+
+        slot.bundle = opening.result()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -51,14 +63,15 @@ def main() -> None:
     logging.getLogger("faiss").setLevel(logging.WARNING)
     server = _Server(
         uvicorn.Config(
-            Sightline.to_asgi(),
+            Sightline.to_asgi(),  # type: ignore[attr-defined]
             host=arguments.host,
             port=arguments.port,
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_PATIENCE_SECONDS,
-        )
+        ),
+        slot,
     )
     # Once it has stopped, uvicorn raises the signals again that made it stop.
     for stop in (signal.SIGTERM, signal.SIGINT):
@@ -71,12 +84,16 @@ def main() -> None:
 class _Server(uvicorn.Server):
     """Stops listening a moment after it was told to stop."""
 
+    def __init__(self, config: uvicorn.Config, slot: EngineSlot) -> None:
+        super().__init__(config)
+        self._slot = slot
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Say farewell first; a second signal stops at once."""
-        if slot.leaving or sig == signal.SIGINT:
+        if self._slot.leaving or sig == signal.SIGINT:
             super().handle_exit(sig, frame)
             return
-        slot.leaving = True
+        self._slot.leaving = True
         threading.Timer(_FAREWELL_SECONDS, super().handle_exit, (sig, frame)).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -31,6 +31,7 @@ from serving.errors import RequestError, speech_is_off
 from serving.settings import Settings
 
 if TYPE_CHECKING:
+    from models.bundle import Bundle
     from serving.engine import Engine, Found, Hit, Timing
     from serving.speech import Transcriber
 
@@ -48,9 +49,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 class EngineSlot:
     """Where the engine will be, once BentoML has made the service, and what hears speech.
 
+    ``bundle`` is there before them where it was opened while BentoML was still being imported;
     ``leaving`` is true once the service was told to stop and still answers.
     """
 
+    bundle: Bundle | None = None
     engine: Engine | None = None
     leaving: bool = False
     transcriber: Transcriber | None = None
