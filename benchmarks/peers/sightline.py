@@ -14,9 +14,8 @@ NAME = "Sightline"
 
 def command(bundle: Path, threads: int, cache_size: int = 0) -> Command:
     """Serve a bundle; ``cache_size`` is how many queries' vectors are remembered."""
-    bentoml = Path(sys.executable).parent / "bentoml"
     return Command(
-        [str(bentoml), "serve", "service:Sightline", "--host", "127.0.0.1", "--port", "{port}"],
+        [sys.executable, "-m", "serving", "--host", "127.0.0.1", "--port", "{port}"],
         probe="/readyz",
         variables={
             "SIGHTLINE_BUNDLE": str(bundle),
