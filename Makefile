@@ -1,6 +1,7 @@
 # make demo    set up, index the gallery, serve it and open the page
 # make serve   the service alone, in the foreground: BUNDLE=bundles/demo PORT=3000
 # make image   the container image of a bundle: BUNDLE=bundles/demo BACKEND=docker|podman|buildah
+# make sbom    what is in that image: sbom.cdx.json, in CycloneDX
 # make test    set up and run every test
 # make bench   measure this machine: this system beside its peers
 # make lint    ruff, mypy and the import boundaries
@@ -15,13 +16,16 @@ IMAGE ?= sightline:latest
 # For `python -m build bento` and for `bentoml containerize`: docs/deploy.md.
 BENTO_OPTIONS ?= --without-image-encoder
 IMAGE_OPTIONS ?=
+# What runs containers, where BACKEND only builds them.
+ENGINE ?= $(if $(filter buildah,$(BACKEND)),podman,$(BACKEND))
+SBOM ?= sbom.cdx.json
 
 BIN := .venv/bin
-EXTRAS := serve build ui speech loadtest bench export test
+EXTRAS := serve remote build ui speech loadtest bench export audit test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 DEMO_BUNDLE := bundles/demo
 
-.PHONY: help demo serve image test bench lint lock clean
+.PHONY: help demo serve image sbom test bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -54,6 +58,16 @@ image: .venv/installed-serve
 	cd $${TMPDIR:-/tmp} && $(CURDIR)/$(BIN)/bentoml containerize sightline:latest \
 	  --backend $(BACKEND) -t $(IMAGE) \
 	  $(if $(filter podman buildah,$(BACKEND)),--opt format=docker --opt layers) $(IMAGE_OPTIONS)
+
+# The image has no pip to ask, so that its packages are looked at in an environment out here.
+sbom: .venv/installed-audit
+	rm -rf .cache/image && $(BIN)/python -m venv --without-pip .cache/image
+	container=$$($(ENGINE) create $(IMAGE)) && \
+	  $(ENGINE) cp $$container:/app/.venv/lib/python3.11/site-packages/. \
+	    "$$(.cache/image/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" && \
+	  $(ENGINE) rm $$container >/dev/null
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file $(SBOM) .cache/image/bin/python
 
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest
