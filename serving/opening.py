@@ -68,9 +68,17 @@ def _folder(settings: Settings) -> Path:
         return fetch(settings.bundle, settings.bundle_cache)
     if settings.bundle is not None:
         return Path(settings.bundle)
-    # A bento has its code in src/ and its models beside that.
+    # An image has the bento's code in src/ and its models beside that; a bento in BentoML's
+    # store leaves its models in theirs.
     packed = Path(__file__).resolve().parents[2] / "models" / _MODEL_NAME
-    return next((manifest.parent for manifest in packed.glob("*/manifest.json")), _DEMO_BUNDLE)
+    for manifest in packed.glob("*/manifest.json"):
+        return manifest.parent
+    import bentoml
+
+    try:
+        return Path(bentoml.models.get(_MODEL_NAME).path)
+    except bentoml.exceptions.NotFound:
+        return _DEMO_BUNDLE
 
 
 def _check_speech(settings: Settings) -> None:
