@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shlex
 import subprocess
 import time
@@ -93,7 +92,7 @@ def image(engine: Engine, demo_bundle: Path, tmp_path_factory: pytest.TempPathFa
             ),
         ],
         cwd=ROOT,
-        env=os.environ | engine.environment | {"BENTOML_HOME": str(home)},
+        env=engine.variables | {"BENTOML_HOME": str(home)},
         capture_output=True,
         text=True,
     )

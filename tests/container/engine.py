@@ -48,6 +48,11 @@ class Engine:
     build_options: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """This process's environment with the engine's own settings."""
+        return os.environ | self.environment
+
     def __call__(self, *arguments: str, check: bool = True) -> str:
         """What the engine answers to a command."""
         done = self.attempt(*arguments)
@@ -61,7 +66,7 @@ class Engine:
             [str(self.program), *arguments],
             # Out of the repository: a runtime may leave a file where it was started.
             cwd="/",
-            env=os.environ | self.environment,
+            env=self.variables,
             capture_output=True,
             text=True,
         )

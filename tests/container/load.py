@@ -15,10 +15,15 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Outcome:
-    """One request: when it had been sent (monotonic), and the status or the error."""
+    """One request and how it ended.
+
+    ``sent`` is when it had been sent (monotonic), None where nobody took the connection;
+    ``kept`` says that it came over a connection which had been answered over before.
+    """
 
     sent: float | None
     status: int | None
+    kept: bool = False
     error: str | None = None
 
 
@@ -66,6 +71,7 @@ class Load:
             if number is None:
                 return
             sent = None
+            kept = connection is not None
             try:
                 if connection is None:
                     connection = http.client.HTTPConnection(self._address, timeout=30)
@@ -75,11 +81,11 @@ class Load:
                 sent = time.monotonic()
                 answer = connection.getresponse()
                 answer.read()
-                self.outcomes.append(Outcome(sent, answer.status))
+                self.outcomes.append(Outcome(sent, answer.status, kept))
                 if answer.will_close:
                     connection = None
             except (OSError, http.client.HTTPException) as error:
-                self.outcomes.append(Outcome(sent, None, repr(error)))
+                self.outcomes.append(Outcome(sent, None, kept, repr(error)))
                 connection = None
                 # Nobody is there any more: no need to ask a thousand times.
                 self._stop.wait(0.05)

@@ -24,6 +24,7 @@ from models.manifest import (
     record_files,
 )
 from serving.remote import fetch
+from tests.tools import require_module
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -179,6 +180,7 @@ def test_an_unknown_kind_of_address_is_refused(tmp_path: Path) -> None:
 def test_a_bucket_is_read_as_well(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    require_module("obstore", "buckets are read")
     for name, value in {
         "AWS_ENDPOINT_URL": site.url,
         "AWS_ALLOW_HTTP": "true",
