@@ -182,14 +182,7 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     conse = ConSE(F.normalize(several.reshape(CLASSES, -1, several.shape[1]).sum(1), dim=-1))
     validation = _read_validation(backbone, gallery, work)
     towers = {weight: ImageTower(backbone, head, conse, weight) for weight in WEIGHTS}
-    scores = {}
-    for weight, tower in towers.items():
-        found = validate(tower.embed(validation.features), validation, student, tokenizer)
-        scores[weight] = sum(_IMPORTANCE[kind] * score for kind, score in found.items())
-        scores[weight] /= sum(_IMPORTANCE.values())
-        log(f"ConSE weight {weight}: {found} mean {scores[weight]:.2f}")
-    best = max(scores, key=scores.__getitem__)
-    log(f"ConSE weight {best} chosen")
+    best = _choose(towers, validation, student, tokenizer, log)
     plain = drawings.features[0]
     with torch.no_grad():
         known = torch.cat([towers[best].embed(part) for part in torch.split(plain, 2048)])
@@ -201,14 +194,36 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
         drawings.concept,
         drawings.weight,
     )
-    align(student, tokenizer, lessons, targets, answers, steps=ALIGNMENT_STEPS, seed=SEED)
+    aligned = work / "aligned.pt"
+    if not aligned.exists():
+        align(student, tokenizer, lessons, targets, answers, steps=ALIGNMENT_STEPS, seed=SEED)
+        torch.save(student.state_dict(), aligned)
+    student.load_state_dict(torch.load(aligned, weights_only=True))
+    best = _choose(towers, validation, student, tokenizer, log)
     model = DemoModel(student, towers[best]).eval()
-    found = validate(model.visual.embed(validation.features), validation, student, tokenizer)
-    log(f"after alignment: {found}")
     round_to_halves(model.visual)
     torch.save(model.state_dict(), work / "checkpoint.pt")
     (work / "config.json").write_text(json.dumps(_config(best), indent=2) + "\n", "utf-8")
     return model, tokenizer
+
+
+def _choose(
+    towers: dict[float, ImageTower],
+    validation: Validation,
+    student: nn.Module,
+    tokenizer: SimpleTokenizer,
+    log: Log,
+) -> float:
+    """The weight of ConSE with which the text tower, as it is now, finds most."""
+    scores = {}
+    for weight, tower in towers.items():
+        found = validate(tower.embed(validation.features), validation, student, tokenizer)
+        scores[weight] = sum(_IMPORTANCE[kind] * score for kind, score in found.items())
+        scores[weight] /= sum(_IMPORTANCE.values())
+        log(f"ConSE weight {weight}: {found} mean {scores[weight]:.2f}")
+    best = max(scores, key=scores.__getitem__)
+    log(f"ConSE weight {best} chosen")
+    return best
 
 
 def define(concepts: dict[str, Concept], teacher: Teacher, cache: Path) -> None:
