@@ -83,7 +83,7 @@ lint: $(EXTRAS:%=.venv/installed-%)
 
 lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install --quiet uv
-	for extra in $(EXTRAS) demo-model; do \
+	for extra in $(EXTRAS) caption demo-model; do \
 	  .cache/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --no-header --extra $$extra --output-file requirements/$$extra.txt \
 	    $$([ $$extra = serve ] || echo "--constraint requirements/serve.txt") || exit 1; \

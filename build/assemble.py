@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from build.captioner import write_captions
 from build.captions import Caption, read_captions
-from build.describe import describe
+from build.describe import NO_CAPTION, describe
 from build.journal import Journal
 from build.packages import PACKAGE_FILES
 from build.tags import VOCABULARY, Tagger, read_vocabulary
@@ -57,6 +58,7 @@ def assemble(
     root: Path | None,
     journal: Journal,
     threads: int,
+    captioner: str | None = None,
 ) -> Manifest:
     """Write a bundle into an empty folder.
 
@@ -69,13 +71,20 @@ def assemble(
         root: the tree of the pictures, where sidecars are looked for.
         journal: where the thumbnails are.
         threads: of one run of the text encoder.
+        captioner: the image-to-text model that describes pictures without a caption.
+
+    Raises:
+        BuildError: the captioner cannot be had.
     """
     captions = {} if root is None else _captions(root, pictures.paths)
+    written = {}
+    if captioner is not None and root is not None:
+        written = write_captions(root, _without_caption(pictures, captions), journal, captioner)
     tokenizer = Tokenizer.load(package, card)
     text_encoder = TextEncoder(package, card, threads=threads)
     tagger = _tagger(card, tokenizer, text_encoder)
     guess = None if tagger is None else tagger.alt_texts
-    items = describe(pictures.paths, pictures.sizes, pictures.vectors, captions, guess)
+    items = describe(pictures.paths, pictures.sizes, pictures.vectors, captions, guess, written)
 
     queries = None
     if len(items) > EXACT_UP_TO:
@@ -107,6 +116,14 @@ def _captions(root: Path, paths: Sequence[str]) -> Mapping[str, Caption]:
     if len(warnings) > _NAMED_WARNINGS:
         print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
     return captions
+
+
+def _without_caption(pictures: Pictures, captions: Mapping[str, Caption]) -> list[str]:
+    return [
+        path
+        for path, size in zip(pictures.paths, pictures.sizes, strict=True)
+        if size is not None and not captions.get(path, NO_CAPTION).text
+    ]
 
 
 def _tagger(card: ModelCard, tokenizer: Tokenizer, text_encoder: TextEncoder) -> Tagger | None:

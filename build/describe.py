@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,13 @@ def describe(
     vectors: NDArray[np.float32],
     captions: Mapping[str, Caption],
     guess: AltTexts | None,
+    written: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Item]:
     """The items of a bundle.
 
-    The alt text is the caption; without one what ``guess`` makes of the vector; without
-    either it says that there is a picture and how large.  It is never the file's name.
+    The alt text is the caption; without one what a captioner wrote; then what ``guess`` makes
+    of the vector; without any it says that there is a picture and how large.  It is never
+    the file's name.
 
     Args:
         paths: the pictures in order of position.
@@ -37,15 +40,22 @@ def describe(
         vectors: float32 ``[n, dim]``, a row for each picture.
         captions: what sidecars say, by path.
         guess: alt texts from vectors; None where the model cannot tell.
+        written: what a captioner says, by path.
     """
     known = [captions.get(path, NO_CAPTION) for path in paths]
-    bare = [row for row, caption in enumerate(known) if not caption.text]
+    bare = [
+        row
+        for row, (path, caption) in enumerate(zip(paths, known, strict=True))
+        if not caption.text and not written.get(path)
+    ]
     guessed = guess(vectors[bare]) if guess is not None and bare else []
     alt_texts = dict(zip(bare, guessed, strict=False))
     items = []
     for position, (path, size, caption) in enumerate(zip(paths, sizes, known, strict=True)):
         if caption.text:
             alt_text, source = caption.text, "caption"
+        elif written.get(path):
+            alt_text, source = written[path], "captioner"
         elif alt_texts.get(position):
             alt_text, source = alt_texts[position], "tags"
         else:

@@ -37,6 +37,7 @@ class IndexOptions:
     embeddings: Path | None = None
     paths: Path | None = None
     threads: int | None = None
+    captioner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def build_index(options: IndexOptions) -> Outcome:
                     root=options.images,
                     journal=journal,
                     threads=_threads(options),
+                    captioner=options.captioner,
                 )
                 changed = not _same(manifest, output.whole_manifest())
                 if changed:

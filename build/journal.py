@@ -46,6 +46,12 @@ CREATE TABLE pictures (
 CREATE INDEX by_content ON pictures (sha256);
 CREATE TABLE root (path TEXT NOT NULL);
 """
+# Came later, and is of no use to a build without a captioner: no reason to begin anew.
+_CAPTIONS = """
+CREATE TABLE IF NOT EXISTS captions (
+    sha256 BLOB, captioner TEXT, text TEXT NOT NULL, PRIMARY KEY (sha256, captioner)
+)
+"""
 _RECORD = "sha256, width, height, vector, reason, detail"
 # No file has such a time: a state that has to be looked at again.
 _UNTRUSTED = -1
@@ -170,6 +176,18 @@ class Journal:
         with self._lock:
             self._connection.execute(f"INSERT OR REPLACE INTO pictures VALUES ({marks})", row)
 
+    def captions(self, captioner: str) -> dict[bytes, str]:
+        """What a captioner has said so far, by the SHA-256 of the picture's content."""
+        query = "SELECT sha256, text FROM captions WHERE captioner = ?"
+        with self._lock:
+            return dict(self._connection.execute(query, (captioner,)))
+
+    def put_caption(self, sha256: bytes, captioner: str, text: str) -> None:
+        """Write down what a captioner says of a picture."""
+        row = (sha256, captioner, text)
+        with self._lock:
+            self._connection.execute("INSERT OR REPLACE INTO captions VALUES (?, ?, ?)", row)
+
     def commit(self) -> None:
         """Make what was put last through the end of this process."""
         with self._lock:
@@ -228,6 +246,7 @@ def _open_whole(path: Path) -> sqlite3.Connection:
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        connection.execute(_CAPTIONS)
         connection.commit()
     except BaseException:
         connection.close()

@@ -49,6 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--paths", type=Path, metavar="PATHS.txt", help="line n: the picture of row n"
     )
     parser.add_argument(
+        "--captioner",
+        metavar="MODEL",
+        help="an image-to-text model of transformers, by its name on the hub or its folder, "
+        "that describes pictures without a caption (requirements/caption.txt)",
+    )
+    parser.add_argument(
         "--threads", type=_positive, metavar="N", help="pictures at once; default: all cores"
     )
 
@@ -62,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise BuildError("--embeddings needs --model: the package of the model that made them.")
     if arguments.paths and not arguments.embeddings:
         raise BuildError("--paths names the pictures of --embeddings, which is missing.")
+    if arguments.captioner and not arguments.images:
+        raise BuildError("--captioner looks at the pictures: give --images, too.")
     outcome = build_index(
         IndexOptions(
             output=arguments.output,
@@ -73,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
             embeddings=arguments.embeddings,
             paths=arguments.paths,
             threads=arguments.threads,
+            captioner=arguments.captioner,
         )
     )
     print(f"{outcome.folder} is {'ready' if outcome.changed else 'up to date: nothing changed'}")
