@@ -60,7 +60,8 @@ def slim(packages: Path) -> None:
         for path in packages.rglob("*.so")
         if not path.relative_to(packages).parts[0].endswith(".libs")
     ]
-    subprocess.run(["strip", "--strip-debug", *modules], check=True)
+    if modules:
+        subprocess.run(["strip", "--strip-debug", *modules], check=True)
     # Unchecked: the files are never edited, so their times need not be looked at.
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compiled = compileall.compile_dir(

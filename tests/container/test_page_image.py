@@ -23,6 +23,8 @@ def page(engine: Engine) -> Iterator[Container]:
     built = subprocess.run(
         [
             *(engine.backend, "build", "--file=ui/Dockerfile", f"--tag={IMAGE}"),
+            # Its first step is one that the service's image had already.
+            *(["--layers"] if engine.backend == "buildah" else []),
             *engine.build_options,
             ".",
         ],

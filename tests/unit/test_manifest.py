@@ -94,3 +94,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, harm: str) -> None:
         path.unlink()
     with pytest.raises(DamagedError, match=r"b\.bin"):
         verify_files(tmp_path, files)
+
+
+def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").mkdir()
+    with pytest.raises(DamagedError, match=r"manifest.json cannot be read \(Is a directory\)"):
+        Manifest.read(tmp_path)
