@@ -68,6 +68,7 @@ sbom: .venv/installed-audit
 	  $(ENGINE) rm $$container >/dev/null
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	  --output-file $(SBOM) .cache/image/bin/python
+	rm -rf .cache/image
 
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest
