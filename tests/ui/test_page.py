@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.service.conftest import free_port, serving, start_service, stop, wait_until_ready
-from tests.ui.conftest import Open, Show
+from tests.ui.conftest import SCREENSHOTS, Open, Show, found
 from ui.texts import ENGLISH, GERMAN
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def heading(page: Page) -> Locator:
 
 
 def paths(page: Page) -> list[str]:
-    return page.locator("ul.grid .path").all_inner_texts()
+    return page.locator("ul.grid .path").all_text_contents()
 
 
 def search(page: Page, text: str) -> None:
@@ -42,7 +42,7 @@ def search(page: Page, text: str) -> None:
     wait_for_heading(page, f"“{text}”")
 
 
-def wait_for_heading(page: Page, words: str) -> None:
+def wait_for_heading(page: Page, words: str | re.Pattern[str]) -> None:
     heading(page).filter(has_text=words).wait_for()
 
 
@@ -74,7 +74,7 @@ def test_by_keyboard_alone(site: str, visit: Open) -> None:
     tab_to(page, field(page))
     page.keyboard.type("a guitar")
     page.keyboard.press("Enter")
-    wait_for_heading(page, "12 pictures for “a guitar”")
+    wait_for_heading(page, found("for “a guitar”"))
     assert field(page).input_value() == "a guitar"
     wait_for_pictures(page)
     alts = page.locator("ul.grid img").evaluate_all("all => all.map(image => image.alt)")
@@ -103,12 +103,13 @@ def test_more_like_this_finds_others_and_can_be_shared(site: str, visit: Open) -
     first = paths(page)[0]
     page.locator("[data-action=like]").first.click()
     page.wait_for_url("**like=*")
-    wait_for_heading(page, "12 pictures like")
-    found = paths(page)
-    assert first not in found, "the picture itself is no news"
+    wait_for_heading(page, found("like"))
+    others = paths(page)
+    assert len(others) == 12
+    assert first not in others, "the picture itself is no news"
     again = visit(page.url)
-    wait_for_heading(again, "12 pictures like")
-    assert paths(again) == found
+    wait_for_heading(again, found("like"))
+    assert paths(again) == others
 
 
 def test_a_picture_of_ones_own(site: str, visit: Open) -> None:
@@ -180,11 +181,12 @@ def test_a_filter_from_the_metadata(site: str, visit: Open) -> None:
 def test_a_link_makes_the_same_search(site: str, service: httpx.Client, visit: Open) -> None:
     conditions = {"kind": "drawing"}
     page = visit(f"{site}?q=a%20bird&not=a%20parrot&k=24&filter={quote(json.dumps(conditions))}")
-    wait_for_heading(page, "24 pictures for “a bird”, not like “a parrot”")
+    wait_for_heading(page, found("for “a bird”, not like “a parrot”"))
     assert field(page).input_value() == "a bird"
     asked = {"query": "a bird", "negative": "a parrot", "k": 24, "filter": conditions}
-    found = service.post("/search", json=asked).json()["results"]
-    assert paths(page) == [result["image_path"] for result in found]
+    answer = service.post("/search", json=asked).json()["results"]
+    assert len(answer) == 24
+    assert paths(page) == [result["image_path"] for result in answer]
 
 
 def test_the_back_button_goes_to_the_search_before(site: str, visit: Open) -> None:
@@ -245,14 +247,8 @@ def test_german_for_those_who_read_it(site: str, visit: Open) -> None:
     assert page.evaluate("document.documentElement.lang") == "de"
     page.get_by_label(GERMAN.query).fill("a guitar")
     page.get_by_label(GERMAN.query).press("Enter")
-    wait_for_heading(page, "12 Bilder")
+    wait_for_heading(page, re.compile(r"^\d+ Bild(er)? zu „a guitar“"))
     assert "," in page.locator("ul.grid .number").first.inner_text()
-
-
-def test_right_to_left_text_is_set_from_the_right(site: str, visit: Open) -> None:
-    page = visit(site)
-    search(page, "قطة بيضاء")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_pictures_behind_a_key(visit: Open, show: Show, demo_bundle: Path, tmp_path: Path) -> None:
@@ -288,7 +284,7 @@ def test_the_service_goes_and_comes_back(
             process = start_service(demo_bundle, port, log)
             wait_until_ready(client, process, log)
             page.locator("[data-action=again]").click()
-            wait_for_heading(page, "12 pictures for “a red boat”")
+            wait_for_heading(page, found("for “a red boat”"))
     finally:
         if process.poll() is None:
             stop(process)
@@ -296,17 +292,14 @@ def test_the_service_goes_and_comes_back(
 
 @pytest.mark.parametrize(
     ("name", "width", "dark"),
-    [("page", 1280, False), ("page-dark", 1280, True), ("page-phone", 390, False)],
+    [("desktop", 1280, False), ("dark", 1280, True), ("phone", 390, False)],
 )
-def test_screenshots(
-    site: str, visit: Open, tmp_path: Path, name: str, width: int, dark: bool
-) -> None:
-    """They go to ``SIGHTLINE_SCREENSHOTS`` where it is set: the README's is made like this."""
-    folder = Path(os.environ.get("SIGHTLINE_SCREENSHOTS") or tmp_path)
+def test_screenshots(site: str, visit: Open, name: str, width: int, dark: bool) -> None:
     page = visit(f"{site}?q=a%20guitar", width=width, dark=dark)
     wait_for_heading(page, "“a guitar”")
     wait_for_pictures(page)
-    picture = folder / f"{name}.png"
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    picture = SCREENSHOTS / f"{name}.png"
     page.screenshot(path=picture)
     assert picture.stat().st_size > 10_000
     background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
