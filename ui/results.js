@@ -1,7 +1,9 @@
 // Shows the results that Python has rendered, says what was found, and follows their
 // links without loading the page anew.  Everything in data.html is escaped by results.py.
 
-const shown = new WeakMap();
+// Streamlit calls what is exported for every new data, and what that returns only at the
+// very end: listeners are added once, and find the newest data here.
+const mounted = new WeakMap();
 // Off until asked for, and on from one search to the next.
 let reading = false;
 
@@ -19,7 +21,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
   const found = parentElement.querySelector(".found");
   const announcer = parentElement.querySelector(".announcer");
-  const before = shown.get(found) ?? {};
+  if (!mounted.has(found)) mounted.set(found, listen(found, announcer));
+  const state = mounted.get(found);
+  const before = state.data ?? {};
+  Object.assign(state, { data, setTriggerValue });
   if (before.html !== data.html) {
     found.innerHTML = data.html;
     showReader(found);
@@ -29,52 +34,59 @@ export default function ({ data, parentElement, setTriggerValue }) {
     announcer.textContent = data.said;
     if (data.focus) document.getElementById("sightline-results")?.focus();
   }
-  shown.set(found, { html: data.html, serial: data.serial });
+  return state.stop;
+}
+
+function listen(found, announcer) {
+  const state = {};
 
   const follow = (event) => {
     const link = event.target.closest("[data-action]");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    if (link.dataset.action === "copy") return copy(link);
-    if (link.dataset.action === "read") {
+    const { action: name, value = "" } = link.dataset;
+    if (name === "copy") copy(link, announcer);
+    else if (name === "read") {
       reading = !reading;
       showReader(found);
-      return read(found, data.language);
-    }
-    setTriggerValue("action", { name: link.dataset.action, value: link.dataset.value ?? "" });
-  };
-
-  const copy = async (link) => {
-    try {
-      await navigator.clipboard.writeText(link.href);
-      link.textContent = link.dataset.value;
-      announcer.textContent = link.dataset.value;
-    } catch {
-      // Not allowed here: the address goes where it can be copied by hand.
-      location.assign(link.href);
-    }
-  };
-
-  // A pasted picture goes where a chosen one goes; a pasted text is none of our business.
-  const paste = (event) => {
-    const picture = [...(event.clipboardData?.files ?? [])].find((file) =>
-      file.type.startsWith("image/"),
-    );
-    const field = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
-    if (!picture || !field) return;
-    event.preventDefault();
-    const files = new DataTransfer();
-    files.items.add(picture);
-    field.files = files.files;
-    field.dispatchEvent(new Event("change", { bubbles: true }));
+      read(found, state.data.language);
+    } else state.setTriggerValue("action", { name, value });
   };
 
   found.addEventListener("click", follow);
   document.addEventListener("paste", paste);
-  return () => {
+  state.stop = () => {
     found.removeEventListener("click", follow);
     document.removeEventListener("paste", paste);
+    mounted.delete(found);
+    if (reading) speechSynthesis.cancel();
   };
+  return state;
+}
+
+async function copy(link, announcer) {
+  try {
+    await navigator.clipboard.writeText(link.href);
+    link.textContent = link.dataset.value;
+    announcer.textContent = link.dataset.value;
+  } catch {
+    // Not allowed here: the address goes where it can be copied by hand.
+    location.assign(link.href);
+  }
+}
+
+// A pasted picture goes where a chosen one goes; a pasted text is none of our business.
+function paste(event) {
+  const picture = [...(event.clipboardData?.files ?? [])].find((file) =>
+    file.type.startsWith("image/"),
+  );
+  const field = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
+  if (!picture || !field) return;
+  event.preventDefault();
+  const files = new DataTransfer();
+  files.items.add(picture);
+  field.files = files.files;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
 // The button says whether it is on; where the browser cannot speak, there is none.
@@ -91,9 +103,10 @@ function read(found, language) {
   speechSynthesis.cancel();
   if (!reading) return;
   const heading = found.querySelector("h2")?.textContent;
-  const pictures = found.querySelectorAll("ul.grid img");
-  const told = [...pictures].filter((picture) => !picture.closest("details:not([open])"));
-  for (const text of [heading, ...told.map((picture) => picture.alt)]) {
+  const pictures = [...found.querySelectorAll("ul.grid img")].filter(
+    (picture) => !picture.closest("details:not([open])"),
+  );
+  for (const text of [heading, ...pictures.map((picture) => picture.alt)]) {
     if (!text) continue;
     const words = new SpeechSynthesisUtterance(text);
     words.lang = language;

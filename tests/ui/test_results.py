@@ -60,6 +60,7 @@ def test_where_nothing_comes_close_that_is_said_and_the_nearest_shown(
         ("arabic", "قطة بيضاء", "قطة بيضاء نائمة على كرسي"),
         ("hebrew", "שועל אדום", "שועל אדום בשלג"),
     ],
+    ids=["arabic", "hebrew"],
 )
 def test_what_is_written_from_right_to_left_is_set_so(
     fake_site: str, fake: FakeService, visit: Open, script: str, text: str, caption: str
