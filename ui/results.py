@@ -198,9 +198,11 @@ def _card(
     picture: Picture, question: Question, best: float, texts: Texts, upload: bool, *, eager: bool
 ) -> str:
     alt = alt_of(picture, texts)
+    # A word alone is hardly told from the page's own: a picture is announced with its name.
+    told = alt if len(alt.split()) > 1 else texts.picture_of.format(alt=alt)
     loading = "eager" if eager else "lazy"
     image = (
-        f'<img src="{escape(picture.src)}" alt="{escape(alt)}" loading="{loading}" '
+        f'<img src="{escape(picture.src)}" alt="{escape(told)}" loading="{loading}" '
         'decoding="async">'
     )
     if picture.original:

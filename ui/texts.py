@@ -69,6 +69,7 @@ class Texts:
     full_size: str
     only: str
     picture: str
+    picture_of: str
     link: str
     copied: str
     how: str
@@ -160,6 +161,7 @@ ENGLISH = Texts(
     full_size="Open the picture in a new tab",
     only="Only pictures with {field} {value}",
     picture="A picture without a description",
+    picture_of="A picture: {alt}",
     link="Copy the link to this search",
     copied="The link is copied",
     how="How these were found",
@@ -260,6 +262,7 @@ GERMAN = Texts(
     full_size="Das Bild in einem neuen Tab öffnen",
     only="Nur Bilder mit {field} {value}",
     picture="Ein Bild ohne Beschreibung",
+    picture_of="Ein Bild: {alt}",
     link="Link zu dieser Suche kopieren",
     copied="Der Link ist kopiert",
     how="Wie diese gefunden wurden",

@@ -157,6 +157,14 @@ def test_a_picture_without_words_has_an_alt_text_all_the_same() -> None:
     assert image.attributes["alt"] == "A fox, asleep"
 
 
+def test_a_picture_that_is_called_by_one_word_is_announced_as_a_picture() -> None:
+    page = shown(replace(FOX, alt_text="Popcorn", caption="Popcorn"))
+    assert page.all("img")[0].attributes["alt"] == "A picture: Popcorn"
+    [caption] = page.all("figcaption")
+    assert caption.text == "Popcorn"
+    assert caption.attributes["aria-hidden"] == "true"
+
+
 @pytest.mark.parametrize("similarity", [0.0, -0.2])
 def test_similarities_below_zero_have_an_empty_bar(similarity: float) -> None:
     page = shown(replace(FOX, similarity=similarity))
@@ -301,7 +309,7 @@ def test_nothing_from_outside_is_markup(
         FOX,
         id="i" + path,
         image_path=path,
-        alt_text="x" + words,
+        alt_text="x y" + words,
         caption="y" + words,
         metadata={name: value},
     )
@@ -311,7 +319,7 @@ def test_nothing_from_outside_is_markup(
     plain = shown(harmless, question=Question(text="a fox", filter={"name": "value"}))
     assert page.shape == plain.shape
     [image] = page.all("img")
-    assert image.attributes["alt"] == ("x" + words).strip()
+    assert image.attributes["alt"] == ("x y" + words).strip()
     [like] = page.actions("like")
     assert like.attributes["data-value"] == "i" + path
     assert (like.attributes["href"] or "").startswith("?like=")
