@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from build.captioner import write_captions
+from build.captioner import CaptionModel, write_captions
 from build.captions import Caption, read_captions
 from build.describe import NO_CAPTION, describe
 from build.journal import Journal
@@ -58,7 +58,7 @@ def assemble(
     root: Path | None,
     journal: Journal,
     threads: int,
-    captioner: str | None = None,
+    captioner: CaptionModel | None = None,
 ) -> Manifest:
     """Write a bundle into an empty folder.
 
@@ -74,7 +74,7 @@ def assemble(
         captioner: the image-to-text model that describes pictures without a caption.
 
     Raises:
-        BuildError: the captioner cannot be had.
+        BuildError: the captioner cannot describe pictures.
     """
     captions = {} if root is None else _captions(root, pictures.paths)
     written = {}
@@ -101,6 +101,7 @@ def assemble(
         pictures=len(items),
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
+        captioner=None if captioner is None else captioner.facts,
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=record_files(folder, (*PACKAGE_FILES, INDEX, ITEMS)),

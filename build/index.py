@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from build.assemble import Pictures, assemble
+from build.captioner import find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
 from build.errors import BuildError
 from build.given import check_fit, read_paths, read_vectors
@@ -64,6 +65,8 @@ def build_index(options: IndexOptions) -> Outcome:
     if not given and options.images is None:
         raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
     card = open_package(options.model)
+    # Before the pictures are embedded, so that a mistyped name does not show hours later.
+    captioner = None if options.captioner is None else find_captioner(options.captioner)
     output = Output(options.output)
     root = options.images.resolve() if options.images else None
     identity = NO_ENCODER if given else encoder_identity(card)
@@ -81,7 +84,7 @@ def build_index(options: IndexOptions) -> Outcome:
                     root=options.images,
                     journal=journal,
                     threads=_threads(options),
-                    captioner=options.captioner,
+                    captioner=captioner,
                 )
                 changed = not _same(manifest, output.whole_manifest())
                 if changed:

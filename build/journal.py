@@ -194,13 +194,17 @@ class Journal:
             self._connection.commit()
 
     def keep_only(self, paths: Iterable[str]) -> None:
-        """Forget all pictures but these, and the vectors of other encoders."""
+        """Forget all pictures but these, what was said of others, and other encoders' vectors."""
         with self._lock:
             self._connection.execute("CREATE TEMP TABLE kept (path TEXT PRIMARY KEY)")
             self._connection.executemany("INSERT INTO kept VALUES (?)", ((path,) for path in paths))
             self._connection.execute(
                 "DELETE FROM pictures WHERE encoder != ? OR path NOT IN (SELECT path FROM kept)",
                 (self._encoder,),
+            )
+            self._connection.execute(
+                "DELETE FROM captions WHERE NOT EXISTS "
+                "(SELECT 1 FROM pictures WHERE pictures.sha256 = captions.sha256)"
             )
             self._connection.execute("DROP TABLE kept")
             self._connection.commit()

@@ -213,6 +213,18 @@ class IndexFacts(BaseModel):
     tuned_with: str = "exact: nothing to tune"
 
 
+class CaptionerFacts(BaseModel):
+    """Which image-to-text model described the pictures that came without a caption.
+
+    ``name`` is its name on the hub, or its folder's without the path; ``sha256`` is made
+    of its files, so that other weights under the same name show.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    sha256: str
+
+
 class Skipped(BaseModel):
     """A picture that could not be embedded: its path in the tree, and why."""
 
@@ -233,6 +245,7 @@ class Manifest(_Document):
     pictures: int
     skipped: list[Skipped] = Field(default_factory=list)
     picture_root: str | None = None
+    captioner: CaptionerFacts | None = None
     versions: dict[str, str]
     created: str
     files: dict[str, FileRecord] = Field(default_factory=dict)

@@ -11,6 +11,7 @@ from build.errors import BuildError
 from models.manifest import (
     MANIFEST,
     MODEL_CARD,
+    CaptionerFacts,
     DamagedError,
     FileRecord,
     IndexFacts,
@@ -63,6 +64,7 @@ def bundle_rows(manifest: Manifest) -> list[Row]:
         ("skipped", _skipped_by_reason(manifest.skipped)),
         ("picture root", manifest.picture_root or "unknown"),
         ("index", _index(manifest.index)),
+        *_captioner(manifest.captioner),
         ("created", manifest.created),
         ("versions", _versions(manifest.versions)),
         *package_rows(manifest.model),
@@ -131,6 +133,10 @@ def _skipped_by_reason(skipped: Sequence[Skipped]) -> str:
     reasons = sorted(each.reason for each in skipped)
     counts = [f"{reason} {len(list(group))}" for reason, group in groupby(reasons)]
     return f"{len(skipped):,}" + (f" ({', '.join(counts)})" if counts else "")
+
+
+def _captioner(facts: CaptionerFacts | None) -> list[Row]:
+    return [] if facts is None else [("captioner", f"{facts.name}, {facts.sha256[:12]}")]
 
 
 def _index(facts: IndexFacts) -> str:
