@@ -443,8 +443,12 @@ def test_killed_at_any_moment_it_ends_in_the_same_bundle(
     assert (expected["pictures"], len(expected["skipped"])) == (488, 12)
 
     moments = random.Random(0)
-    unfinished = went_on = 0
-    for turn in range(20):
+    unfinished = went_on = turn = 0
+    # How long a build takes varies with what else the machine does: a kill that comes too late
+    # is checked like the others and does not count.
+    while unfinished < 20:
+        turn += 1
+        assert turn <= 60, f"only {unfinished} builds were caught at work"
         bundle = tmp_path / f"turn {turn}" / "photos"
         if turn % 2:
             # There is a bundle to be replaced already.
@@ -468,5 +472,4 @@ def test_killed_at_any_moment_it_ends_in_the_same_bundle(
         left = {path.name for path in bundle.parent.iterdir()}
         assert left == {"photos", ".photos.journal.sqlite"}
         shutil.rmtree(bundle.parent)
-    assert unfinished >= 15
     assert went_on >= 5
