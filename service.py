@@ -29,7 +29,7 @@ from models.schemas import (
     TranscribeResponse,
 )
 from serving.errors import speech_is_off
-from serving.http import EngineSlot, Front, result_fields
+from serving.http import Front, ServiceState, result_fields
 from serving.metrics import METRICS_FOLDER
 from serving.opening import check_bundle, open_bundle
 from serving.settings import Settings
@@ -43,7 +43,7 @@ settings = Settings()
 # costs twice what the rest of it does.  OTEL_SDK_DISABLED=false and an exporter turn
 # tracing on; the variable has to be set before BentoML makes its tracer.
 _UNTRACED = os.environ.setdefault("OTEL_SDK_DISABLED", "true").lower() == "true"
-slot = EngineSlot()
+state = ServiceState()
 
 
 @bentoml.service(
@@ -67,7 +67,7 @@ class Sightline:
         from serving.speech import Transcriber
 
         self.engine = Engine(
-            slot.bundle or open_bundle(settings),
+            state.bundle or open_bundle(settings),
             max_batch_size=settings.max_batch_size,
             max_queue=settings.max_queue,
             cache_size=settings.cache_size,
@@ -97,8 +97,8 @@ class Sightline:
         await self.engine.warm_up()
         if self.transcriber is not None:
             self.transcriber.warm_up()
-            slot.transcriber = self.transcriber
-        slot.engine = self.engine
+            state.transcriber = self.transcriber
+        state.engine = self.engine
         # What is loaded now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -144,4 +144,4 @@ class Sightline:
         return {"results": [result_fields(hit, version) for hit in found.hits]}
 
 
-Sightline.add_asgi_middleware(Front, slot=slot, settings=settings)  # type: ignore[attr-defined]
+Sightline.add_asgi_middleware(Front, state=state, settings=settings)  # type: ignore[attr-defined]

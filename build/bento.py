@@ -15,9 +15,15 @@ from typing import Any
 import bentoml
 import yaml
 
-from models.manifest import IMAGE_ENCODER, MANIFEST, Manifest, record_file, verify_files
+from models.manifest import (
+    IMAGE_ENCODER,
+    MANIFEST,
+    STORED_BUNDLE,
+    Manifest,
+    record_file,
+    verify_files,
+)
 
-MODEL_NAME = "sightline-bundle"
 BUNDLE_LABEL = "sightline.bundle.sha256"
 _ROOT = Path(__file__).resolve().parent.parent
 _OCI = "org.opencontainers.image"
@@ -55,7 +61,7 @@ def store_bundle(folder: Path, *, with_image_encoder: bool = True) -> StoredBund
         "pictures": manifest.pictures,
         "created": manifest.created,
     }
-    with bentoml.models.create(MODEL_NAME, metadata=facts) as stored:
+    with bentoml.models.create(STORED_BUNDLE, metadata=facts) as stored:
         for name in manifest.files:
             _link_or_copy(folder / name, Path(stored.path_of(name)))
         manifest.write(Path(stored.path))

@@ -32,6 +32,8 @@ TEXT_ENCODER = "text_encoder.onnx"
 IMAGE_ENCODER = "image_encoder.onnx"
 INDEX = "index.faiss"
 ITEMS = "items.sqlite"
+# What a bundle is called in a model store, whatever its folder was called.
+STORED_BUNDLE = "sightline-bundle"
 
 _HASH_CHUNK = 1 << 20
 _NO_SEAL = "0" * 64

@@ -26,7 +26,7 @@ from serving.opening import open_bundle
 from serving.settings import Settings
 
 if TYPE_CHECKING:
-    from serving.http import EngineSlot
+    from serving.http import ServiceState
 
 # Answers go on for so long after SIGTERM, each asking its caller to close the connection, and
 # new connections are still taken: who routes the traffic needs that time to look elsewhere, and
@@ -53,9 +53,9 @@ def main() -> None:
     with ThreadPoolExecutor(1) as pool:
         opening = pool.submit(open_bundle, settings)
         # Meanwhile: BentoML takes most of a second to import.
-        from service import Sightline, slot
+        from service import Sightline, state
 
-        slot.bundle = opening.result()
+        state.bundle = opening.result()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -71,7 +71,7 @@ def main() -> None:
             server_header=False,
             timeout_graceful_shutdown=_PATIENCE_SECONDS,
         ),
-        slot,
+        state,
     )
     # Once it has stopped, uvicorn raises the signals again that made it stop.
     for stop in (signal.SIGTERM, signal.SIGINT):
@@ -84,16 +84,16 @@ def main() -> None:
 class _Server(uvicorn.Server):
     """Stops listening a moment after it was told to stop."""
 
-    def __init__(self, config: uvicorn.Config, slot: EngineSlot) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServiceState) -> None:
         super().__init__(config)
-        self._slot = slot
+        self._state = state
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Say farewell first; a second signal stops at once."""
-        if self._slot.leaving or sig == signal.SIGINT:
+        if self._state.leaving or sig == signal.SIGINT:
             super().handle_exit(sig, frame)
             return
-        self._slot.leaving = True
+        self._state.leaving = True
         threading.Timer(_FAREWELL_SECONDS, super().handle_exit, (sig, frame)).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

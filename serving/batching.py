@@ -33,8 +33,8 @@ class Batcher(Generic[Call, Answer]):
 
     Args:
         name: the label of the batch-size histogram.
-        answer: answers a batch, off the event loop; an exception in place of an
-            answer is raised to that caller only.
+        answer: answers a batch, off the event loop.  Where it raises, each call of the
+            batch is answered by itself, so that the error reaches only who caused it.
         executor: runs ``answer``; one batch at a time.
         max_batch_size: calls in one batch at most.
         max_queue: calls under way at most, waiting and running.
@@ -43,7 +43,7 @@ class Batcher(Generic[Call, Answer]):
     def __init__(
         self,
         name: str,
-        answer: Callable[[Sequence[Call]], list[Answer | Exception]],
+        answer: Callable[[Sequence[Call]], list[Answer]],
         executor: Executor,
         *,
         max_batch_size: int,
@@ -96,7 +96,15 @@ class Batcher(Generic[Call, Answer]):
     async def _run(self, calls: Sequence[Call]) -> list[Answer | Exception]:
         self._batch_size.observe(len(calls))
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._answer, calls)
+        return await loop.run_in_executor(self._executor, self._answer_each, calls)
+
+    def _answer_each(self, calls: Sequence[Call]) -> list[Answer | Exception]:
+        try:
+            return list(self._answer(calls))
+        except Exception as error:
+            if len(calls) == 1:
+                return [error]
+            return [answer for call in calls for answer in self._answer_each([call])]
 
 
 class _Eager(Optimizer):

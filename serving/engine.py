@@ -101,7 +101,7 @@ class Engine:
         self._pictures = ThreadPoolExecutor(1, "picture")
         self._search = Batcher(
             "search",
-            self._answer,
+            self._answer_together,
             self._executor,
             max_batch_size=max_batch_size,
             max_queue=max_queue,
@@ -121,10 +121,10 @@ class Engine:
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""
-        [tokens] = self.bundle.tokenizer.encode([_WARM_UP_QUERY])
-        await self._search.warm_up(_Query(k=DEFAULT_K, wanted=tokens))
-        # The encoder is warm, only the dispatcher is not: no texts are enough for that.
-        await self._encode.warm_up([])
+        tokens = self.bundle.tokenizer.encode([_WARM_UP_QUERY])
+        await self._encode.warm_up(tokens)
+        # By its vector: a text would be remembered, and counted, as if somebody had asked it.
+        await self._search.warm_up(_Query(k=DEFAULT_K, vector=self._mean))
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
@@ -206,22 +206,11 @@ class Engine:
         vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]
         return vector
 
-    def _encode_together(
-        self, requests: Sequence[list[Tokens]]
-    ) -> list[NDArray[np.float32] | Exception]:
+    def _encode_together(self, requests: Sequence[list[Tokens]]) -> list[NDArray[np.float32]]:
         """The vectors that each request asks for, all of them in one run."""
         vectors = self.bundle.text_encoder.encode([text for texts in requests for text in texts])
         ends = np.cumsum([len(texts) for texts in requests])
         return list(np.split(vectors, ends[:-1]))
-
-    def _answer(self, queries: Sequence[_Query]) -> list[Found | Exception]:
-        """Answer a batch; where it fails as a whole, each query stands for itself."""
-        try:
-            return list(self._answer_together(queries))
-        except Exception as error:
-            if len(queries) == 1:
-                return [error]
-            return [answer for query in queries for answer in self._answer([query])]
 
     def _answer_together(self, queries: Sequence[_Query]) -> list[Found]:
         started = time.perf_counter()

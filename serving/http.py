@@ -46,10 +46,11 @@ _A_WHILE = "public, max-age=3600"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class EngineSlot:
-    """Where the engine will be, once BentoML has made the service, and what hears speech.
+class ServiceState:
+    """What the service that BentoML makes, the front and the server know of each other.
 
-    ``bundle`` is there before them where it was opened while BentoML was still being imported;
+    ``engine`` is there once the service is ready, ``transcriber`` where it hears speech;
+    ``bundle`` before them, where it was opened while BentoML was still being imported;
     ``leaving`` is true once the service was told to stop and still answers.
     """
 
@@ -70,13 +71,13 @@ class Front:
 
     Args:
         app: BentoML's application.
-        slot: holds the engine as soon as it is ready.
+        state: holds the engine as soon as it is ready.
         settings: key, picture folder and upload limit.
     """
 
-    def __init__(self, app: ASGIApp, slot: EngineSlot, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, state: ServiceState, settings: Settings) -> None:
         self._app = app
-        self._slot = slot
+        self._state = state
         self._settings = settings
         self._key = (
             f"Bearer {settings.api_key.get_secret_value()}".encode() if settings.api_key else None
@@ -122,7 +123,7 @@ class Front:
         except Exception:
             logger.exception("%s %s failed", scope["method"], path)
             response = _failure(RequestError(500, "the service failed; its log says why"))
-        if self._slot.leaving:
+        if self._state.leaving:
             response.headers["Connection"] = "close"
         await response(scope, receive, send)
         if route is not None:
@@ -131,17 +132,17 @@ class Front:
 
     @property
     def _engine(self) -> Engine:
-        if self._slot.engine is None:
+        if self._state.engine is None:
             raise _starting()
-        return self._slot.engine
+        return self._state.engine
 
     @property
     def _transcriber(self) -> Transcriber:
         if self._settings.speech_model is None:
             raise speech_is_off()
-        if self._slot.transcriber is None:
+        if self._state.transcriber is None:
             raise _starting()
-        return self._slot.transcriber
+        return self._state.transcriber
 
     def _authorise(self, request: Request) -> None:
         if self._key is None:

@@ -62,7 +62,7 @@ SEARCH_SECONDS = Histogram(
 )
 CACHE_HITS = Counter(
     name="sightline_cache_hits",
-    documentation="Query texts whose vector was remembered",
+    documentation="Query texts that needed no run of the encoder: remembered, or twice in a batch",
 )
 CACHE_MISSES = Counter(
     name="sightline_cache_misses",

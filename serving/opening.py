@@ -10,14 +10,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.manifest import DamagedError, Manifest, verify_files
+from models.manifest import STORED_BUNDLE, DamagedError, Manifest, verify_files
 from serving.errors import SpeechError
 from serving.settings import Settings
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
 
-_MODEL_NAME = "sightline-bundle"
 _DEMO_BUNDLE = Path("bundles/demo")
 # Set by the process that starts the workers, once it has checked the bundle for them.
 _CHECKED = "SIGHTLINE_CHECKED_BUNDLE"
@@ -70,13 +69,13 @@ def _folder(settings: Settings) -> Path:
         return Path(settings.bundle)
     # An image has the bento's code in src/ and its models beside that; a bento in BentoML's
     # store leaves its models in theirs.
-    packed = Path(__file__).resolve().parents[2] / "models" / _MODEL_NAME
+    packed = Path(__file__).resolve().parents[2] / "models" / STORED_BUNDLE
     for manifest in packed.glob("*/manifest.json"):
         return manifest.parent
     import bentoml
 
     try:
-        return Path(bentoml.models.get(_MODEL_NAME).path)
+        return Path(bentoml.models.get(STORED_BUNDLE).path)
     except bentoml.exceptions.NotFound:
         return _DEMO_BUNDLE
 

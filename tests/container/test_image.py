@@ -16,7 +16,7 @@ import pytest
 from tests.container.confinement import complaints
 from tests.container.conftest import CONFINED, Boot, Container
 from tests.container.engine import ROOT, Engine
-from tests.container.load import Load
+from tests.load import Load
 from tests.tools import require_module
 
 pytestmark = pytest.mark.slow

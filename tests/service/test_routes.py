@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import httpx
@@ -166,3 +167,22 @@ def test_too_many_at_once_are_sent_away_politely(serve: Serve) -> None:
         refused = [response for response in responses if response.status_code == 429]
         assert all(response.headers["Retry-After"] == "1" for response in refused)
         assert client.post("/search", json={"query": "a fox"}).status_code == 200
+
+
+def test_the_cache_counts_what_was_asked_and_nothing_else(serve: Serve) -> None:
+    def counted(client: httpx.Client) -> dict[str, float]:
+        text = client.get("/metrics").text
+        return {
+            kind: float(re.findall(rf"^sightline_cache_{kind}_total (\S+)$", text, re.MULTILINE)[0])
+            for kind in ("hits", "misses")
+        }
+
+    with serve() as client:
+        assert counted(client) == {"hits": 0, "misses": 0}
+        for query in ("a fox", "  A   Fox ", "a guitar"):
+            assert client.post("/search", json={"query": query}).status_code == 200
+        assert counted(client) == {"hits": 1, "misses": 2}
+    with serve(SIGHTLINE_CACHE_SIZE="0") as client:
+        for _ in range(2):
+            client.post("/search", json={"query": "a fox"})
+        assert counted(client) == {"hits": 0, "misses": 2}

@@ -21,10 +21,13 @@ class Work:
         self.gate = threading.Event()
         self.gate.set()
 
-    def answer(self, calls: Sequence[int]) -> list[int | Exception]:
+    def answer(self, calls: Sequence[int]) -> list[int]:
         self.gate.wait(10)
         self.batches.append(len(calls))
-        return [ValueError(str(call)) if call % 2 else 2 * call for call in calls]
+        for call in calls:
+            if call % 2:
+                raise ValueError(str(call))
+        return [2 * call for call in calls]
 
 
 def batcher(work: Work, max_queue: int = 1000) -> Batcher[int, int]:

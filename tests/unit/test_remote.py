@@ -11,19 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from models.manifest import (
-    MANIFEST,
-    DamagedError,
-    FileRecord,
-    IndexFacts,
-    Manifest,
-    ModelCard,
-    Preprocessing,
-    TextTokens,
-    Verification,
-    record_files,
-)
+from models.manifest import MANIFEST, DamagedError, record_files
 from serving.remote import fetch
+from tests.documents import manifest
 from tests.tools import require_module
 
 
@@ -76,32 +66,6 @@ class Site:
         for name, content in zip(names, contents.values(), strict=True):
             (self.bundle / name).write_text(content)
         manifest(record_files(self.bundle, names)).write(self.bundle)
-
-
-def manifest(files: dict[str, FileRecord]) -> Manifest:
-    card = ModelCard(
-        name="tiny",
-        pretrained="none",
-        embedding_dim=2,
-        context_length=4,
-        causal=True,
-        text_precision="fp32",
-        tokens=TextTokens(cleaning="lower", start_id=0, end_id=1, pad_id=0),
-        preprocessing=Preprocessing(height=1, width=1, mean=(0, 0, 0), std=(1, 1, 1)),
-        verification=Verification(
-            texts=0, pictures=0, max_text_difference=0, max_image_difference=0
-        ),
-        versions={},
-        created="2026-01-01T00:00:00+00:00",
-    )
-    return Manifest(
-        model=card,
-        index=IndexFacts(kind="flat", metric="ip"),
-        pictures=0,
-        versions={},
-        created=card.created,
-        files=files,
-    )
 
 
 @pytest.fixture
