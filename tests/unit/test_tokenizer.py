@@ -13,7 +13,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from build.export.tokenizer_file import write_tokenizer
 from models.manifest import TOKENIZER, DamagedError, ModelCard
 from models.tokenizer import Tokenizer
-from tests.unit.test_manifest import card
+from tests.documents import card
 
 CONTEXT = 77
 THEIRS = SimpleTokenizer(context_length=CONTEXT)
