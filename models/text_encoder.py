@@ -14,8 +14,8 @@ from models.manifest import TEXT_ENCODER, DamagedError, ModelCard
 
 # A run reads all weights, which costs about as much as attending to this much padding.
 _PADDING_PER_RUN = 256
-# Nor is it worth another run to share out less than this many tokens.
-_LEAST_TOKENS_PER_RUN = 24
+# Nor is it worth waking another thread for less work than this many tokens make.
+_LEAST_WORK = 24
 _MAX_BATCH = 64
 
 
@@ -75,33 +75,61 @@ class TextEncoder:
                 padded[place, : len(token_ids[row])] = token_ids[row]
             vectors[rows] = self._session.run(None, {"input_ids": padded})[0]
 
-        buckets = list(_buckets([len(ids) for ids in token_ids], self._threads))
-        # The longest first, so that none is left to run alone at the end.
-        runs = map if self._pool is None or len(buckets) == 1 else self._pool.map
-        for _ in runs(run, reversed(buckets)):
+        def take(share: list[int]) -> None:
+            for rows in _with_little_padding(lengths, share):
+                run(rows)
+
+        lengths = [len(ids) for ids in token_ids]
+        by_length = sorted(range(len(lengths)), key=lengths.__getitem__)
+        shares = list(_shares(token_ids, by_length, self._threads))
+        side_by_side = map if self._pool is None or len(shares) == 1 else self._pool.map
+        for _ in side_by_side(take, shares):
             pass
         return vectors
 
 
-def _buckets(lengths: Sequence[int], threads: int) -> Iterator[list[int]]:
-    """The rows of each run, shortest first.
+def _shares(token_ids: Sequence[list[int]], rows: list[int], threads: int) -> Iterator[list[int]]:
+    """``rows``, shortest first, cut where each thread has the same to do."""
+    up_to = _work(token_ids, rows)
+    if threads == 1 or len(rows) < 2 or up_to[-1] < 2 * _LEAST_WORK:
+        yield rows
+        return
+    from_there = _work(token_ids, rows[::-1])[::-1]
+    fewer, more = threads // 2, threads - threads // 2
+    cut = min(
+        range(1, len(rows)),
+        key=lambda cut: max(up_to[cut - 1] / fewer, from_there[cut] / more),
+    )
+    yield from _shares(token_ids, rows[:cut], fewer)
+    yield from _shares(token_ids, rows[cut:], more)
 
-    A run ends where padding would cost more than another run, or where it has its share
-    of the tokens.
+
+def _work(token_ids: Sequence[list[int]], rows: list[int]) -> list[int]:
+    """What the first, the first two, ... of the rows cost in one run, in tokens.
+
+    What begins alike is computed once, so the tokens are those of a prefix tree; and each
+    text attends for itself, which costs about as much as a token.
     """
-    share = max(sum(lengths) / threads, _LEAST_TOKENS_PER_RUN)
-    bucket: list[int] = []
+    tree: dict[tuple[int, int], int] = {}
+    work = []
+    for texts, row in enumerate(rows, start=1):
+        node = 0
+        for token in token_ids[row]:
+            node = tree.setdefault((node, token), len(tree) + 1)
+        work.append(len(tree) + texts)
+    return work
+
+
+def _with_little_padding(lengths: Sequence[int], rows: list[int]) -> Iterator[list[int]]:
+    """``rows``, shortest first, cut where padding would cost more than another run."""
+    run: list[int] = []
     used = 0
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        padding = len(bucket) * lengths[row] - used
-        if bucket and (
-            padding > _PADDING_PER_RUN
-            or len(bucket) == _MAX_BATCH
-            or (threads > 1 and used + lengths[row] / 2 > share)
-        ):
-            yield bucket
-            bucket, used = [], 0
-        bucket.append(row)
+    for row in rows:
+        padding = len(run) * lengths[row] - used
+        if run and (padding > _PADDING_PER_RUN or len(run) == _MAX_BATCH):
+            yield run
+            run, used = [], 0
+        run.append(row)
         used += lengths[row]
-    if bucket:
-        yield bucket
+    if run:
+        yield run
