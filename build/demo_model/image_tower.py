@@ -2,14 +2,15 @@
 
 ConSE (Norouzi et al. 2014, "Zero-shot learning by convex combination of semantic
 embeddings") takes what the classifier thinks of a picture and mixes the *text* vectors
-of the likeliest classes.  It knows photographs.  The head maps the backbone's features,
-and has been trained on drawings.  A picture's vector is the sum of both; ConSE's
+of the likeliest classes.  It knows photographs.  The heads map the backbone's features,
+and have been trained on drawings.  A picture's vector is the sum of both; ConSE's
 part is as long as its classes agree, so that a photograph of a known thing is ConSE's
-matter and a drawing, of which the classifier makes little, the head's.
+matter and a drawing, of which the classifier makes little, the heads'.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -47,6 +48,23 @@ class Head(nn.Module):
         return F.normalize(self.layers(standardised), dim=-1)
 
 
+class Committee(nn.Module):
+    """Several heads together: what they agree on is in the drawings, the rest is chance.
+
+    Args:
+        heads: trained on the same drawings from different seeds.
+    """
+
+    def __init__(self, heads: Sequence[Head]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Features ``[n, mean]`` to unit vectors ``[n, dim]``."""
+        opinions = torch.stack([head(features) for head in self.heads])
+        return F.normalize(opinions.mean(0), dim=-1)
+
+
 class ConSE(nn.Module):
     """Class scores to a mixture of the classes' text vectors.
 
@@ -71,7 +89,7 @@ class ConSE(nn.Module):
 class ImageTower(nn.Module):
     """Pictures to vectors: float32 ``[n, 3, 224, 224]`` to ``[n, dim]``, unit length."""
 
-    def __init__(self, backbone: Any, head: Head, conse: ConSE, weight: float) -> None:
+    def __init__(self, backbone: Any, head: nn.Module, conse: ConSE, weight: float) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head

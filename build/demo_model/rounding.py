@@ -1,4 +1,4 @@
-"""Make the picture tower as small as half precision, before anything is measured on it."""
+"""Make the picture tower as small as it is stored, before anything is measured on it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,17 @@ def _fold(parent: nn.Module, convolution: str, norm: str) -> None:
 
 
 @torch.no_grad()
-def round_to_halves(module: nn.Module) -> None:
-    """Round every weight to what float16 holds, so that it can be stored as such."""
+def round_to_storage(module: nn.Module) -> None:
+    """Round every weight to what it can be stored as: see :mod:`build.export.storage`.
+
+    The matrices of linear layers become whole numbers up to 127 times a scale for each
+    output; everything else becomes what float16 holds.
+    """
+    matrices = [layer.weight for layer in module.modules() if isinstance(layer, nn.Linear)]
     for tensor in [*module.parameters(), *module.buffers()]:
-        if tensor.is_floating_point():
+        if any(tensor is matrix for matrix in matrices):
+            # In half precision, so that a product with seven bits is exact in single.
+            scale = (tensor.abs().amax(1, keepdim=True) / 127).half().float()
+            tensor.copy_((tensor / scale).round() * scale)
+        elif tensor.is_floating_point():
             tensor.copy_(tensor.half().float())

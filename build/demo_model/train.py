@@ -35,8 +35,8 @@ from build.demo_model.corpus import (
 )
 from build.demo_model.features import extract
 from build.demo_model.head import Drawings, train_head
-from build.demo_model.image_tower import ConSE, Head, ImageTower
-from build.demo_model.rounding import fold_norms, round_to_halves
+from build.demo_model.image_tower import Committee, ConSE, ImageTower
+from build.demo_model.rounding import fold_norms, round_to_storage
 from build.demo_model.stamps import write_evaluation_sets
 from build.demo_model.student import (
     Answers,
@@ -55,6 +55,7 @@ from build.evaluate import Pictures, read_queries
 SEED = 0
 TEXTS = 100_000
 ROUNDS = ((483, 512, 1e-3), (853, 256, 7e-4), (853, 384, 6e-4), (1800, 384, 5e-4))
+HEADS = 3
 HEAD_EPOCHS = 40
 ALIGNMENT_STEPS = 600
 WEIGHTS = (1.0, 1.5, 2.0, 2.5)
@@ -171,17 +172,19 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
             [_SILHOUETTE_WEIGHT if pictures[row].source == _SILHOUETTES else 1.0 for row in kept]
         ),
     )
-    kept_head = work / "head.pt"
-    if not kept_head.exists():
-        torch.save(train_head(drawings, epochs=HEAD_EPOCHS, seed=SEED), kept_head)
-    head: Head = torch.load(kept_head, weights_only=False)
+    heads = []
+    for seed in range(SEED, SEED + HEADS):
+        kept_head = work / f"head-{seed}.pt"
+        if not kept_head.exists():
+            torch.save(train_head(drawings, epochs=HEAD_EPOCHS, seed=seed), kept_head)
+        heads.append(torch.load(kept_head, weights_only=False))
 
     several = torch.from_numpy(
         encode(student, tokenizer, [text for names in class_texts() for text in names])
     )
     conse = ConSE(F.normalize(several.reshape(CLASSES, -1, several.shape[1]).sum(1), dim=-1))
     validation = _read_validation(backbone, gallery, work)
-    towers = {weight: ImageTower(backbone, head, conse, weight) for weight in WEIGHTS}
+    towers = {weight: ImageTower(backbone, Committee(heads), conse, weight) for weight in WEIGHTS}
     best = _choose(towers, validation, student, tokenizer, log)
     plain = drawings.features[0]
     with torch.no_grad():
@@ -201,7 +204,7 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     student.load_state_dict(torch.load(aligned, weights_only=True))
     best = _choose(towers, validation, student, tokenizer, log)
     model = DemoModel(student, towers[best]).eval()
-    round_to_halves(model.visual)
+    round_to_storage(model.visual)
     torch.save(model.state_dict(), work / "checkpoint.pt")
     (work / "config.json").write_text(json.dumps(_config(best), indent=2) + "\n", "utf-8")
     return model, tokenizer
@@ -337,6 +340,7 @@ def _config(weight: float) -> dict[str, Any]:
         "seed": SEED,
         "texts": TEXTS,
         "student_rounds": [dict(zip(("steps", "batch", "rate"), r, strict=True)) for r in ROUNDS],
+        "heads": HEADS,
         "head_epochs": HEAD_EPOCHS,
         "conse_weight": weight,
         "alignment_steps": ALIGNMENT_STEPS,

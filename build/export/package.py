@@ -16,7 +16,7 @@ from PIL import Image
 
 from build.errors import BuildError
 from build.export.checkpoint import Checkpoint
-from build.export.halves import store_exact_halves
+from build.export.storage import store_exactly
 from build.export.text_graph import text_graph
 from build.export.text_tower import take_apart
 from build.export.tokenizer_file import write_tokenizer
@@ -91,7 +91,7 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
     onnx.save(text, folder / TEXT_ENCODER)
     size = checkpoint.preprocessing
     image = image_graph(checkpoint.model, size.height, size.width)
-    store_exact_halves(image)
+    store_exactly(image)
     onnx.save(image, folder / IMAGE_ENCODER)
 
     card = ModelCard(

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import onnxruntime as ort
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from build.export.halves import store_exact_halves
+from build.export.storage import store_exactly
 
 
 def product(weights: np.ndarray) -> onnx.ModelProto:
@@ -31,9 +32,25 @@ def test_rounded_weights_take_half_the_space_and_compute_the_same() -> None:
     x = rng.normal(size=(3, 64)).astype(np.float32)
     model = product(weights)
     before, size = run(model, x), model.ByteSize()
-    assert store_exact_halves(model) == 1
+    assert store_exactly(model) == 1
     onnx.checker.check_model(model)
     assert model.ByteSize() < 0.55 * size
+    np.testing.assert_array_equal(run(model, x), before)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_bytes_with_scales_take_a_quarter_of_the_space_and_compute_the_same(axis: int) -> None:
+    rng = np.random.default_rng(0)
+    whole = rng.integers(-126, 127, (128, 128))
+    whole.T[0] = whole[0] = 127
+    scale = rng.uniform(1e-3, 1e-2, 128).astype(np.float16).astype(np.float32)
+    weights = (whole * np.expand_dims(scale, axis)).astype(np.float32)
+    x = rng.normal(size=(3, 128)).astype(np.float32)
+    model = product(weights)
+    before, size = run(model, x), model.ByteSize()
+    assert store_exactly(model) == 1
+    onnx.checker.check_model(model)
+    assert model.ByteSize() < 0.3 * size
     np.testing.assert_array_equal(run(model, x), before)
 
 
@@ -41,10 +58,10 @@ def test_other_weights_stay() -> None:
     rng = np.random.default_rng(0)
     for weights in (
         rng.normal(size=(64, 64)).astype(np.float32),
-        np.full((64, 64), 1e6, dtype=np.float32),
+        1e6 * rng.normal(size=(64, 64)).astype(np.float32),
         np.ones((4, 4), dtype=np.float32),
     ):
         model = product(weights)
         before = model.SerializeToString()
-        assert store_exact_halves(model) == 0
+        assert store_exactly(model) == 0
         assert model.SerializeToString() == before
