@@ -14,7 +14,7 @@ from build.export import Checkpoint, export
 from models.manifest import ModelCard
 
 _DESCRIPTION = (
-    "Sightline's small CLIP: EfficientNet-Lite0 with ConSE and a head trained on drawings; "
+    "Sightline's small CLIP: EfficientNet-Lite0 with ConSE and heads trained on drawings; "
     "a text tower of four layers taught by MiniLM. See MODEL_CARD.md."
 )
 

@@ -47,8 +47,8 @@ def round_to_storage(module: nn.Module) -> None:
     matrices = [layer.weight for layer in module.modules() if isinstance(layer, nn.Linear)]
     for tensor in [*module.parameters(), *module.buffers()]:
         if any(tensor is matrix for matrix in matrices):
-            # In half precision, so that a product with seven bits is exact in single.
-            scale = (tensor.abs().amax(1, keepdim=True) / 127).half().float()
+            # Of eight bits, so that its product with seven bits is exact, whatever its height.
+            scale = (tensor.abs().amax(1, keepdim=True) / 127).bfloat16().float()
             tensor.copy_((tensor / scale).round() * scale)
         elif tensor.is_floating_point():
             tensor.copy_(tensor.half().float())
