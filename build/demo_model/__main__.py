@@ -22,6 +22,12 @@ def main() -> int:
     train.add_argument("--work", type=Path, required=True, metavar="DIR")
     train.add_argument("--gallery", type=Path, default=_ROOT / "demo" / "gallery", metavar="DIR")
     train.add_argument("--output", type=Path, default=_ROOT / "demo" / "model", metavar="DIR")
+    train.add_argument(
+        "--variants",
+        type=Path,
+        metavar="DIR",
+        help="write there, too, what the model card compares it with: text in fp32, ConSE alone",
+    )
     arguments = parser.parse_args()
     try:
         if arguments.step == "stamps":
@@ -31,11 +37,13 @@ def main() -> int:
             for name, count in write_evaluation_sets(arguments.output, cache).items():
                 print(f"{arguments.output / name}: {count} pictures")
         else:
-            from build.demo_model.package import export_package
+            from build.demo_model.package import export_package, export_variants
             from build.demo_model.train import train as train_model
 
             model, tokenizer = train_model(arguments.work, arguments.gallery)
             export_package(model, tokenizer, arguments.output)
+            if arguments.variants:
+                export_variants(model, tokenizer, arguments.variants)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

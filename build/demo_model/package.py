@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from open_clip.tokenizer import SimpleTokenizer
+from torch import nn
 
 from build.demo_model.features import PREPROCESSING
+from build.demo_model.image_tower import ImageTower
 from build.demo_model.student import CONTEXT_LENGTH
 from build.demo_model.teacher import DIM
 from build.demo_model.train import DemoModel
 from build.export import Checkpoint, export
+from build.export.package import Precision
 from models.manifest import ModelCard
 
 _DESCRIPTION = (
@@ -19,7 +23,12 @@ _DESCRIPTION = (
 )
 
 
-def export_package(model: DemoModel, tokenizer: SimpleTokenizer, output: Path) -> ModelCard:
+def export_package(
+    model: DemoModel,
+    tokenizer: SimpleTokenizer,
+    output: Path,
+    precision: Precision = "auto",
+) -> ModelCard:
     """Verify, quantise if retrieval allows, and write the package.
 
     Raises:
@@ -37,4 +46,24 @@ def export_package(model: DemoModel, tokenizer: SimpleTokenizer, output: Path) -
         causal=True,
         embedding_dim=DIM,
     )
-    return export(checkpoint, output, "auto")
+    return export(checkpoint, output, precision)
+
+
+def export_variants(model: DemoModel, tokenizer: SimpleTokenizer, output: Path) -> None:
+    """Write what the model card compares the package with: ``fp32`` and ``conse-alone``.
+
+    Raises:
+        BuildError: the exported graphs drift from the model.
+    """
+    export_package(model, tokenizer, output / "fp32", "fp32")
+    tower = model.visual
+    alone = ImageTower(tower.backbone, _NoHead(), tower.conse, weight=1.0)
+    export_package(DemoModel(model.text, alone).eval(), tokenizer, output / "conse-alone")
+
+
+class _NoHead(nn.Module):
+    """Has no opinion of any picture."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Features ``[n, f]`` to zeros ``[n, 1]``."""
+        return torch.zeros_like(features[:, :1])
