@@ -9,15 +9,7 @@ let reading = false;
 
 export default function ({ data, parentElement, setTriggerValue }) {
   document.documentElement.lang = data.language;
-  const search = document.querySelector(".st-key-search");
-  search?.setAttribute("role", "search");
-  search?.setAttribute("aria-label", data.search);
-  // The recorder's button says no more than "Record".
-  const recorder = document.querySelector(".st-key-search .stAudioInput");
-  recorder?.setAttribute("role", "group");
-  recorder?.setAttribute("aria-label", data.speak);
-  // What is typed reads in the direction of its own script.
-  for (const field of document.querySelectorAll(".stTextInput input")) field.dir = "auto";
+  describeFields(data);
 
   const found = parentElement.querySelector(".found");
   const announcer = parentElement.querySelector(".announcer");
@@ -37,8 +29,23 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return state.stop;
 }
 
+function describeFields(data) {
+  const search = document.querySelector(".st-key-search");
+  search?.setAttribute("role", "search");
+  search?.setAttribute("aria-label", data.search);
+  // The recorder's button says no more than "Record".
+  const recorder = document.querySelector(".st-key-search .stAudioInput");
+  recorder?.setAttribute("role", "group");
+  recorder?.setAttribute("aria-label", data.speak);
+  // What is typed reads in the direction of its own script.
+  for (const field of document.querySelectorAll(".stTextInput input")) field.dir = "auto";
+}
+
 function listen(found, announcer) {
   const state = {};
+  // Streamlit fetches a kind of field when it first shows one, which may be after the results.
+  const late = new MutationObserver(() => describeFields(state.data));
+  late.observe(document.body, { childList: true, subtree: true });
 
   const follow = (event) => {
     const link = event.target.closest("[data-action]");
@@ -56,6 +63,7 @@ function listen(found, announcer) {
   found.addEventListener("click", follow);
   document.addEventListener("paste", paste);
   state.stop = () => {
+    late.disconnect();
     found.removeEventListener("click", follow);
     document.removeEventListener("paste", paste);
     mounted.delete(found);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,7 @@ from tests.ui.test_accessibility import Tree, violations
 from ui.texts import ENGLISH
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator
+    from playwright.sync_api import Browser, Locator, Route
 
 pytestmark = pytest.mark.slow
 
@@ -85,3 +87,22 @@ def test_what_is_written_from_right_to_left_is_set_so(
     assert page.evaluate("document.querySelector('.stMain').scrollWidth <= innerWidth")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{script}.png")
+
+
+def test_fields_that_come_after_the_results_are_described_too(
+    fake_site: str, browser: Browser
+) -> None:
+    held: list[Route] = []
+    with closing(browser.new_context(locale="en-GB")) as context:
+        page = context.new_page()
+        page.route(
+            re.compile(r"/(TextInput|AudioInput)\.[^/]*\.js"), lambda route: held.append(route)
+        )
+        page.goto(fake_site)
+        page.locator("#sightline-results").wait_for()
+        assert page.locator(".stTextInput input").count() == 0
+        assert len(held) == 2
+        for request in held:
+            request.continue_()
+        page.locator(".stTextInput input[dir=auto]").first.wait_for()
+        page.get_by_role("group", name=ENGLISH.speak).wait_for()
