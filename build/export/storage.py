@@ -19,8 +19,8 @@ _SMALLEST = 1024
 def store_exactly(model: onnx.ModelProto) -> int:
     """Store float32 weights in the smallest form that holds them exactly, in place.
 
-    A matrix may be bytes times a scale for each row or column (int8, a ``Cast`` and a
-    ``Mul``), anything may be float16 (and a ``Cast``).
+    A matrix or a convolution may be bytes times a scale for each output (a matrix's rows or
+    columns: int8, a ``Cast`` and a ``Mul``), anything may be float16 (and a ``Cast``).
 
     Returns:
         How many weights are stored smaller now.
@@ -58,11 +58,12 @@ def store_exactly(model: onnx.ModelProto) -> int:
 
 
 def _as_bytes(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]] | None:
-    """int8 of the same shape, and the scale of each row or column, float32."""
-    if weights.ndim != 2:
+    """int8 of the same shape, and the scale of each output, float32, that multiplies it."""
+    if weights.ndim < 2:
         return None
-    for axis in (1, 0):
-        scale = np.abs(weights).max(axis=axis, keepdims=True) / np.float32(127)
+    inputs = tuple(range(1, weights.ndim))
+    for axes in (inputs, (0,)) if weights.ndim == 2 else (inputs,):
+        scale = np.abs(weights).max(axis=axes, keepdims=True) / np.float32(127)
         if not scale.all():
             continue
         quantised = np.rint(weights / scale).astype(np.int8)

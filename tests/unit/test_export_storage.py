@@ -54,6 +54,28 @@ def test_bytes_with_scales_take_a_quarter_of_the_space_and_compute_the_same(axis
     np.testing.assert_array_equal(run(model, x), before)
 
 
+def test_convolutions_take_a_quarter_of_the_space_and_compute_the_same() -> None:
+    rng = np.random.default_rng(0)
+    whole = rng.integers(-126, 127, (64, 32, 1, 3))
+    whole[:, 0, 0, 0] = 127
+    scale = rng.uniform(1e-3, 1e-2, (64, 1, 1, 1)).astype(np.float16).astype(np.float32)
+    x = rng.normal(size=(2, 32, 5, 5)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "w"], ["y"])],
+        "convolution",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 64, 5, 3])],
+        [numpy_helper.from_array((whole * scale).astype(np.float32), "w")],
+    )
+    opset = helper.make_opsetid("", 21)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=10)
+    before, size = run(model, x), model.ByteSize()
+    assert store_exactly(model) == 1
+    onnx.checker.check_model(model)
+    assert model.ByteSize() < 0.35 * size
+    np.testing.assert_array_equal(run(model, x), before)
+
+
 def test_other_weights_stay() -> None:
     rng = np.random.default_rng(0)
     for weights in (
