@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: what it sees in a picture, and which of 1,000 things it takes it for."""
+"""EfficientNet-Lite2: what it sees in a picture, and which of 1,000 things it takes it for."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import nn
 
 from build.errors import BuildError
 
-SIDE = 224
+SIDE = 260
 FEATURES = 1280
 # Channels after each of the seven stages: edges and colours first, parts of things last.
-STAGE_FEATURES = 16 + 24 + 40 + 80 + 112 + 192 + 320
+STAGE_FEATURES = 16 + 24 + 48 + 88 + 120 + 208 + 352
 CLASSES = 1000
 
 
 def load_backbone(folder: Path) -> nn.Module:
-    """timm's ``tf_efficientnet_lite0`` with the package's weights, in evaluation mode.
+    """timm's ``tf_efficientnet_lite2`` with the package's weights, in evaluation mode.
 
     The package calls its parameters otherwise than timm; both list them in the same order.
 
@@ -28,18 +28,18 @@ def load_backbone(folder: Path) -> nn.Module:
     """
     (path,) = folder.glob("*.pth")
     weights = list(torch.load(path, map_location="cpu", weights_only=True).values())
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    network = timm.create_model("tf_efficientnet_lite2", pretrained=False)
     names = list(network.state_dict())
     shapes = [tensor.shape for tensor in network.state_dict().values()]
     if shapes != [tensor.shape for tensor in weights]:
-        raise BuildError(f"{path} is not EfficientNet-Lite0")
+        raise BuildError(f"{path} is not EfficientNet-Lite2")
     network.load_state_dict(dict(zip(names, weights, strict=True)))
     network.eval()
     return network
 
 
 def see(network: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Features of pictures: float32 ``[n, 3, 224, 224]`` to ``[n, 1280 + 784]``.
+    """Features of pictures: float32 ``[n, 3, 260, 260]`` to ``[n, 1280 + 856]``.
 
     The first 1280 are those the classifier reads; the rest are the means of each stage's
     channels.
@@ -51,3 +51,21 @@ def see(network: Any, pixels: torch.Tensor) -> torch.Tensor:
         stages.append(hidden.float().mean((2, 3)))
     last = network.bn2(network.conv_head(hidden)).float().mean((2, 3))
     return torch.cat([last, *stages], 1)
+
+
+@torch.no_grad()
+def photograph_means(network: Any) -> torch.Tensor:
+    """The means of the stages' channels over photographs, float32 ``[856]``.
+
+    No photograph is needed: a batch norm moves the mean of what it has seen in training to
+    its bias, and it has seen ImageNet.  A stage gives the sum of its last blocks, as far as
+    they are joined by skips.  The norms must not have been folded yet.
+    """
+    means = []
+    for stage in network.blocks:
+        mean = torch.zeros(())
+        for block in stage:
+            last = block.bn3 if hasattr(block, "bn3") else block.bn2
+            mean = last.bias + mean if block.has_skip else last.bias
+        means.append(mean)
+    return torch.cat(means)

@@ -54,11 +54,12 @@ class Picture:
 
 @dataclass
 class Concept:
-    """What is said of one thing; ``definition`` is added by :func:`define`."""
+    """What is said of one thing; ``definition`` and ``descriptions`` are added later."""
 
     names: list[str] = field(default_factory=list)
     keywords: list[str] = field(default_factory=list)
     definition: Synset | None = None
+    descriptions: list[str] = field(default_factory=list)
 
     def add(self, names: list[str], keywords: list[str]) -> None:
         """Join what another picture of the thing is called."""
@@ -82,7 +83,7 @@ class Concept:
         if self.definition is not None:
             meaning = self.definition.definition
             texts = [*texts, f"{self.names[0]}: {meaning}", meaning]
-        return texts
+        return texts + self.descriptions
 
 
 def read_corpus(cache: Path, gallery: Path) -> tuple[list[Picture], dict[str, Concept]]:

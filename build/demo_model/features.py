@@ -38,7 +38,7 @@ _Colour = tuple[int, int, int]
 def extract(
     backbone: nn.Module, paths: Sequence[Path], disturbance: int | None, kept: Path
 ) -> NDArray[np.float32]:
-    """The features of pictures, float32 ``[n, 2064]``.
+    """The features of pictures, float32 ``[n, 2136]``.
 
     Args:
         backbone: see :mod:`build.demo_model.backbone`.

@@ -23,7 +23,7 @@ _TARGET_TEMPERATURE = 0.07
 class Drawings:
     """What the head learns from.
 
-    ``features`` is ``[views, pictures, 2064]``; ``concept`` ``[pictures]`` names each
+    ``features`` is ``[views, pictures, 2136]``; ``concept`` ``[pictures]`` names each
     picture's concept by number; ``texts`` are the vectors of all concepts' texts in their
     concepts' order, ``starts`` ``[concepts + 1]`` where each concept's begin; ``weight``
     ``[pictures]`` says how often each picture is drawn.

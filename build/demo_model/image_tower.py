@@ -1,11 +1,11 @@
-"""The picture tower: a frozen backbone, ConSE, and a head that has learned drawings.
+"""The picture tower: a frozen backbone, ConSE, and heads that have learned drawings.
 
 ConSE (Norouzi et al. 2014, "Zero-shot learning by convex combination of semantic
 embeddings") takes what the classifier thinks of a picture and mixes the *text* vectors
 of the likeliest classes.  It knows photographs.  The heads map the backbone's features,
-and have been trained on drawings.  A picture's vector is the sum of both; ConSE's
-part is as long as its classes agree, so that a photograph of a known thing is ConSE's
-matter and a drawing, of which the classifier makes little, the heads'.
+and have been trained on drawings.  A picture's vector is the sum of both.  ConSE's part is
+as long as its classes agree, and weighs more the more the picture looks like a photograph:
+a photograph of a known thing is ConSE's matter, a drawing the heads'.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from build.demo_model.backbone import FEATURES, see
 TEMPERATURE = 2.0
 NEAREST_CLASSES = 20
 HIDDEN = 512
+# Halfway from drawings to photographs lie photographs of single things on white.
+_SURE = 0.25
 
 
 class Head(nn.Module):
@@ -86,15 +88,62 @@ class ConSE(nn.Module):
         return (shares.unsqueeze(-1) * vectors).sum(1)
 
 
-class ImageTower(nn.Module):
-    """Pictures to vectors: float32 ``[n, 3, 224, 224]`` to ``[n, dim]``, unit length."""
+class PhotographGate(nn.Module):
+    """How much a picture looks like a photograph rather than a drawing.
 
-    def __init__(self, backbone: Any, head: nn.Module, conse: ConSE, weight: float) -> None:
+    The direction is Fisher's linear discriminant, its covariance that of the drawings with
+    the diagonal doubled.
+
+    Args:
+        drawings: features of drawings, float32 ``[n, 1280 + s]``.
+        photographs: the last ``s`` features' means over photographs
+            (:func:`build.demo_model.backbone.photograph_means`).
+    """
+
+    direction: torch.Tensor
+    offset: torch.Tensor
+
+    def __init__(self, drawings: torch.Tensor, photographs: torch.Tensor) -> None:
+        super().__init__()
+        stages = drawings[:, FEATURES:].double()
+        mean, covariance = stages.mean(0), stages.T.cov()
+        between = photographs.double() - mean
+        direction = torch.linalg.solve(covariance + covariance.diag().diag(), between)
+        direction /= _SURE * direction @ between
+        self.register_buffer("direction", direction.float())
+        self.register_buffer("offset", (direction @ mean).float())
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Features ``[n, 1280 + s]`` to ``[n, 1]`` from 0, a drawing, to 1, a photograph."""
+        along = features[:, FEATURES:] @ self.direction - self.offset
+        return along.clamp(0, 1).unsqueeze(1)
+
+
+class ImageTower(nn.Module):
+    """Pictures to vectors: float32 ``[n, 3, 260, 260]`` to ``[n, dim]``, unit length.
+
+    Args:
+        backbone: see :mod:`build.demo_model.backbone`.
+        head: features to unit vectors.
+        conse: class scores to vectors.
+        gate: which of the two weights applies to a picture, and how far.
+        weights: of ConSE in a drawing and in a photograph; the head's is 1.
+    """
+
+    def __init__(
+        self,
+        backbone: Any,
+        head: nn.Module,
+        conse: ConSE,
+        gate: PhotographGate,
+        weights: tuple[float, float],
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.conse = conse
-        self.weight = weight
+        self.gate = gate
+        self.weights = weights
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Preprocessed pictures to their vectors."""
@@ -103,4 +152,6 @@ class ImageTower(nn.Module):
     def embed(self, features: torch.Tensor) -> torch.Tensor:
         """The vectors of pictures whose features (:func:`see`) are known."""
         scores = self.backbone.classifier(features[:, :FEATURES])
-        return F.normalize(self.head(features) + self.weight * self.conse(scores), dim=-1)
+        drawing, photograph = self.weights
+        weight = drawing + (photograph - drawing) * self.gate(features)
+        return F.normalize(self.head(features) + weight * self.conse(scores), dim=-1)

@@ -18,8 +18,8 @@ from build.export.package import Precision
 from models.manifest import ModelCard
 
 _DESCRIPTION = (
-    "Sightline's small CLIP: EfficientNet-Lite0 with ConSE and heads trained on drawings; "
-    "a text tower of four layers taught by MiniLM. See MODEL_CARD.md."
+    "Sightline's small CLIP: EfficientNet-Lite2 with ConSE and heads trained on drawings; "
+    "a text tower of four layers taught by MPNet. See MODEL_CARD.md."
 )
 
 
@@ -57,7 +57,7 @@ def export_variants(model: DemoModel, tokenizer: SimpleTokenizer, output: Path) 
     """
     export_package(model, tokenizer, output / "fp32", "fp32")
     tower = model.visual
-    alone = ImageTower(tower.backbone, _NoHead(), tower.conse, weight=1.0)
+    alone = ImageTower(tower.backbone, _NoHead(), tower.conse, tower.gate, (1.0, 1.0))
     export_package(DemoModel(model.text, alone).eval(), tokenizer, output / "conse-alone")
 
 

@@ -41,14 +41,20 @@ def _fold(parent: nn.Module, convolution: str, norm: str) -> None:
 def round_to_storage(module: nn.Module) -> None:
     """Round every weight to what it can be stored as: see :mod:`build.export.storage`.
 
-    The matrices of linear layers become whole numbers up to 127 times a scale for each
-    output; everything else becomes what float16 holds.
+    The matrices of linear layers and of 1×1 convolutions become whole numbers up to 127
+    times a scale for each output; everything else becomes what float16 holds.
     """
-    matrices = [layer.weight for layer in module.modules() if isinstance(layer, nn.Linear)]
+    matrices = {layer.weight for layer in module.modules() if _is_matrix(layer)}
     for tensor in [*module.parameters(), *module.buffers()]:
-        if any(tensor is matrix for matrix in matrices):
+        if tensor in matrices:
             # Of eight bits, so that its product with seven bits is exact, whatever its height.
-            scale = (tensor.abs().amax(1, keepdim=True) / 127).bfloat16().float()
+            largest = tensor.flatten(1).abs().amax(1).reshape(-1, *[1] * (tensor.ndim - 1))
+            scale = (largest / 127).bfloat16().float()
             tensor.copy_((tensor / scale).round() * scale)
         elif tensor.is_floating_point():
             tensor.copy_(tensor.half().float())
+
+
+def _is_matrix(layer: nn.Module) -> bool:
+    pointwise = isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1)
+    return isinstance(layer, nn.Linear) or pointwise

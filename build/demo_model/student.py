@@ -1,4 +1,4 @@
-"""The text tower: open_clip's own transformer, taught by MiniLM."""
+"""The text tower: open_clip's own transformer, taught by MPNet."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ CONTEXT_LENGTH = 32
 WIDTH = 256
 LAYERS = 4
 HEADS = 4
+_BATCH = 384
+_RATE = 1.2e-3
 _BATCHES_TO_SORT = 32
 _SIMILARITY_TEMPERATURE = 0.05
 _SAVE_EVERY = 200
 _ALIGN_RATE = 3e-4
+_ALIGN_LESSONS = 256
 _ALIGN_TEXTS = 192
+_ALIGN_PARTS = 4
 _ALIGN_PICTURES = 1024
 _ALIGN_SHARE = 0.15
 
@@ -113,8 +117,6 @@ def distil(
     targets: NDArray[np.float32],
     *,
     steps: int,
-    batch: int,
-    rate: float,
     seed: int,
     checkpoint: Path,
     log: Callable[[str], None],
@@ -132,12 +134,12 @@ def distil(
     others = [p for n, p in student.named_parameters() if p.ndim < 2 or "embedding" in n]
     optimiser = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}],
-        lr=rate,
+        lr=_RATE,
         betas=(0.9, 0.98),
         fused=True,
     )
     done = _resume(checkpoint, student, optimiser)
-    batches = _batches(lengths, batch, seed)
+    batches = _batches(lengths, _BATCH, seed)
     student.train()
     progress = trange(steps, desc="student", unit="step", initial=0)
     for step in progress:
@@ -146,7 +148,7 @@ def distil(
             continue
         warm = min(1.0, (step + 1) / 200)
         for group in optimiser.param_groups:
-            group["lr"] = rate * warm * (0.49 * (1 + math.cos(math.pi * step / steps)) + 0.02)
+            group["lr"] = _RATE * warm * (0.49 * (1 + math.cos(math.pi * step / steps)) + 0.02)
         goal = goals[rows]
         # Flash attention's backward takes longer than all the rest on texts this short.
         with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16):
@@ -205,19 +207,20 @@ def align(
     optimiser = torch.optim.AdamW(
         student.parameters(), lr=_ALIGN_RATE, betas=(0.9, 0.98), weight_decay=0.0, fused=True
     )
+    lessons = _batches(lengths, _ALIGN_LESSONS, seed)
     student.train()
     for step in trange(steps, desc="alignment", unit="step"):
         for group in optimiser.param_groups:
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps)) + 0.01
             group["lr"] = _ALIGN_RATE * min(1.0, (step + 1) / 50) * cosine
-        rows = rng.choice(len(ids), 256, replace=False)
+        rows = next(lessons)
         drawn = torch.multinomial(answers.weight, _ALIGN_PICTURES, replacement=True)
         concept = answers.concept[drawn]
         mine = concept[:_ALIGN_TEXTS]
         chosen = rng.integers(answers.starts[mine], answers.starts[mine + 1])
         with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16):
             vectors = embed(student, _padded(ids, lengths, rows)).float()
-            queries = embed(student, _padded(asked, asked_lengths, chosen)).float()
+            queries = _embed_parts(student, asked, asked_lengths, chosen).float()
         scores = queries @ answers.pictures[drawn].T / _SIMILARITY_TEMPERATURE
         hits = scores.masked_fill(mine[:, None] != concept[None, :], -torch.inf)
         missed = (scores.logsumexp(1) - hits.logsumexp(1)).mean()
@@ -251,6 +254,19 @@ def _batches(lengths: NDArray[np.int64], batch: int, seed: int) -> Iterator[NDAr
             batches += [part[i : i + batch] for i in range(0, len(part) - batch + 1, batch)]
         rng.shuffle(batches)
         yield from batches
+
+
+def _embed_parts(
+    student: TextTransformer,
+    ids: list[list[int]],
+    lengths: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> torch.Tensor:
+    """Vectors of texts of any lengths, in parts by length so that little is padding."""
+    order = np.argsort(lengths[rows], kind="stable")
+    parts = np.array_split(rows[order], _ALIGN_PARTS)
+    vectors = torch.cat([embed(student, _padded(ids, lengths, part)) for part in parts])
+    return vectors[np.argsort(order)]
 
 
 def _padded(

@@ -2,15 +2,19 @@
 
 Names, keywords and definitions of the pictures and of ImageNet's classes; WordNet's
 words, definitions and examples; and phrases made of them as people search: with
-articles, colours, places, "a photo of", "something used to".
+articles, colours, places, "a photo of", "something used to".  And two lists that were
+written for this recipe: descriptions of common things that do not say the name
+(``descriptions.tsv``), and captions as photographs have them (``photograph_captions.txt``).
 """
 
 from __future__ import annotations
 
+import csv
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from timm.data.imagenet_info import ImageNetInfo
 
@@ -18,7 +22,10 @@ from build.demo_model.backbone import CLASSES
 from build.demo_model.corpus import Concept
 from build.demo_model.wordnet import Synset
 
-_LONGEST = 200
+_DESCRIPTIONS = Path(__file__).with_name("descriptions.tsv")
+_CAPTIONS = Path(__file__).with_name("photograph_captions.txt")
+# About as many letters as the text tower reads.
+_LONGEST = 128
 _FOOD, _ANIMAL, _ARTEFACT, _PERSON, _PLANT = 13, 5, 6, 18, 20
 # The share of each of WordNet's noun domains that is learned: what can be seen first.
 _SHARES = {
@@ -50,6 +57,8 @@ _TEMPLATES = (
 )
 _PHRASES = 26_000
 _TEMPLATED_WORDS = 9_000
+# How far a description, a definition and a question made of one are drawn to the name.
+_DESCRIBED, _DEFINED, _ASKED = 1.0, 1.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -64,19 +73,30 @@ class Meaning:
     weight: float
 
 
-def class_texts() -> list[tuple[str, str, str, str]]:
-    """Of each of ImageNet's 1,000 classes: a name, all names, with definition, definition."""
+def class_texts(descriptions: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Of each of ImageNet's 1,000 classes: a name, all names, with definition, definition,
+    descriptions."""
     info = ImageNetInfo("imagenet-1k")
     texts = []
     for index in range(CLASSES):
         names = info.index_to_description(index)
         entry = info.index_to_description(index, detailed=True)
-        texts.append((names.split(",")[0], names, entry, entry.split(": ", 1)[-1]))
+        name = names.split(",")[0]
+        described = descriptions.get(name.lower(), ())
+        texts.append([name, names, entry, entry.split(": ", 1)[-1], *described])
     return texts
+
+
+def read_descriptions() -> dict[str, list[str]]:
+    """What people say of a thing in place of its name, by that name in lower case."""
+    with _DESCRIPTIONS.open(encoding="utf-8", newline="") as table:
+        rows = csv.reader(table, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return {name: described for name, *described in rows}
 
 
 def distillation_texts(
     concepts: Iterable[Concept],
+    descriptions: Mapping[str, Sequence[str]],
     nouns: list[Synset],
     other_words: list[Synset],
     count: int,
@@ -84,16 +104,21 @@ def distillation_texts(
 ) -> tuple[list[str], dict[str, Meaning]]:
     """The texts, shuffled, and which of them describe what.
 
-    All texts of concepts and classes are among them; ``count`` is how many others are.
+    All texts of concepts and classes, all descriptions and captions are among them;
+    ``count`` is how many others are.
     """
     concepts = list(concepts)
-    classes = class_texts()
+    classes = class_texts(descriptions)
     certain = {text for concept in concepts for text in concept.texts()}
     certain |= {text for texts in classes for text in texts}
+    certain |= {text for name, said in descriptions.items() for text in (name, *said)}
+    certain |= set(_CAPTIONS.read_text("utf-8").splitlines())
     others: set[str] = set()
     for concept in concepts:
         others.update(concept.keywords[:12], concept.names)
-    meanings: dict[str, Meaning] = {}
+    meanings = {
+        text: Meaning(name, _DESCRIBED) for name, said in descriptions.items() for text in said
+    }
     words: list[str] = []
     for synset in nouns:
         if rng.random() > _SHARES[synset.domain]:
@@ -106,10 +131,10 @@ def distillation_texts(
         if synset.domain in _SOLID:
             words.append(word)
         others.update((*synset.words[:3], synset.entry, synset.definition, *synset.examples[:1]))
-        meanings[synset.definition] = Meaning(synset.entry, 1.0)
+        meanings[synset.definition] = Meaning(synset.entry, _DEFINED)
         for question in questions(synset, rng):
             others.add(question)
-            meanings[question] = Meaning(synset.entry, 0.5)
+            meanings[question] = Meaning(synset.entry, _ASKED)
     for synset in other_words:
         if rng.random() < _OTHER_WORDS:
             others.update((synset.words[0], *synset.examples[:1]))

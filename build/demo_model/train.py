@@ -26,7 +26,7 @@ from torch import nn
 from build.captions import read_captions
 from build.demo_gallery.packages import fetch
 from build.demo_model import sources
-from build.demo_model.backbone import CLASSES, FEATURES, load_backbone
+from build.demo_model.backbone import FEATURES, load_backbone, photograph_means
 from build.demo_model.corpus import (
     Concept,
     read_corpus,
@@ -35,9 +35,9 @@ from build.demo_model.corpus import (
 )
 from build.demo_model.features import extract
 from build.demo_model.head import Drawings, train_head
-from build.demo_model.image_tower import Committee, ConSE, ImageTower
+from build.demo_model.image_tower import Committee, ConSE, ImageTower, PhotographGate
 from build.demo_model.rounding import fold_norms, round_to_storage
-from build.demo_model.stamps import write_evaluation_sets
+from build.demo_model.stamps import QUESTIONS, write_evaluation_sets
 from build.demo_model.student import (
     Answers,
     align,
@@ -47,25 +47,37 @@ from build.demo_model.student import (
     make_tokenizer,
     start_from_word_pieces,
 )
-from build.demo_model.teacher import Teacher
-from build.demo_model.texts import Meaning, class_texts, distillation_texts, questions
+from build.demo_model.teacher import Teacher, fetch_teacher, reduced
+from build.demo_model.texts import (
+    Meaning,
+    class_texts,
+    distillation_texts,
+    questions,
+    read_descriptions,
+)
 from build.demo_model.wordnet import read_synsets
 from build.evaluate import Pictures, read_queries
 
 SEED = 0
-TEXTS = 100_000
-ROUNDS = ((483, 512, 1e-3), (853, 256, 7e-4), (853, 384, 6e-4), (1800, 384, 5e-4))
+TEXTS = 70_000
+LESSONS = 4_500
 HEADS = 3
-HEAD_EPOCHS = 40
+HEAD_EPOCHS = 30
 ALIGNMENT_STEPS = 600
-WEIGHTS = (1.0, 1.5, 2.0, 2.5)
-# Questions about the gallery; those about the stamps are in questions.json, and no choice
-# goes by them.
+# Of ConSE in drawings and in photographs.
+WEIGHTS = tuple(
+    (drawing, photograph)
+    for drawing in (0.7, 1.0, 1.5, 2.0)
+    for photograph in (1.5, 2.0, 2.5, 3.0)
+    if drawing <= photograph
+)
+# Questions about the gallery; no choice goes by those about the stamps.
 _QUESTIONS = Path(__file__).with_name("gallery_questions.json")
 # Photographs are what most people have.
 _IMPORTANCE = {"drawing": 1, "photograph": 2, "question": 1}
 _VIEWS = (None, 1)
 _TWIN = 0.9
+_SAME_QUESTION = 0.85
 _SURE_SENSE = 0.3
 # A quarter of all drawings are black silhouettes of fantasy games.
 _SILHOUETTES = "@iconify-json/game-icons"
@@ -86,7 +98,7 @@ class DemoModel(nn.Module):
         return vectors
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Vectors ``[n, 384]`` of preprocessed pictures ``[n, 3, 224, 224]``."""
+        """Vectors ``[n, 384]`` of preprocessed pictures ``[n, 3, 260, 260]``."""
         vectors: torch.Tensor = self.visual(pixels)
         return vectors
 
@@ -118,16 +130,19 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     """Fetch, train, and write ``checkpoint.pt``, ``config.json``, ``training.log``."""
     work.mkdir(parents=True, exist_ok=True)
     log = Log(work / "training.log")
-    random.seed(SEED)
-    torch.manual_seed(SEED)
     cache = work / "cache"
     pictures, concepts = read_corpus(cache, gallery)
     log(f"{len(pictures)} drawings of {len(concepts)} concepts")
-    teacher = Teacher(fetch(sources.TEACHER, cache))
+    teacher = Teacher(fetch_teacher(cache), work)
+    descriptions = _unlike_questions(read_descriptions(), teacher, log)
     define(concepts, teacher, cache)
+    for concept in concepts.values():
+        concept.descriptions = _described(concept, descriptions)
 
     backbone = load_backbone(fetch(sources.BACKBONE, cache))
+    photographs = photograph_means(backbone)
     fold_norms(backbone)
+    round_to_storage(backbone)
     views = [
         extract(backbone, [p.path for p in pictures], view, work / f"features-{view}.npy")
         for view in _VIEWS
@@ -140,23 +155,21 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     log(f"{int(twins.sum())} drawings left out as twins of evaluation pictures")
 
     tokenizer = make_tokenizer()
-    lessons, targets = _lessons(work, cache, concepts, teacher)
+    lessons, targets = _lessons(cache, concepts, descriptions, teacher)
     log(f"{len(lessons)} texts for the student")
+    torch.manual_seed(SEED)
     student = make_student(tokenizer.vocab_size)
     start_from_word_pieces(student, tokenizer, teacher)
-    for number, (steps, batch, rate) in enumerate(ROUNDS):
-        distil(
-            student,
-            tokenizer,
-            lessons,
-            targets,
-            steps=steps,
-            batch=batch,
-            rate=rate,
-            seed=SEED + number,
-            checkpoint=work / f"student-{number}.pt",
-            log=log,
-        )
+    distil(
+        student,
+        tokenizer,
+        lessons,
+        targets,
+        steps=LESSONS,
+        seed=SEED,
+        checkpoint=work / "student.pt",
+        log=log,
+    )
 
     keys = list(concepts)
     texts = [concepts[key].texts() for key in keys]
@@ -179,12 +192,16 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
             torch.save(train_head(drawings, epochs=HEAD_EPOCHS, seed=seed), kept_head)
         heads.append(torch.load(kept_head, weights_only=False))
 
-    several = torch.from_numpy(
-        encode(student, tokenizer, [text for names in class_texts() for text in names])
-    )
-    conse = ConSE(F.normalize(several.reshape(CLASSES, -1, several.shape[1]).sum(1), dim=-1))
+    classes = class_texts(descriptions)
+    said = encode(student, tokenizer, [text for several in classes for text in several])
+    starts = np.cumsum([0, *(len(several) for several in classes[:-1])])
+    conse = ConSE(F.normalize(torch.from_numpy(np.add.reduceat(said, starts)), dim=-1))
     validation = _read_validation(backbone, gallery, work)
-    towers = {weight: ImageTower(backbone, Committee(heads), conse, weight) for weight in WEIGHTS}
+    gate = PhotographGate(drawings.features.flatten(0, 1), photographs)
+    towers = {
+        weights: ImageTower(backbone, Committee(heads), conse, gate, weights)
+        for weights in WEIGHTS
+    }
     best = _choose(towers, validation, student, tokenizer, log)
     plain = drawings.features[0]
     with torch.no_grad():
@@ -211,21 +228,21 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
 
 
 def _choose(
-    towers: dict[float, ImageTower],
+    towers: dict[tuple[float, float], ImageTower],
     validation: Validation,
     student: nn.Module,
     tokenizer: SimpleTokenizer,
     log: Log,
-) -> float:
-    """The weight of ConSE with which the text tower, as it is now, finds most."""
+) -> tuple[float, float]:
+    """The weights of ConSE with which the text tower, as it is now, finds most."""
     scores = {}
-    for weight, tower in towers.items():
+    for weights, tower in towers.items():
         found = validate(tower.embed(validation.features), validation, student, tokenizer)
-        scores[weight] = sum(_IMPORTANCE[kind] * score for kind, score in found.items())
-        scores[weight] /= sum(_IMPORTANCE.values())
-        log(f"ConSE weight {weight}: {found} mean {scores[weight]:.2f}")
+        scores[weights] = sum(_IMPORTANCE[kind] * score for kind, score in found.items())
+        scores[weights] /= sum(_IMPORTANCE.values())
+        log(f"ConSE weights {weights}: {found} mean {scores[weights]:.2f}")
     best = max(scores, key=scores.__getitem__)
-    log(f"ConSE weight {best} chosen")
+    log(f"ConSE weights {best} chosen")
     return best
 
 
@@ -246,22 +263,49 @@ def define(concepts: dict[str, Concept], teacher: Teacher, cache: Path) -> None:
             concept.definition = sense if fit > _SURE_SENSE else None
 
 
+def _unlike_questions(
+    descriptions: dict[str, list[str]], teacher: Teacher, log: Log
+) -> dict[str, list[str]]:
+    """The descriptions without those that say what a question of the evaluation says."""
+    asked = [
+        entry["query"]
+        for file in (*QUESTIONS, _QUESTIONS)
+        for entry in json.loads(file.read_text("utf-8"))
+    ]
+    said = sorted({text for several in descriptions.values() for text in several})
+    nearest = (teacher.encode(said) @ teacher.encode(asked).T).max(1)
+    known = {text for text, near in zip(said, nearest, strict=True) if near > _SAME_QUESTION}
+    log(f"{len(known)} of {len(said)} descriptions left out for questions of the evaluation")
+    return {
+        name: [text for text in several if text not in known]
+        for name, several in descriptions.items()
+    }
+
+
+def _described(concept: Concept, descriptions: dict[str, list[str]]) -> list[str]:
+    for name in concept.names[:3]:
+        if name.lower() in descriptions:
+            return descriptions[name.lower()]
+    return []
+
+
 def _lessons(
-    work: Path, cache: Path, concepts: dict[str, Concept], teacher: Teacher
+    cache: Path,
+    concepts: dict[str, Concept],
+    descriptions: dict[str, list[str]],
+    teacher: Teacher,
 ) -> tuple[list[str], NDArray[np.float32]]:
     """The student's texts and their target vectors."""
     root = fetch(sources.WORDNET, cache)
     texts, meanings = distillation_texts(
         concepts.values(),
+        descriptions,
         read_synsets(root, "noun"),
         read_synsets(root, "verb") + read_synsets(root, "adj"),
         TEXTS,
         random.Random(SEED),
     )
-    kept = work / "teacher.npy"
-    if not kept.exists():
-        np.save(kept, teacher.encode(texts))
-    return texts, _targets(texts, np.load(kept), meanings)
+    return texts, _targets(texts, reduced(teacher.encode(texts)), meanings)
 
 
 def _targets(
@@ -279,9 +323,11 @@ def _targets(
 def _as_asked(concept: Concept, rng: random.Random) -> list[str]:
     """The concept's names and, as often, descriptions that do without them."""
     names = [*concept.names[:3], concept.headline(6)]
-    if concept.definition is None:
+    described = list(concept.descriptions)
+    if concept.definition is not None:
+        described += [concept.definition.definition, *questions(concept.definition, rng)]
+    if not described:
         return names
-    described = [concept.definition.definition, *questions(concept.definition, rng)]
     return names + [text for text, _ in zip(cycle(described), names, strict=False)]
 
 
@@ -335,13 +381,13 @@ def validate(
     return scores
 
 
-def _config(weight: float) -> dict[str, Any]:
+def _config(weights: tuple[float, float]) -> dict[str, Any]:
     return {
         "seed": SEED,
         "texts": TEXTS,
-        "student_rounds": [dict(zip(("steps", "batch", "rate"), r, strict=True)) for r in ROUNDS],
+        "lessons": LESSONS,
         "heads": HEADS,
         "head_epochs": HEAD_EPOCHS,
-        "conse_weight": weight,
+        "conse_weights": dict(zip(("drawing", "photograph"), weights, strict=True)),
         "alignment_steps": ALIGNMENT_STEPS,
     }
