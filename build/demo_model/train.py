@@ -199,8 +199,7 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     validation = _read_validation(backbone, gallery, work)
     gate = PhotographGate(drawings.features.flatten(0, 1), photographs)
     towers = {
-        weights: ImageTower(backbone, Committee(heads), conse, gate, weights)
-        for weights in WEIGHTS
+        weights: ImageTower(backbone, Committee(heads), conse, gate, weights) for weights in WEIGHTS
     }
     best = _choose(towers, validation, student, tokenizer, log)
     plain = drawings.features[0]
