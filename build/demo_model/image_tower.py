@@ -3,9 +3,9 @@
 ConSE (Norouzi et al. 2014, "Zero-shot learning by convex combination of semantic
 embeddings") takes what the classifier thinks of a picture and mixes the *text* vectors
 of the likeliest classes.  It knows photographs.  The heads map the backbone's features,
-and have been trained on drawings.  A picture's vector is the sum of both.  ConSE's part is
-as long as its classes agree, and weighs more the more the picture looks like a photograph:
-a photograph of a known thing is ConSE's matter, a drawing the heads'.
+and have been trained on drawings.  A picture's vector is the sum of both.  Each part is as
+long as its voices agree, and ConSE's weighs more the more the picture looks like a
+photograph: that of a known thing is ConSE's matter, a drawing the heads'.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import nn
 
 from build.demo_model.backbone import FEATURES, see
 
-TEMPERATURE = 2.0
-NEAREST_CLASSES = 20
+TEMPERATURE = 1.0
+NEAREST_CLASSES = 50
 HIDDEN = 512
 # Halfway from drawings to photographs lie photographs of single things on white.
 _SURE = 0.25
@@ -62,9 +62,8 @@ class Committee(nn.Module):
         self.heads = nn.ModuleList(heads)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features ``[n, mean]`` to unit vectors ``[n, dim]``."""
-        opinions = torch.stack([head(features) for head in self.heads])
-        return F.normalize(opinions.mean(0), dim=-1)
+        """Features ``[n, mean]`` to vectors ``[n, dim]``, as long as the heads agree."""
+        return torch.stack([head(features) for head in self.heads]).mean(0)
 
 
 class ConSE(nn.Module):
@@ -124,7 +123,7 @@ class ImageTower(nn.Module):
 
     Args:
         backbone: see :mod:`build.demo_model.backbone`.
-        head: features to unit vectors.
+        head: features to vectors of at most unit length.
         conse: class scores to vectors.
         gate: which of the two weights applies to a picture, and how far.
         weights: of ConSE in a drawing and in a photograph; the head's is 1.
