@@ -121,4 +121,5 @@ def reduced(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     _, axes = np.linalg.eigh(vectors.T @ vectors)
     found: NDArray[np.float32] = vectors @ axes[:, -DIM:]
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found
