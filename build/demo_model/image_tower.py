@@ -22,7 +22,8 @@ from build.demo_model.backbone import FEATURES, see
 TEMPERATURE = 1.0
 NEAREST_CLASSES = 50
 HIDDEN = 512
-# Halfway from drawings to photographs lie photographs of single things on white.
+# So far on the way from drawings to photographs a picture counts as a photograph: those of
+# single things on white do not come farther.
 _SURE = 0.25
 
 

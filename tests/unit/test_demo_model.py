@@ -7,6 +7,7 @@ import json
 import random
 import zipfile
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -253,3 +254,24 @@ def test_weights_that_are_not_the_teachers_are_refused(
     with pytest.raises(BuildError, match="does not hold the weights"):
         teacher.fetch_teacher(tmp_path)
     assert not (tmp_path / "all-mpnet-base-v2").exists()
+
+
+def test_the_teacher_encodes_each_text_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from build.demo_model import teacher
+
+    asked: list[str] = []
+
+    def encode(self: teacher.Teacher, texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        return np.array([[len(text), 1] for text in texts], dtype=np.float32)
+
+    for name in ("AutoModel", "AutoTokenizer"):
+        monkeypatch.setattr(teacher, name, MagicMock())
+    monkeypatch.setattr(teacher.Teacher, "_encode", encode)
+    first = teacher.Teacher(tmp_path, tmp_path).encode(["a dog", "ein Bär", "a dog"])
+    again = teacher.Teacher(tmp_path, tmp_path).encode(["ein Bär", "a cat!", "a dog"])
+    assert asked == ["a dog", "ein Bär", "a cat!"]
+    np.testing.assert_array_equal(first[:, 0], [5, 7, 5])
+    np.testing.assert_array_equal(again[:, 0], [7, 6, 5])
