@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from build.demo_model.backbone import SIDE, see
+from build.demo_model.kept import kept_as
 from models.manifest import Preprocessing
 from models.pictures import decode, preprocess
 
@@ -58,9 +59,8 @@ def extract(
             found = see(backbone, pixels.contiguous(memory_format=torch.channels_last))
         seen.append(found.numpy().astype(np.float16))
     kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part.npy")
-    np.save(part, np.concatenate(seen))
-    part.rename(kept)
+    with kept_as(kept) as part:
+        np.save(part, np.concatenate(seen))
     return np.concatenate(seen).astype(np.float32)
 
 

@@ -16,6 +16,7 @@ from open_clip.transformer import TextTransformer
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import trange
 
+from build.demo_model.kept import kept_as
 from build.demo_model.teacher import DIM, Teacher
 
 CONTEXT_LENGTH = 32
@@ -141,7 +142,7 @@ def distil(
     done = _resume(checkpoint, student, optimiser)
     batches = _batches(lengths, _BATCH, seed)
     student.train()
-    progress = trange(steps, desc="student", unit="step", initial=0)
+    progress = trange(steps, desc="student", unit="step")
     for step in progress:
         rows = next(batches)
         if step < done:
@@ -281,10 +282,9 @@ def _padded(
 def _save(
     path: Path, student: TextTransformer, optimiser: torch.optim.Optimizer, step: int
 ) -> None:
-    part = path.with_suffix(".part")
     state = {"student": student.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
-    torch.save(state, part)
-    part.rename(path)
+    with kept_as(path) as part:
+        torch.save(state, part)
 
 
 def _resume(path: Path, student: TextTransformer, optimiser: torch.optim.Optimizer) -> int:

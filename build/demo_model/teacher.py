@@ -17,6 +17,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from build.demo_gallery.packages import fetch
 from build.demo_model import sources
+from build.demo_model.kept import kept_as
 from build.errors import BuildError
 
 DIM = 384
@@ -77,10 +78,10 @@ class Teacher:
         new = sorted(set(texts) - self._known.keys())
         if new:
             self._known.update(zip(new, self._encode(new).astype(np.float16), strict=True))
+            # NumPy's own table of strings would be as wide everywhere as the longest: 150 MB.
             listed = np.frombuffer(json.dumps(list(self._known)).encode(), dtype=np.uint8)
-            part = self._kept.with_suffix(".part.npz")
-            np.savez(part, texts=listed, vectors=np.stack(list(self._known.values())))
-            part.rename(self._kept)
+            with kept_as(self._kept) as part:
+                np.savez(part, texts=listed, vectors=np.stack(list(self._known.values())))
         return np.stack([self._known[text] for text in texts]).astype(np.float32)
 
     @torch.no_grad()

@@ -36,6 +36,7 @@ from build.demo_model.corpus import (
 from build.demo_model.features import extract
 from build.demo_model.head import Drawings, train_head
 from build.demo_model.image_tower import Committee, ConSE, ImageTower, PhotographGate
+from build.demo_model.kept import kept_as
 from build.demo_model.rounding import fold_norms, round_to_storage
 from build.demo_model.stamps import QUESTIONS, write_evaluation_sets
 from build.demo_model.student import (
@@ -182,7 +183,9 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     for seed in range(SEED, SEED + HEADS):
         kept_head = work / f"head-{seed}.pt"
         if not kept_head.exists():
-            torch.save(train_head(drawings, epochs=HEAD_EPOCHS, seed=seed), kept_head)
+            head = train_head(drawings, epochs=HEAD_EPOCHS, seed=seed)
+            with kept_as(kept_head) as part:
+                torch.save(head, part)
         heads.append(torch.load(kept_head, weights_only=False))
 
     classes = class_texts(descriptions)
@@ -207,7 +210,8 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     aligned = work / "aligned.pt"
     if not aligned.exists():
         align(student, tokenizer, lessons, targets, answers, steps=ALIGNMENT_STEPS, seed=SEED)
-        torch.save(student.state_dict(), aligned)
+        with kept_as(aligned) as part:
+            torch.save(student.state_dict(), part)
     student.load_state_dict(torch.load(aligned, weights_only=True))
     log(f"aligned: {validate(shown, validation, student, tokenizer)}")
     model = DemoModel(student, tower).eval()

@@ -31,6 +31,7 @@ from build.demo_model.image_tower import (
     ImageTower,
     PhotographGate,
 )
+from build.demo_model.kept import kept_as
 
 
 def test_wordnet_line_is_read(tmp_path: Path) -> None:
@@ -275,3 +276,19 @@ def test_the_teacher_encodes_each_text_once(
     assert asked == ["a dog", "ein Bär", "a cat!"]
     np.testing.assert_array_equal(first[:, 0], [5, 7, 5])
     np.testing.assert_array_equal(again[:, 0], [7, 6, 5])
+
+
+def test_what_is_kept_is_whole_or_not_there(tmp_path: Path) -> None:
+    kept = tmp_path / "features.npy"
+
+    def write_half() -> None:
+        with kept_as(kept) as part:
+            part.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert not kept.exists()
+    with kept_as(kept) as part:
+        np.save(part, np.arange(3))
+    np.testing.assert_array_equal(np.load(kept), [0, 1, 2])
