@@ -20,9 +20,21 @@ from pathlib import Path
 
 from build.errors import BuildError
 from build.packages import PACKAGE_FILES
-from models.manifest import INDEX, ITEMS, MANIFEST, DamagedError, Manifest, verify_files
+from models.manifest import (
+    EMBEDDINGS,
+    INDEX,
+    ITEMS,
+    MANIFEST,
+    ROW_CHECKSUMS,
+    THUMBNAILS,
+    DamagedError,
+    Manifest,
+    verify_files,
+)
 
-_OWN_FILES = frozenset({MANIFEST, INDEX, ITEMS, *PACKAGE_FILES})
+_OWN_FILES = frozenset(
+    {MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, THUMBNAILS, *PACKAGE_FILES}
+)
 
 _LINUX = sys.platform == "linux"
 # As in <fcntl.h> and <linux/fs.h>.

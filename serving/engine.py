@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.items import Item
-from models.manifest import IMAGE_ENCODER, ITEMS
+from models.manifest import IMAGE_ENCODER, THUMBNAILS
 from models.pictures import PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
 from models.schemas import DEFAULT_K, EncodeRequest, SearchRequest
@@ -117,7 +117,7 @@ class Engine:
     @property
     def version(self) -> str:
         """Part of a thumbnail's address: changes whenever a thumbnail may have."""
-        return self.bundle.manifest.files[ITEMS].sha256[:8]
+        return self.bundle.manifest.files[THUMBNAILS].sha256[:8]
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""
@@ -191,7 +191,7 @@ class Engine:
 
     def _matching(self, conditions: dict[str, object]) -> NDArray[np.int64]:
         try:
-            return self.bundle.items.matching(conditions)
+            return self.bundle.items.matching(conditions).positions
         except ValueError as error:
             raise RequestError(400, f"filter: {error}", "filter") from None
 

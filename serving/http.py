@@ -250,7 +250,7 @@ class Front:
                     original,
                     headers={"Cache-Control": _A_WHILE, "X-Content-Type-Options": "nosniff"},
                 )
-        thumbnail = items.thumbnail(picture_id)
+        thumbnail = self._engine.bundle.thumbnails.get(position)
         if thumbnail is None:
             raise RequestError(404, f"the bundle has no picture for {picture_id!r}", "id")
         return self._thumbnail(request, picture_id, thumbnail)
