@@ -147,7 +147,8 @@ class TextTokens(BaseModel):
     ``cleaning`` is what open_clip does to the text before its byte-pair or
     unigram model sees it: ``lower`` (CLIP: ftfy, HTML unescaped twice, white
     space collapsed, lower case), ``whitespace`` or ``canonicalize`` (SigLIP).
-    ``start_id`` is None where the tokenizer puts no start token.
+    ``start_id`` is None where the tokenizer puts no start token.  ``zeroed_id`` is a
+    token that open_clip replaces by 0 (CLIPA: BERT's separator), None where there is none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -155,6 +156,7 @@ class TextTokens(BaseModel):
     start_id: int | None
     end_id: int | None
     pad_id: int
+    zeroed_id: int | None = None
 
 
 class Verification(BaseModel):
@@ -176,7 +178,12 @@ class Verification(BaseModel):
 
 
 class ModelCard(_Document):
-    """``model.json``: what a model package is, and the identity of its files."""
+    """``model.json``: what a model package is, and the identity of its files.
+
+    ``any_length`` says that a text's vector is the same without the padding after it, so
+    that short texts need not be padded to the context length.  ``activation`` is that of
+    open_clip's own transformer blocks; None where the model has none of them.
+    """
 
     filename: ClassVar[str] = MODEL_CARD
 
@@ -187,7 +194,8 @@ class ModelCard(_Document):
     description: str | None = None
     embedding_dim: int
     context_length: int
-    causal: bool
+    any_length: bool
+    activation: Literal["gelu", "gelu_tanh", "quick_gelu"] | None = None
     text_precision: Literal["fp32", "int8"]
     image_precision: Literal["fp32", "int8"] = "fp32"
     tokens: TextTokens

@@ -19,7 +19,7 @@ def card() -> ModelCard:
         pretrained="random",
         embedding_dim=8,
         context_length=16,
-        causal=True,
+        any_length=True,
         text_precision="fp32",
         tokens=TextTokens(cleaning="lower", start_id=1, end_id=2, pad_id=0),
         preprocessing=Preprocessing(height=8, width=8, mean=(0, 0, 0), std=(1, 1, 1)),

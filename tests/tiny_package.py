@@ -53,7 +53,7 @@ def write_tiny_package(folder: Path, *, seed: int = 0, pretrained: str = "tiny")
         pretrained=pretrained,
         embedding_dim=DIM,
         context_length=CONTEXT_LENGTH,
-        causal=True,
+        any_length=True,
         text_precision="fp32",
         tokens=TextTokens(
             cleaning="lower", start_id=tokenizer.token_to_id(_START), end_id=end, pad_id=0

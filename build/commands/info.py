@@ -80,7 +80,8 @@ def package_rows(card: ModelCard) -> list[Row]:
         ("vectors", f"{card.embedding_dim} wide"),
         (
             "texts",
-            f"up to {card.context_length} tokens, {'causal' if card.causal else 'not causal'}, "
+            f"up to {card.context_length} tokens, "
+            f"{'padded no further than needed' if card.any_length else 'always padded'}, "
             f"{card.text_precision}",
         ),
         ("pictures as", f"{_preprocessing(card.preprocessing)}, {card.image_precision}"),

@@ -14,12 +14,24 @@ from build.errors import BuildError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
-    parser.add_argument("--model", required=True, help="open_clip's name of it, such as ViT-B-32")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="NAME|hf-hub:ORG/NAME|local-dir:FOLDER",
+        help="open_clip's name of it, such as ViT-B-32-256; a repository of the Hugging Face hub; "
+        "or a folder with open_clip_config.json and weights",
+    )
     parser.add_argument(
         "--pretrained",
         metavar="TAG|FILE|random",
-        help="a tag of the model (fetched from its hub), a .pt, .bin or .safetensors file, or "
-        "`random` for tests; by default the model's usual tag",
+        help="a tag of the model (fetched from its hub), a file of weights, or `random` for "
+        "tests; by default the model's usual tag",
+    )
+    parser.add_argument(
+        "--preprocessing-of",
+        metavar="TAG",
+        help="for a file: the tag whose preprocessing it was trained with, where the model's "
+        "published weights do not agree on one",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="PACKAGE")
     parser.add_argument(
@@ -43,7 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
             "WARNING: random weights. This model finds nothing; it is for tests and benchmarks.",
             file=sys.stderr,
         )
-    checkpoint = load_checkpoint(arguments.model, arguments.pretrained)
+    checkpoint = load_checkpoint(arguments.model, arguments.pretrained, arguments.preprocessing_of)
+    print(f"{checkpoint.name}, {checkpoint.pretrained}")
+    for line in checkpoint.told:
+        print(f"  {line}")
     card = export(checkpoint, arguments.output, arguments.precision)
     measured = card.verification
     print(

@@ -43,7 +43,6 @@ def export_package(
         tokenizer=tokenizer,
         preprocessing=PREPROCESSING,
         context_length=CONTEXT_LENGTH,
-        causal=True,
         embedding_dim=DIM,
     )
     return export(checkpoint, output, precision)

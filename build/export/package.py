@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from build.errors import BuildError
-from build.export.checkpoint import Checkpoint
+from build.export.checkpoint import Checkpoint, activation_of
 from build.export.storage import store_exactly
 from build.export.text_graph import text_graph
 from build.export.text_tower import take_apart
 from build.export.tokenizer_file import write_tokenizer
-from build.export.traced import image_graph, text_graph_at_full_length
+from build.export.traced import image_graph, masks_its_padding, traced_text_graph
 from build.export.verify import (
     sample_pictures,
     verification_queries,
@@ -85,8 +85,10 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
         )
     tokens = write_tokenizer(checkpoint.tokenizer, checkpoint.context_length, folder / TOKENIZER)
     if tower is None:
-        text = text_graph_at_full_length(checkpoint.model, checkpoint.context_length)
+        any_length = masks_its_padding(checkpoint.model, checkpoint.tokenizer)
+        text = traced_text_graph(checkpoint.model, checkpoint.context_length, any_length)
     else:
+        any_length = tower.causal
         text = text_graph(tower, "fp32")
     onnx.save(text, folder / TEXT_ENCODER)
     size = checkpoint.preprocessing
@@ -101,8 +103,8 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
         description=checkpoint.description,
         embedding_dim=checkpoint.embedding_dim,
         context_length=checkpoint.context_length,
-        # As the graph is: a causal tower of another kind runs at its full length.
-        causal=tower is not None and tower.causal,
+        any_length=any_length,
+        activation=activation_of(checkpoint.model),
         text_precision="fp32",
         tokens=tokens,
         preprocessing=checkpoint.preprocessing,

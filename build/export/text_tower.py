@@ -94,7 +94,8 @@ def take_apart(model: nn.Module) -> TextTower | None:
     else:
         return None
     causal = text.attn_mask is not None
-    if causal and not _is_causal(text.attn_mask):
+    # Pooled at the last of the context, a causal tower's padding counts.
+    if causal and (pooling == "last" or not _is_causal(text.attn_mask)):
         return None
     return TextTower(
         tokens=_array(text.token_embedding.weight),

@@ -73,7 +73,11 @@ def _hugging_face(
     fast.no_padding()
     cleaning = _cleaning(tokenizer)
     return fast, TextTokens(
-        cleaning=cleaning, start_id=None, end_id=None, pad_id=inner.pad_token_id
+        cleaning=cleaning,
+        start_id=None,
+        end_id=None,
+        pad_id=inner.pad_token_id,
+        zeroed_id=inner.sep_token_id if tokenizer.strip_sep_token else None,
     )
 
 

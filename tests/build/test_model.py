@@ -41,11 +41,14 @@ def vit() -> Checkpoint:
 
 
 @pytest.mark.parametrize(
-    ("model", "causal"), [("ViT-B-32-quickgelu", True), ("RN50", True), ("MobileCLIP-S1", False)]
+    ("model", "any_length"),
+    [("ViT-B-32-quickgelu", True), ("RN50", True), ("MobileCLIP-S1", False)],
 )
-def test_an_architecture_exports_and_is_verified(model: str, causal: bool, tmp_path: Path) -> None:
+def test_an_architecture_exports_and_is_verified(
+    model: str, any_length: bool, tmp_path: Path
+) -> None:
     card = export(load_random(model), tmp_path / "package", "fp32")
-    assert card.causal is causal
+    assert card.any_length is any_length
     assert card.verification.texts >= 64
     assert card.verification.pictures == 8
     assert 0 < card.verification.max_text_difference <= 1e-4
@@ -64,7 +67,7 @@ def test_a_tower_with_a_tokenizer_of_its_own(
         lambda _: HFTokenizer(str(local), context_length=64, clean="canonicalize"),
     )
     card = export(load_random("ViT-B-16-SigLIP"), tmp_path / "package", "fp32")
-    assert not card.causal
+    assert not card.any_length
     assert card.tokens.cleaning == "canonicalize"
     assert card.verification.max_text_difference <= 1e-4
 
