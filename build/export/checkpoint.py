@@ -11,6 +11,7 @@ from typing import Any
 
 import open_clip
 import torch
+from open_clip.factory import load_state_dict
 from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from pydantic import ValidationError
 from torch import nn
@@ -63,7 +64,7 @@ def load_checkpoint(
     Raises:
         BuildError: no such model, tag or file, it does not fit, or the hub cannot be reached.
     """
-    what = f"{model} ({pretrained})" if pretrained else model
+    what = f"what {model}{f' ({pretrained})' if pretrained else ''} needs"
     with hub_or_cache(what) if asks_hub(model, pretrained) else contextlib.nullcontext():
         source = find_source(model, pretrained, preprocessing_of)
         loaded = _build(source)
@@ -144,11 +145,8 @@ def _load(model: Any, weights: Path, name: str) -> None:
         try:
             result = open_clip.load_checkpoint(model, str(path), strict=False)
         except Exception as error:
-            # PyTorch lists each weight of another shape in a line of its own.
-            lines = [line.strip() for line in str(error).splitlines()]
-            shapes = [line for line in lines if line.startswith("size mismatch")]
-            found = "; ".join(shapes[:3]) or first_line(error)
-            raise BuildError(f"{weights} does not fit {name}: {found}") from None
+            wrong = _other_shapes(model, path) or first_line(error)
+            raise BuildError(f"{weights} does not fit {name}: {wrong}") from None
     missing = list(getattr(result, "missing_keys", ()))
     extra = list(getattr(result, "unexpected_keys", ()))
     if missing or extra:
@@ -158,6 +156,19 @@ def _load(model: Any, weights: Path, name: str) -> None:
             if names
         ]
         raise BuildError(f"{weights} does not fit {name}: {'; '.join(parts)}")
+
+
+def _other_shapes(model: nn.Module, path: Path) -> str:
+    """The first weights of a file whose shapes are not the model's; empty where there are none."""
+    if path.suffix == ".npz":
+        return ""
+    given, wanted = load_state_dict(str(path)), model.state_dict()
+    wrong = [
+        f"{name} is {tuple(given[name].shape)} instead of {tuple(weight.shape)}"
+        for name, weight in wanted.items()
+        if name in given and given[name].shape != weight.shape
+    ]
+    return "; ".join(wrong[:3])
 
 
 def _refuse_other_activation(source: Source, model: nn.Module) -> None:
