@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import time
 import warnings
@@ -291,6 +292,20 @@ def test_weights_that_do_not_fit(
     with pytest.raises(BuildError, match=told) as error:
         load_checkpoint(str(tiny_models / "clip"), str(tmp_path / "w.pt"))
     assert "\n" not in str(error.value)
+
+
+def test_nothing_is_said_of_weights_that_is_not_so(
+    tiny_models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """open_clip tells of random weights, and of a choice among files; neither is its to make."""
+    for kind in ("clip", "roberta"):
+        folder = shutil.copytree(tiny_models / kind, tmp_path / kind)
+        shutil.copy(folder / "open_clip_pytorch_model.bin", folder / "epoch_3.pth")
+        (folder / "open_clip_pytorch_model.bin").rename(folder / "epoch_4.pth")
+        load_checkpoint(str(folder), str(folder / "epoch_4.pth"))
+    assert caplog.messages == []
+    logging.getLogger().warning("anything else")
+    assert caplog.messages == ["anything else"]
 
 
 def test_an_activation_that_is_not_known_is_refused(tiny_models: Path) -> None:
