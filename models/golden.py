@@ -137,14 +137,19 @@ def _refuse(folder: Path, card: ModelCard, drift: Drift, tolerance: Tolerance) -
     # Written so that NaN is refused, too.
     if drift.largest <= tolerance.largest:
         return
-    exported_with = card.versions.get("onnxruntime", "an unknown release")
     raise DamagedError(
         f"{folder}: {drift.name} gets another embedding here than by {card.golden.computed_by}: "
         f"cosine {drift.cosine:.6f}, largest difference {drift.largest:.2g} where "
-        f"{tolerance.largest:.2g} is allowed ({tolerance.because}). ONNX Runtime here is "
-        f"{ort.__version__}, at the export it was {exported_with}: install that one, or export the "
-        "model again on this machine (python -m build model)."
+        f"{tolerance.largest:.2g} is allowed ({tolerance.because}). {_advice(card)}"
     )
+
+
+def _advice(card: ModelCard) -> str:
+    here, at_the_export = ort.__version__, card.versions.get("onnxruntime")
+    again = "export the model again on this machine (python -m build model), then its bundles."
+    if at_the_export in (here, None):
+        return f"ONNX Runtime is {here}: {again}"
+    return f"ONNX Runtime is {here}, at the export it was {at_the_export}: install that, or {again}"
 
 
 def _shortened(text: str) -> str:

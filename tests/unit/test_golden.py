@@ -175,7 +175,7 @@ def test_the_message_says_what_where_by_how_much_and_what_to_do(package: Path) -
     assert message.startswith(f"{package}: the text ")
     assert "by numpy, in float64: cosine -1.000000, largest difference " in message
     assert "where 1e-05 is allowed (float32 sums in another order)" in message
-    assert f"ONNX Runtime here is {ort.__version__}, at the export it was 1.2.3" in message
+    assert f"ONNX Runtime is {ort.__version__}, at the export it was 1.2.3: install that" in message
     assert "python -m build model" in message
     assert "\n" not in message
 
