@@ -69,3 +69,35 @@ class MatMulIntegerToFloat(OpRun):
 
 
 OPERATORS = [Pad, BiasGelu, MatMulIntegerToFloat]
+
+
+def without_vnni() -> list[type[OpRun]]:
+    """The operators as on x86 processors without VNNI.
+
+    Their ``vpmaddubsw`` adds the products of two neighbours in 16 bits, and what does not fit
+    becomes the largest number that does; the zero point is taken off afterwards.
+    """
+    exact = MatMulIntegerToFloat
+
+    class MatMulIntegerToFloat_(exact):  # noqa: N801 - see below
+        def _run(
+            self,
+            a: NDArray[np.uint8],
+            b: NDArray[np.int8],
+            a_scale: Floats,
+            b_scale: Floats,
+            a_zero: NDArray[np.uint8],
+        ) -> tuple[Floats]:
+            left, right = a.astype(np.int32), b.astype(np.int32)
+            product = left @ right
+            for k in range(0, len(right), 2):
+                # Only where both weights are large can two products be too large together.
+                [columns] = np.nonzero(abs(right[k] + right[k + 1]) > 128)
+                pair = left[:, k : k + 2] @ right[k : k + 2, columns]
+                product[:, columns] += pair.clip(-(2**15), 2**15 - 1) - pair
+            product = product.astype(np.float64) - float(a_zero) * right.sum(axis=0)
+            return ((product * a_scale * b_scale).astype(np.float32),)
+
+    # The evaluator goes by the name of the class.
+    MatMulIntegerToFloat_.__name__ = "MatMulIntegerToFloat"
+    return [Pad, BiasGelu, MatMulIntegerToFloat_]

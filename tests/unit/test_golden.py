@@ -197,7 +197,7 @@ def test_the_embedded_model_s_int8_graph_altered_is_refused(
     demo: Path, alter: Callable[[Path], None]
 ) -> None:
     alter(demo)
-    with pytest.raises(DamagedError, match=r"where 0\.02 is allowed"):
+    with pytest.raises(DamagedError, match=r"where 0\.015 is allowed"):
         open_package(demo)
 
 
