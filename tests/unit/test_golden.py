@@ -36,6 +36,7 @@ from tests.altered import (
     flip_first,
     vouch_anew,
 )
+from tests.tiny_package import DIM
 
 
 @pytest.fixture
@@ -163,6 +164,24 @@ def test_other_preprocessing_is_refused(package: Path, changed: dict[str, Any]) 
     preprocessing = ModelCard.read(package).preprocessing.model_copy(update=changed)
     vouch_anew(package, {"preprocessing": preprocessing})
     with pytest.raises(DamagedError, match="the golden picture gets another embedding here"):
+        open_package(package)
+
+
+@pytest.mark.parametrize("number", [0, DIM - 1])
+@pytest.mark.parametrize("by", [1e-3, -1e-3, 2e-5, -2e-5, 8e-6, -8e-6])
+def test_more_than_the_tolerance_is_refused_and_less_is_not(
+    package: Path, number: int, by: float
+) -> None:
+    golden = ModelCard.read(package).golden
+    texts = list(golden.texts)
+    moved = unpack(texts[1].embedding)
+    moved[number] += by
+    texts[1] = texts[1].model_copy(update={"embedding": pack(moved)})
+    vouch_anew(package, {"golden": golden.model_copy(update={"texts": texts})})
+    if abs(by) < golden.text_tolerance.largest:
+        open_package(package)
+        return
+    with pytest.raises(DamagedError, match=f"'{texts[1].text}' .* difference {abs(by):.2g} where"):
         open_package(package)
 
 
