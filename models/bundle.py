@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.golden import compare_picture, compare_texts
 from models.index import VectorIndex
 from models.items import ItemStore
 from models.manifest import INDEX, ITEMS, DamagedError, Manifest, verify_files
@@ -42,7 +43,7 @@ class Bundle:
         """Check every file of the bundle and load what a text query needs.
 
         Hashing and loading run side by side; nothing is returned before every
-        hash is right.
+        hash is right and the golden texts have their embeddings.
 
         Args:
             folder: the bundle.
@@ -50,7 +51,8 @@ class Bundle:
             verify: hash the files; False where the caller has just done so.
 
         Raises:
-            DamagedError: names the file that is missing, altered or does not fit.
+            DamagedError: names the file that is missing, altered or does not fit, or the
+                text whose embedding this machine computes otherwise.
         """
         manifest = Manifest.read(folder)
         with ThreadPoolExecutor() as pool:
@@ -71,14 +73,25 @@ class Bundle:
                 threads=threads,
             )
         bundle._check_fit()
+        compare_texts(folder, manifest.model, bundle.tokenizer, bundle.text_encoder, quickly=True)
         return bundle
 
     @cached_property
     def image_encoder(self) -> ImageEncoder:
-        """The picture encoder, loaded at its first use: few servers are sent pictures."""
+        """The picture encoder, loaded at its first use: few servers are sent pictures.
+
+        So the golden picture is compared here, before the first picture of somebody else,
+        and not when the bundle is opened: loading the encoder and running it once takes a
+        quarter of a second with the demo's model, more with a larger one.
+
+        Raises:
+            DamagedError: this machine computes another embedding of the golden picture.
+        """
         from models.image_encoder import ImageEncoder
 
-        return ImageEncoder(self.folder, self.manifest.model, threads=self.threads)
+        encoder = ImageEncoder(self.folder, self.manifest.model, threads=self.threads)
+        compare_picture(self.folder, self.manifest.model, encoder)
+        return encoder
 
     def _check_fit(self) -> None:
         counts = {

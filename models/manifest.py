@@ -15,6 +15,8 @@ damaged one before it trusts a byte.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 import re
@@ -23,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 MODEL_CARD = "model.json"
 MANIFEST = "manifest.json"
@@ -57,6 +59,8 @@ class _Document(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     filename: ClassVar[str]
+    # What to do about a document of another release.
+    made_anew_by: ClassVar[str]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -91,6 +95,11 @@ class _Document(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the document"
+            if first["type"] == "missing":
+                raise DamagedError(
+                    f"{path} has no {where}: another release of Sightline wrote it. "
+                    f"{cls.made_anew_by}"
+                ) from None
             raise DamagedError(
                 f"{path} is damaged or of another format: {where}: {first['msg']}. Build it again."
             ) from None
@@ -177,6 +186,37 @@ class Verification(BaseModel):
     int8_overlap_at_10: float | None = None
 
 
+class GoldenText(BaseModel):
+    """A text and its embedding, little-endian float32 ``[dim]`` in base64."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    text: str
+    embedding: str
+
+
+class Tolerance(BaseModel):
+    """By how much a number of an embedding may differ from the golden one, and why so much."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    largest: float = Field(gt=0, lt=1)
+    because: str
+
+
+class Golden(BaseModel):
+    """What the model's makers get for some texts and one picture: see :mod:`models.golden`.
+
+    ``computed_by`` names the software, which is never the one that serves; ``picture`` is
+    the embedding of :mod:`models.golden_picture`, stored like a text's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    computed_by: str
+    texts: list[GoldenText] = Field(min_length=1)
+    text_tolerance: Tolerance
+    picture: str
+    picture_tolerance: Tolerance
+
+
 class ModelCard(_Document):
     """``model.json``: what a model package is, and the identity of its files.
 
@@ -186,6 +226,7 @@ class ModelCard(_Document):
     """
 
     filename: ClassVar[str] = MODEL_CARD
+    made_anew_by: ClassVar[str] = "Export the model again: python -m build model."
 
     format: Literal["sightline-model/1"] = "sightline-model/1"
     name: str
@@ -201,9 +242,21 @@ class ModelCard(_Document):
     tokens: TextTokens
     preprocessing: Preprocessing
     verification: Verification
+    golden: Golden
     versions: dict[str, str]
     created: str
     files: dict[str, FileRecord] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _golden_embeddings_are_as_wide_as_the_model_s(self) -> Self:
+        for embedding in (*(each.embedding for each in self.golden.texts), self.golden.picture):
+            try:
+                size = len(base64.b64decode(embedding, validate=True))
+            except binascii.Error:
+                raise ValueError("a golden embedding is not base64") from None
+            if size != 4 * self.embedding_dim:
+                raise ValueError(f"a golden embedding is not {self.embedding_dim} wide")
+        return self
 
 
 class IndexFacts(BaseModel):
@@ -248,6 +301,9 @@ class Manifest(_Document):
     """``manifest.json``: what a bundle is, and the identity of its files."""
 
     filename: ClassVar[str] = MANIFEST
+    made_anew_by: ClassVar[str] = (
+        "Export its model again (python -m build model), then build the bundle again."
+    )
 
     format: Literal["sightline-bundle/1"] = "sightline-bundle/1"
     model: ModelCard
@@ -261,8 +317,10 @@ class Manifest(_Document):
     files: dict[str, FileRecord] = Field(default_factory=dict)
 
     def public(self) -> dict[str, Any]:
-        """The part that ``GET /info`` shows: no local paths, no skip list."""
-        facts = self.model_dump(mode="json", exclude={"skipped", "picture_root"})
+        """The part that ``GET /info`` shows: no local paths, no skip list, no embeddings."""
+        facts = self.model_dump(
+            mode="json", exclude={"skipped": True, "picture_root": True, "model": {"golden"}}
+        )
         return facts | {"skipped": len(self.skipped)}
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from models.golden import pack
 from models.manifest import (
     FileRecord,
+    Golden,
+    GoldenText,
     IndexFacts,
     Manifest,
     ModelCard,
     Preprocessing,
     TextTokens,
+    Tolerance,
     Verification,
 )
 
@@ -26,8 +32,21 @@ def card() -> ModelCard:
         verification=Verification(
             texts=1, pictures=1, max_text_difference=0, max_image_difference=0
         ),
+        golden=golden(),
         versions={},
         created="2026-01-01T00:00:00Z",
+    )
+
+
+def golden() -> Golden:
+    embedding = pack(np.full(8, 8**-0.5, dtype=np.float32))
+    tolerance = Tolerance(largest=1e-4, because="as for any")
+    return Golden(
+        computed_by="nobody",
+        texts=[GoldenText(text="a fox", embedding=embedding)],
+        text_tolerance=tolerance,
+        picture=embedding,
+        picture_tolerance=tolerance,
     )
 
 

@@ -14,6 +14,7 @@ from models.manifest import (
     CaptionerFacts,
     DamagedError,
     FileRecord,
+    Golden,
     IndexFacts,
     Manifest,
     ModelCard,
@@ -86,6 +87,7 @@ def package_rows(card: ModelCard) -> list[Row]:
         ),
         ("pictures as", f"{_preprocessing(card.preprocessing)}, {card.image_precision}"),
         ("verified", _verification(card.verification)),
+        ("golden", _golden(card.golden)),
         ("exported", card.created),
         ("exported with", _versions(card.versions)),
     ]
@@ -163,6 +165,13 @@ def _verification(verification: Verification) -> str:
     if verification.int8_overlap_at_10 is not None:
         told += f"; int8 overlap@10 {verification.int8_overlap_at_10:.3f}"
     return told
+
+
+def _golden(golden: Golden) -> str:
+    return (
+        f"{len(golden.texts)} texts to {golden.text_tolerance.largest:.1e}, a picture to "
+        f"{golden.picture_tolerance.largest:.1e}, by {golden.computed_by}"
+    )
 
 
 def _versions(versions: Mapping[str, str]) -> str:

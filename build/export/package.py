@@ -16,6 +16,11 @@ from PIL import Image
 
 from build.errors import BuildError
 from build.export.checkpoint import Checkpoint, activation_of
+from build.export.golden import (
+    golden_embeddings,
+    refuse_other_embeddings,
+    with_room_for_rounding,
+)
 from build.export.storage import store_exactly
 from build.export.text_graph import text_graph
 from build.export.text_tower import take_apart
@@ -114,6 +119,7 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
             max_text_difference=0,
             max_image_difference=0,
         ),
+        golden=golden_embeddings(checkpoint),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -121,6 +127,8 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
         "max_text_difference": verify_texts(checkpoint, card, folder),
         "max_image_difference": verify_pictures(checkpoint, card, folder),
     }
+    refuse_other_embeddings(folder, card)
+    golden = card.golden
     chosen: Literal["fp32", "int8"] = "fp32"
     overlap: float | None = None
     if tower is not None and precision != "fp32":
@@ -130,11 +138,13 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
         overlap = _overlap(nearest, _nearest(pictures, folder, card))
         if precision == "int8" or overlap >= LEAST_OVERLAP:
             chosen = "int8"
+            golden = with_room_for_rounding(folder, card, chosen)
         else:
             onnx.save(text, folder / TEXT_ENCODER)
     card = card.model_copy(
         update={
             "text_precision": chosen,
+            "golden": golden,
             "verification": card.verification.model_copy(
                 update=measured | {"int8_overlap_at_10": overlap}
             ),

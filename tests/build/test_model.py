@@ -53,7 +53,7 @@ def test_an_architecture_exports_and_is_verified(
     assert card.verification.pictures == 8
     assert 0 < card.verification.max_text_difference <= 1e-4
     assert 0 < card.verification.max_image_difference <= 1e-4
-    assert open_package(tmp_path / "package") == card
+    assert open_package(tmp_path / "package").card == card
 
 
 def test_a_tower_with_a_tokenizer_of_its_own(
