@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # Little-endian float32, whatever the machine.
 _STORED = np.dtype("<f4")
-_REMEDY = "Export the model again: python -m build model."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def compare_picture(folder: Path, card: ModelCard, encoder: ImageEncoder) -> Non
     try:
         found = encoder.encode(pixels[np.newaxis])
     except Exception as error:
-        raise DamagedError(f"{folder}: the picture encoder fails: {error}. {_REMEDY}") from None
+        raise _failure(folder, "picture encoder", error) from None
     drift = _worst(["the golden picture"], found, [card.golden.picture])
     _refuse(folder, card, drift, card.golden.picture_tolerance)
 
@@ -117,9 +116,17 @@ def text_drift(
     try:
         found = encoder.encode(tokenizer.encode([each.text for each in texts]))
     except Exception as error:
-        raise DamagedError(f"{folder}: the text encoder fails: {error}. {_REMEDY}") from None
+        raise _failure(folder, "text encoder", error) from None
     names = [f"the text {_shortened(each.text)!r}" for each in texts]
     return _worst(names, found, [each.embedding for each in texts])
+
+
+def _failure(folder: Path, what: str, error: Exception) -> DamagedError:
+    # ONNX Runtime's words have several lines.
+    words = " ".join(str(error).split())
+    return DamagedError(
+        f"{folder}: the {what} fails: {words} Export the model again: python -m build model."
+    )
 
 
 def _worst(names: Sequence[str], found: NDArray[np.float32], golden: Sequence[str]) -> Drift:
