@@ -173,9 +173,9 @@ class Verification(BaseModel):
 
     The differences are the largest absolute ones between the ONNX fp32 outputs
     and open_clip's, over ``texts`` texts and ``pictures`` pictures.
-    ``int8_overlap_at_10`` is the mean share of the ten nearest pictures that an
-    int8 text encoder has in common with the fp32 one; None where int8 was not
-    tried.
+    ``overlap_at_10`` is the mean share of the ten nearest pictures that the text
+    encoder has in common with an fp32 one, ``int8_overlap_at_10`` the share that one
+    in int8 throughout has; None where int8 was not tried.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -184,6 +184,21 @@ class Verification(BaseModel):
     max_text_difference: float
     max_image_difference: float
     int8_overlap_at_10: float | None = None
+    overlap_at_10: float | None = None
+
+
+class TextSpeed(BaseModel):
+    """How fast the text encoder was where it was exported.
+
+    ``queries_per_second`` has a median for ``fp32``, ``int8`` and what was kept of them or
+    of both (``mixed``), ``batch`` queries at a time.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    processor: str
+    threads: int
+    batch: int
+    queries_per_second: dict[str, int]
 
 
 class GoldenText(BaseModel):
@@ -223,6 +238,11 @@ class ModelCard(_Document):
     ``any_length`` says that a text's vector is the same without the padding after it, so
     that short texts need not be padded to the context length.  ``activation`` is that of
     open_clip's own transformer blocks; None where the model has none of them.
+
+    A ``mixed`` text encoder is int8 but for ``text_finer_parts``: the token table
+    (``tokens``) and linears of its blocks, counted from 0 (``0.qkv``, ``0.out``, ``0.up``,
+    ``0.down``), each with what it is in place of int8.  ``text_speed`` is None where int8
+    was not tried.
     """
 
     filename: ClassVar[str] = MODEL_CARD
@@ -237,7 +257,9 @@ class ModelCard(_Document):
     context_length: int
     any_length: bool
     activation: Literal["gelu", "gelu_tanh", "quick_gelu"] | None = None
-    text_precision: Literal["fp32", "int8"]
+    text_precision: Literal["fp32", "int8", "mixed"]
+    text_finer_parts: dict[str, Literal["fp32", "int16"]] = Field(default_factory=dict)
+    text_speed: TextSpeed | None = None
     image_precision: Literal["fp32", "int8"] = "fp32"
     tokens: TextTokens
     preprocessing: Preprocessing

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from build.commands.info import finer_parts, speed
 from build.errors import BuildError
+from models.manifest import ModelCard
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("auto", "int8", "fp32"),
         default="auto",
-        help="of the text encoder; auto keeps int8 only where it finds what fp32 finds",
+        help="of the text encoder; auto takes int8, with as few layers in fp32 as it needs to "
+        "find what fp32 finds",
     )
 
 
@@ -65,8 +69,20 @@ def run(arguments: argparse.Namespace) -> int:
         f"verified on {measured.texts} texts and {measured.pictures} pictures: largest difference "
         f"{measured.max_text_difference:.1e} and {measured.max_image_difference:.1e}"
     )
-    if measured.int8_overlap_at_10 is not None:
-        verdict = "int8 kept" if card.text_precision == "int8" else "fp32 kept"
-        print(f"int8 finds {measured.int8_overlap_at_10:.1%} of what fp32 finds: {verdict}")
+    for line in _precision(card):
+        print(line)
     print(f"{arguments.output} is ready")
     return 0
+
+
+def _precision(card: ModelCard) -> Iterator[str]:
+    """What was measured of the text encoder's precisions, and which of them was kept."""
+    if card.verification.int8_overlap_at_10 is None or card.text_speed is None:
+        return
+    kept = ": kept" if card.text_precision == "int8" else ""
+    yield f"int8 finds {card.verification.int8_overlap_at_10:.1%} of what fp32 finds{kept}"
+    if card.text_precision == "mixed":
+        yield f"left finer than int8: {finer_parts(card)}"
+    if card.text_precision != "int8":
+        yield f"{card.text_precision} kept: finds {card.verification.overlap_at_10:.1%} of it"
+    yield speed(card.text_speed)

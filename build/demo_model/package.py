@@ -14,7 +14,7 @@ from build.demo_model.student import CONTEXT_LENGTH
 from build.demo_model.teacher import DIM
 from build.demo_model.train import DemoModel
 from build.export import Checkpoint, export
-from build.export.package import Precision
+from build.export.precision import Precision
 from models.manifest import ModelCard
 
 _DESCRIPTION = (

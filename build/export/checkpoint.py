@@ -18,7 +18,8 @@ from torch import nn
 
 from build.errors import BuildError
 from build.export.hub import first_line, hub_or_cache
-from build.export.sources import Activation, Source, asks_hub, find_source
+from build.export.sources import Source, asks_hub, find_source
+from build.export.text_tower import Activation
 from build.export.weights import loadable
 from models.manifest import Preprocessing
 

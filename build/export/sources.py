@@ -13,7 +13,7 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import open_clip
 from open_clip import factory
@@ -25,7 +25,6 @@ from build.export.weights import sha256
 RANDOM = "random"
 HUB, FOLDER = "hf-hub:", "local-dir:"
 CONFIG = "open_clip_config.json"
-Activation = Literal["gelu", "gelu_tanh", "quick_gelu"]
 
 # The tag that is meant by a model's name, where there are several: those that find most in
 # open_clip's docs/openclip_retrieval_results.csv (mean of text-to-image R@1, R@5 and R@10 on

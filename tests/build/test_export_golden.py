@@ -11,7 +11,7 @@ import open_clip
 import pytest
 import torch
 
-import build.export.package
+import build.export.gate
 import models.pictures
 from build.errors import BuildError
 from build.export import Checkpoint, export, load_checkpoint
@@ -87,7 +87,7 @@ def test_an_int8_package_has_room_for_its_own_rounding(
     vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # int8 is asked for: how well it finds pictures is not looked at, and takes minutes.
-    monkeypatch.setattr(build.export.package, "_GATE_PICTURES", 12)
+    monkeypatch.setattr(build.export.gate, "_PICTURES", 12)
     package = tmp_path / "package"
     golden = export(vit, package, "int8").golden
     assert 1e-3 < golden.text_tolerance.largest < 2e-2

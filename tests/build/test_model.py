@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 import build.export.package
+import build.export.precision
 from build.errors import BuildError
 from build.export import Checkpoint, export, load_checkpoint
 from build.export.text_graph import text_graph
@@ -113,13 +114,40 @@ def test_another_folder_is_left_alone(vit: Checkpoint, tmp_path: Path) -> None:
     assert (tmp_path / "holiday.jpg").read_bytes() == b"precious"
 
 
-def test_auto_keeps_int8_only_where_it_finds_the_same(
+def test_auto_keeps_fp32_where_nothing_else_finds_the_same(
     vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build.export.package, "LEAST_OVERLAP", 1.01)
+    monkeypatch.setattr(build.export.precision, "LEAST_OVERLAP", 1.01)
     card = export(vit, tmp_path / "package", "auto")
     assert card.text_precision == "fp32"
+    assert card.text_finer_parts == {}
     assert card.verification.int8_overlap_at_10 is not None
+    assert card.verification.overlap_at_10 == 1
+    graph = onnx.load(tmp_path / "package" / "text_encoder.onnx").graph
+    assert "MatMulIntegerToFloat" not in {node.op_type for node in graph.node}
+
+
+def test_auto_leaves_in_fp32_what_it_has_to(
+    vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More than int8 finds with these weights.
+    monkeypatch.setattr(build.export.precision, "LEAST_OVERLAP", 0.98)
+    package = tmp_path / "package"
+    card = export(vit, package, "auto")
+    assert card.text_precision == "mixed"
+    assert card.verification.overlap_at_10 is not None
+    assert card.verification.int8_overlap_at_10 is not None
+    assert card.verification.int8_overlap_at_10 < 0.98 <= card.verification.overlap_at_10
+    in_fp32 = [part for part, kind in card.text_finer_parts.items() if kind == "fp32"]
+    assert 0 < len(in_fp32) < 48
+    graph = onnx.load(package / "text_encoder.onnx").graph
+    kinds = [node.op_type for node in graph.node]
+    assert kinds.count("MatMulIntegerToFloat") == 48 - len(in_fp32)
+    assert card.text_speed is not None
+    assert set(card.text_speed.queries_per_second) == {"fp32", "int8", "mixed"}
+    said = run("info", str(package))
+    assert f"fp32 {', '.join(in_fp32)}" in said
+    assert f"as kept {card.verification.overlap_at_10:.3f}" in said
 
 
 @pytest.mark.parametrize(
