@@ -36,8 +36,8 @@ def load_random(model: str) -> Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def vit() -> Checkpoint:
-    return load_random("ViT-B-32")
+def tiny(tiny_architecture: str) -> Checkpoint:
+    return load_random(tiny_architecture)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def sentence_pieces(folder: Path) -> Path:
 
 
 def test_drift_is_refused_and_nothing_written(
-    vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def drifting(*arguments: Any) -> onnx.ModelProto:
         graph = text_graph(*arguments)
@@ -99,22 +99,22 @@ def test_drift_is_refused_and_nothing_written(
 
     monkeypatch.setattr(build.export.package, "text_graph", drifting)
     with pytest.raises(BuildError, match="drifts from open_clip: the text"):
-        export(vit, tmp_path / "package", "fp32")
+        export(tiny, tmp_path / "package", "fp32")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_folder_is_left_alone(vit: Checkpoint, tmp_path: Path) -> None:
+def test_another_folder_is_left_alone(tiny: Checkpoint, tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"precious")
     with pytest.raises(BuildError, match="something else"):
-        export(vit, tmp_path, "fp32")
+        export(tiny, tmp_path, "fp32")
     assert (tmp_path / "holiday.jpg").read_bytes() == b"precious"
 
 
 def test_auto_keeps_int8_only_where_it_finds_the_same(
-    vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build.export.package, "LEAST_OVERLAP", 1.01)
-    card = export(vit, tmp_path / "package", "auto")
+    card = export(tiny, tmp_path / "package", "auto")
     assert card.text_precision == "fp32"
     assert card.verification.int8_overlap_at_10 is not None
 
@@ -132,14 +132,14 @@ def test_a_mistake_is_said_in_words(model: str, pretrained: str | None, told: st
         load_checkpoint(model, pretrained)
 
 
-def test_a_checkpoint_file_is_taken(vit: Checkpoint, tmp_path: Path) -> None:
+def test_a_checkpoint_file_is_taken(tiny: Checkpoint, tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
-    torch.save(vit.model.state_dict(), path)
-    loaded = load_checkpoint("ViT-B-32", str(path))
+    torch.save(tiny.model.state_dict(), path)
+    loaded = load_checkpoint(tiny.name, str(path))
     assert loaded.pretrained == "weights.pt"
     texts = loaded.tokenizer(["a fox"])
     with torch.no_grad():
-        assert torch.equal(loaded.model.encode_text(texts), vit.model.encode_text(texts))  # type: ignore[operator]
+        assert torch.equal(loaded.model.encode_text(texts), tiny.model.encode_text(texts))  # type: ignore[operator]
 
 
 def test_all_the_way_from_an_architecture_to_an_answer(tmp_path: Path) -> None:
