@@ -65,7 +65,7 @@ sbom: .venv/installed-audit
 	container=$$($(ENGINE) create $(IMAGE)) && \
 	  $(ENGINE) cp $$container:/app/.venv/lib/python3.11/site-packages/. \
 	    "$$(.cache/image/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" && \
-	  $(ENGINE) rm $$container >/dev/null
+	  $(ENGINE) rm $$container
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	  --output-file $(SBOM) .cache/image/bin/python
 	rm -rf .cache/image
