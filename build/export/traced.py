@@ -84,7 +84,7 @@ def _leave_out_what_is_harmless() -> None:
     warnings.filterwarnings(
         "ignore",
         message="Converting a tensor to a Python (boolean|number) might cause the trace",
-        category=torch.jit.TracerWarning,
+        category=torch.jit.TracerWarning,  # type: ignore[attr-defined]
     )
     # Harmless: it is wrong for negative indices only, and a text tower picks its end token by
     # its place, which is none.

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.own_files import ROOT, own_files
+
 pytest_plugins = ["pytester"]
 
-ROOT = Path(__file__).resolve().parents[2]
 PASSES = "def test_it(): assert True\n"
 
 
@@ -113,12 +114,9 @@ def test_in_ci_what_another_platform_runs_may_be_skipped(
 
 def test_ruff_reads_every_file() -> None:
     """It may leave out folders by name, too: older releases did so with ``build``."""
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
-    ours = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
     ruff = [Path(sys.executable).with_name("ruff"), "check", "--show-files", "."]
     read = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True, check=True)
-    relative = {str(Path(line).relative_to(ROOT)) for line in read.stdout.splitlines()}
-    assert set(ours.stdout.split()) - relative == set()
+    assert set(own_files("*.py")) - set(map(Path, read.stdout.splitlines())) == set()
 
 
 def test_coverage_counts_every_package() -> None:
