@@ -16,8 +16,9 @@ from tokenizers import Regex, models, pre_tokenizers, processors
 from build.errors import BuildError
 from models.manifest import TextTokens
 
-# open_clip's pattern without the special tokens, which models/tokenizer.py looks after.
-_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+# open_clip's pattern without the special tokens, which models/tokenizer.py looks after. Its own
+# takes no notice of case, so that U+0345, a mark whose capital is a letter, is of neither kind.
+_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}\x{345}]+"
 
 
 def write_tokenizer(tokenizer: Any, context_length: int, path: Path) -> TextTokens:

@@ -76,9 +76,40 @@ def _trace(
             warnings.catch_warnings(),
             torch.no_grad(),
         ):
-            warnings.simplefilter("ignore")
+            _leave_out_what_is_harmless()
             path = Path(folder) / "tower.onnx"
             torch.onnx.export(module.eval(), (example,), str(path), **more)
             return onnx.load(path)
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _leave_out_what_is_harmless() -> None:
+    """Of what PyTorch warns of, what is known to do no harm here; the rest is for the user."""
+    # Harmless: the exporter that is asked for is deprecated, and torch's release is fixed.
+    warnings.filterwarnings(
+        "ignore",
+        message="You are using the legacy TorchScript-based ONNX export",
+        category=DeprecationWarning,
+    )
+    # Harmless: that exporter calls a part of itself that is deprecated along with it.
+    warnings.filterwarnings(
+        "ignore",
+        message="The feature will be removed. Please remove usage of this function",
+        category=DeprecationWarning,
+    )
+    # Harmless: a trace follows one branch, and which one is taken depends on shapes. All but the
+    # batch is fixed (and the number of tokens, in towers that mask their padding), and the graph
+    # is compared with the model in batches of other sizes and lengths.
+    warnings.filterwarnings(
+        "ignore",
+        message="Converting a tensor to a Python (boolean|number) might cause the trace",
+        category=torch.jit.TracerWarning,  # type: ignore[attr-defined]
+    )
+    # Harmless: it is wrong for negative indices only, and a text tower picks its end token by
+    # its place, which is none.
+    warnings.filterwarnings(
+        "ignore",
+        message="Exporting aten::index operator of advanced indexing",
+        category=UserWarning,
+    )

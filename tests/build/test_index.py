@@ -463,12 +463,10 @@ def test_killed_at_any_moment_it_ends_in_the_same_bundle(
         if turn % 2:
             # There is a bundle to be replaced already.
             shutil.copytree(few.parent, bundle.parent)
-        killed = subprocess.Popen(
-            command(*arguments(bundle)),
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with (tmp_path / "log").open("wb") as log:
+            killed = subprocess.Popen(
+                command(*arguments(bundle)), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+            )
         time.sleep(moments.uniform(0, 1) * seconds)
         killed.kill()
         unfinished += killed.wait() == -signal.SIGKILL
