@@ -135,6 +135,7 @@ def _worst(names: Sequence[str], found: NDArray[np.float32], golden: Sequence[st
     # The first NaN, where there is one.
     worst = int(largest.argmax())
     one, other = found[worst].astype(np.float64), expected[worst].astype(np.float64)
+    # Harmless: what is no number is a drift, and its cosine is told as such.
     with np.errstate(invalid="ignore", divide="ignore"):
         cosine = one @ other / (np.linalg.norm(one) * np.linalg.norm(other))
     return Drift(names[worst], float(cosine), float(largest[worst]))

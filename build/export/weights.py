@@ -138,7 +138,9 @@ def _read(path: Path, kind: str) -> Any:
             with warnings.catch_warnings():
                 # Harmless: it says that the format is no longer developed, not that it is
                 # misread; OpenAI published in no other.
-                warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", FutureWarning)
+                warnings.filterwarnings(
+                    "ignore", message="`torch.jit.load` is deprecated", category=FutureWarning
+                )
                 archive = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
             weights = archive.state_dict()
             for number in ("input_resolution", "context_length", "vocab_size"):

@@ -139,6 +139,7 @@ def test_openais_own_archive(tmp_path: Path) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x @ self.proj
 
-    torch.jit.script(Clip()).save(str(tmp_path / "ViT-B-32.pt"))
+    with pytest.warns(FutureWarning, match="torch.jit.script"):
+        torch.jit.script(Clip()).save(str(tmp_path / "ViT-B-32.pt"))
     found = read(tmp_path / "ViT-B-32.pt")
     assert list(found) == ["proj"]
