@@ -2,7 +2,7 @@
 # make serve   the service alone, in the foreground: BUNDLE=bundles/demo PORT=3000
 # make image   the container image of a bundle: BUNDLE=bundles/demo BACKEND=docker|podman|buildah
 # make sbom    what is in that image: sbom.cdx.json, in CycloneDX
-# make test    set up and run every test
+# make test    set up and run every test; below the floor of coverage it fails
 # make bench   measure this machine: this system beside its peers
 # make lint    ruff, mypy and the import boundaries
 # make lock    resolve the dependencies anew
@@ -65,13 +65,13 @@ sbom: .venv/installed-audit
 	container=$$($(ENGINE) create $(IMAGE)) && \
 	  $(ENGINE) cp $$container:/app/.venv/lib/python3.11/site-packages/. \
 	    "$$(.cache/image/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" && \
-	  $(ENGINE) rm $$container >/dev/null
+	  $(ENGINE) rm $$container
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	  --output-file $(SBOM) .cache/image/bin/python
 	rm -rf .cache/image
 
 test: $(EXTRAS:%=.venv/installed-%)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 
 bench: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m benchmarks

@@ -65,6 +65,11 @@ class Corpus:
         return self._export("fp32")
 
     @cached_property
+    def auto(self) -> Path:
+        """A model package of the weights, as fast as the export's gate allows."""
+        return self._export("auto")
+
+    @cached_property
     def vectors(self) -> Path:
         """What peers search: ``.npy``, float32 ``[count, DIM]``."""
         path = self.folder / f"vectors-{self.count}.npy"
@@ -133,7 +138,7 @@ def _forget_outdated(folder: Path) -> None:
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     stamp = folder / "made-by"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != digest:
-        for made in ("int8", "fp32", "bundle", "demo"):
+        for made in ("int8", "auto", "fp32", "bundle", "demo"):
             shutil.rmtree(folder / made, ignore_errors=True)
         stamp.write_text(digest, encoding="utf-8")
 

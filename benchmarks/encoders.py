@@ -39,6 +39,7 @@ def measure(corpus: Corpus, cores: Sequence[int], rounds: int, quick: bool) -> d
     workers = {
         "open_clip": ("torch", corpus.weights),
         "int8": ("sightline", corpus.package),
+        "auto": ("sightline", corpus.auto),
         "fp32": ("sightline", corpus.fp32),
         "loop": ("loop", corpus.bundle),
     }

@@ -12,8 +12,9 @@ from typing import Any
 
 import psutil
 
-_CPUINFO = Path("/proc/cpuinfo")
-# What makes small matrix products fast, as /proc/cpuinfo names it.
+from build.processor import describe_processor
+
+# What makes small matrix products fast, as Linux names it.
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 _PACKAGES = (
     *("bentoml", "faiss-cpu", "onnxruntime", "tokenizers", "numpy", "uvloop", "httptools"),
@@ -25,7 +26,7 @@ _SAME = ("processor", "cores", "threads")
 
 def describe(threads: int) -> dict[str, Any]:
     """Processor, memory, system and releases, for the results."""
-    processor, flags = _processor()
+    processor, flags = describe_processor()
     return {
         "processor": processor,
         "flags": [flag for flag in _FLAGS if flag in flags],
@@ -59,21 +60,6 @@ def cores(count: int) -> tuple[list[int], list[int]]:
     """
     usable = sorted(os.sched_getaffinity(0))
     return usable[:count], usable[count:] or usable
-
-
-def _processor() -> tuple[str, set[str]]:
-    """The model's name and its instruction sets."""
-    if not _CPUINFO.exists():
-        return platform.processor() or platform.machine(), set()
-    fields: dict[str, str] = {}
-    for line in _CPUINFO.read_text(encoding="utf-8").splitlines():
-        name, _, value = line.partition(":")
-        fields.setdefault(name.strip(), value.strip())
-    name = fields.get("model name", platform.machine())
-    numbers = [fields[key] for key in ("cpu family", "model") if key in fields]
-    if numbers:
-        name += f" (family {', model '.join(numbers)})"
-    return name, set(fields.get("flags", fields.get("Features", "")).split())
 
 
 def _commit() -> str | None:

@@ -19,14 +19,12 @@ from build.captioner import CaptionModel, write_captions
 from build.captions import Caption, read_captions
 from build.describe import NO_CAPTION, describe
 from build.journal import Journal
-from build.packages import PACKAGE_FILES
+from build.packages import PACKAGE_FILES, Package
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import Item, write_items
-from models.manifest import ITEMS, THUMBNAILS, Manifest, ModelCard, Skipped, record_files
-from models.text_encoder import TextEncoder
+from models.manifest import ITEMS, THUMBNAILS, Manifest, Skipped, record_files
 from models.thumbnails import write_thumbnails
-from models.tokenizer import Tokenizer
 
 _LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
 _TUNING_TEXTS = 500
@@ -53,12 +51,10 @@ def assemble(
     folder: Path,
     pictures: Pictures,
     *,
-    package: Path,
-    card: ModelCard,
+    package: Package,
     metric: Metric,
     root: Path | None,
     journal: Journal,
-    threads: int,
     captioner: CaptionModel | None = None,
 ) -> Manifest:
     """Write a bundle into an empty folder.
@@ -67,11 +63,9 @@ def assemble(
         folder: where to.
         pictures: what it holds.
         package: the model package; its files become part of the bundle.
-        card: what the model is.
         metric: of the index.
         root: the tree of the pictures, where sidecars are looked for.
         journal: where the thumbnails are.
-        threads: of one run of the text encoder.
         captioner: the image-to-text model that describes pictures without a caption.
 
     Raises:
@@ -81,9 +75,8 @@ def assemble(
     written = {}
     if captioner is not None and root is not None:
         written = write_captions(root, _without_caption(pictures, captions), journal, captioner)
-    tokenizer = Tokenizer.load(package, card)
-    text_encoder = TextEncoder(package, card, threads=threads)
-    tagger = _tagger(card, tokenizer, text_encoder)
+    tokenizer, text_encoder = package.tokenizer, package.text_encoder
+    tagger = _tagger(package)
     guess = None if tagger is None else tagger.alt_texts
     items = describe(pictures.paths, pictures.sizes, pictures.vectors, captions, guess, written)
 
@@ -93,12 +86,12 @@ def assemble(
     index = VectorIndex.build(pictures.vectors, metric, queries)
 
     for name in PACKAGE_FILES:
-        shutil.copyfile(package / name, folder / name)
+        shutil.copyfile(package.folder / name, folder / name)
     index_files = index.save(folder)
     write_items(folder / ITEMS, items)
     write_thumbnails(folder / THUMBNAILS, _thumbnails(items, journal))
     manifest = Manifest(
-        model=card,
+        model=package.card,
         index=index.facts,
         pictures=len(items),
         mean=index.mean().tolist(),
@@ -130,10 +123,10 @@ def _without_caption(pictures: Pictures, captions: Mapping[str, Caption]) -> lis
     ]
 
 
-def _tagger(card: ModelCard, tokenizer: Tokenizer, text_encoder: TextEncoder) -> Tagger | None:
-    if card.pretrained == "random":
+def _tagger(package: Package) -> Tagger | None:
+    if package.card.pretrained == "random":
         return None  # what random weights see in a picture would only mislead
-    return Tagger(tokenizer, text_encoder)
+    return Tagger(package.tokenizer, package.text_encoder)
 
 
 def _tuning_texts(items: Sequence[Item]) -> list[str]:

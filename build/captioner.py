@@ -78,7 +78,7 @@ class Captioner:
             raise _missing_package(error) from None
         self._torch = torch
         self._folder = folder
-        transformers.logging.set_verbosity_error()
+        # Harmless: how far the weights are read. Captioning, which takes longer, shows its own.
         transformers.logging.disable_progress_bar()
         try:
             self._processor: Any = transformers.AutoImageProcessor.from_pretrained(folder)

@@ -46,6 +46,7 @@ def read_vectors(file: Path, dim: int) -> NDArray[np.float32]:
             f"{file} holds vectors {rows.shape[1]} wide, but the model's are {dim} wide. "
             "Give --model the package of the model that made them."
         )
+    # Harmless: "overflow encountered in cast"; what became infinite is refused below.
     with np.errstate(over="ignore"):
         rows = rows.astype(np.float32)
     _refuse(file, ~np.isfinite(rows).all(axis=1), "is not finite (NaN or infinity)")

@@ -18,11 +18,10 @@ from build.errors import BuildError
 from build.given import check_fit, read_paths, read_vectors
 from build.journal import Journal
 from build.output import Output
-from build.packages import open_package
+from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
-from models.image_encoder import ImageEncoder
 from models.index import Metric
-from models.manifest import Manifest, ModelCard, Skipped
+from models.manifest import Manifest, Skipped
 
 
 @dataclass(frozen=True)
@@ -59,31 +58,30 @@ def build_index(options: IndexOptions) -> Outcome:
 
     Raises:
         BuildError: names what is wrong and what to do.
-        DamagedError: names the file of the model package that is not whole.
+        DamagedError: names the file of the model package that is not whole, or what this
+            machine computes otherwise than the model's makers.
     """
     given = options.embeddings is not None
     if not given and options.images is None:
         raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
-    card = open_package(options.model)
+    package = open_package(options.model, text_threads=_threads(options))
     # Before the pictures are embedded, so that a mistyped name does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
     output = Output(options.output)
     root = options.images.resolve() if options.images else None
-    identity = NO_ENCODER if given else encoder_identity(card)
+    identity = NO_ENCODER if given else encoder_identity(package.card)
     try:
         with Journal(output.journal, identity, root) as journal:
             output.recover()
-            pictures = (_given if given else _embedded)(options, card, journal)
+            pictures = (_given if given else _embedded)(options, package, journal)
             with output.new_folder() as new:
                 manifest = assemble(
                     new,
                     pictures,
-                    package=options.model,
-                    card=card,
+                    package=package,
                     metric=options.metric,
                     root=options.images,
                     journal=journal,
-                    threads=_threads(options),
                     captioner=captioner,
                 )
                 changed = not _same(manifest, output.whole_manifest())
@@ -108,17 +106,18 @@ def build_index(options: IndexOptions) -> Outcome:
     )
 
 
-def _embedded(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
+def _embedded(options: IndexOptions, package: Package, journal: Journal) -> Pictures:
     """The pictures of a tree, embedded as far as they are not in the journal."""
     assert options.images is not None
+    card = package.card
     root = options.images
     found = scan(root)
     files = found.pictures
     if options.sample_size is not None:
         chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
         files = [file for file in files if file.path in chosen]
-    encoder = ImageEncoder(options.model, card)
-    fresh = embed(root, files, found.time_ns, journal, card, encoder, _threads(options))
+    encoder, threads = package.image_encoder, _threads(options)
+    fresh = embed(root, files, found.time_ns, journal, card, encoder, threads)
     if found.whole:
         journal.keep_only(file.path for file in found.pictures)
 
@@ -150,9 +149,10 @@ def _embedded(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictu
     )
 
 
-def _given(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
+def _given(options: IndexOptions, package: Package, journal: Journal) -> Pictures:
     """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk."""
     assert options.embeddings is not None
+    card = package.card
     if options.paths is None:
         raise BuildError("--embeddings needs --paths: a text file, line n the picture of row n.")
     vectors = read_vectors(options.embeddings, card.embedding_dim)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from build.errors import BuildError
 from models.manifest import (
@@ -14,17 +16,61 @@ from models.manifest import (
     verify_files,
 )
 
+if TYPE_CHECKING:
+    from models.image_encoder import ImageEncoder
+    from models.text_encoder import TextEncoder
+    from models.tokenizer import Tokenizer
+
 DEMO_MODEL = Path(__file__).resolve().parent.parent / "demo" / "model"
 PACKAGE_FILES = (TOKENIZER, TEXT_ENCODER, IMAGE_ENCODER)
 
 
-def open_package(folder: Path) -> ModelCard:
-    """The card of a model package, after every file of it has been checked.
+@dataclass(frozen=True)
+class Package:
+    """A model package, whole, whose encoders give the golden embeddings on this machine."""
+
+    folder: Path
+    card: ModelCard
+    tokenizer: Tokenizer
+    text_encoder: TextEncoder
+    image_encoder: ImageEncoder
+
+
+def open_package(folder: Path, *, text_threads: int = 1, picture_threads: int = 1) -> Package:
+    """Check every file of a model package, load it, and compare its golden embeddings.
+
+    Args:
+        folder: the package.
+        text_threads: how many threads one run of the text encoder may use.
+        picture_threads: the same of the picture encoder.
 
     Raises:
         BuildError: there is no package in the folder.
-        DamagedError: names the file that is missing or altered.
+        DamagedError: names the file that is missing or altered, or the text or picture whose
+            embedding this machine computes otherwise.
     """
+    # Here, since the command line names the demo's package in its help, and starts sooner
+    # without the encoders.
+    from models.golden import compare_picture, compare_texts
+    from models.image_encoder import ImageEncoder
+    from models.text_encoder import TextEncoder
+    from models.tokenizer import Tokenizer
+
+    card = _whole(folder)
+    package = Package(
+        folder=folder,
+        card=card,
+        tokenizer=Tokenizer.load(folder, card),
+        text_encoder=TextEncoder(folder, card, threads=text_threads),
+        image_encoder=ImageEncoder(folder, card, threads=picture_threads),
+    )
+    compare_texts(folder, card, package.tokenizer, package.text_encoder)
+    compare_picture(folder, card, package.image_encoder)
+    return package
+
+
+def _whole(folder: Path) -> ModelCard:
+    """The card of a model package, after every file of it has been checked."""
     if not (folder / MODEL_CARD).exists():
         if folder == DEMO_MODEL:
             raise BuildError(

@@ -20,6 +20,7 @@ import numpy as np
 
 from models.database import Database
 from models.folder import Folder
+from models.golden import compare_picture, compare_texts
 from models.index import VectorIndex
 from models.items import ItemStore
 from models.manifest import (
@@ -84,7 +85,8 @@ class Bundle:
         encoder, the tokenizer, the index and what is used from memory.  Its other rows and
         vectors are checked when they are read, and whole files by :meth:`scrub`.
 
-        Hashing and loading run side by side; nothing is returned before every hash is right.
+        Hashing and loading run side by side; nothing is returned before every hash is right
+        and the golden texts have their embeddings.
 
         Args:
             folder: the bundle.
@@ -92,7 +94,8 @@ class Bundle:
             verify: hash the files; False where the caller has just done so.
 
         Raises:
-            DamagedError: names the file that is missing, altered or does not fit.
+            DamagedError: names the file that is missing, altered or does not fit, or the
+                text whose embedding this machine computes otherwise.
         """
         attempts = _ATTEMPTS
         while True:
@@ -160,14 +163,20 @@ class Bundle:
         if EMBEDDINGS in folder and folder.checked(EMBEDDINGS):
             bundle.index.embeddings.trust()
         bundle._check_fit()
+        compare_texts(path, manifest.model, bundle.tokenizer, bundle.text_encoder, quickly=True)
         return bundle
 
     @cached_property
     def image_encoder(self) -> ImageEncoder:
         """The picture encoder, loaded at its first use: few servers are sent pictures.
 
+        So the golden picture is compared here, before the first picture of somebody else,
+        and not when the bundle is opened: loading the encoder and running it once takes a
+        quarter of a second with the demo's model, more with a larger one.
+
         Raises:
-            DamagedError: its file is not what it must be.
+            DamagedError: its file is not what it must be, or this machine computes another
+                embedding of the golden picture.
         """
         from models.image_encoder import ImageEncoder
 
@@ -176,7 +185,10 @@ class Bundle:
             graph = self._files.read(IMAGE_ENCODER)
             # Also where the file was checked before: it may have been overwritten since.
             self._files.confirm(IMAGE_ENCODER, graph, again=True)
-        return ImageEncoder(self.folder, self.manifest.model, threads=self.threads, graph=graph)
+        model = self.manifest.model
+        encoder = ImageEncoder(self.folder, model, threads=self.threads, graph=graph)
+        compare_picture(self.folder, model, encoder)
+        return encoder
 
     def scrub(self) -> Iterator[Scrubbed]:
         """Hash the files that the start has left out; to be run in a thread of its own.

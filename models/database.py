@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import time
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -72,6 +73,7 @@ class Database:
     def __init__(self, folder: Folder, name: str, content: bytes | None = None) -> None:
         self.path = folder.path / name
         self._free: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self.close = weakref.finalize(self, _close, self._free)
         try:
             if content is not None:
                 self._free.put(_in_memory(content))
@@ -126,11 +128,6 @@ class Database:
                 raise DamagedError(f"{self.path} is damaged: a row of it. Build it again.")
             yield tuple(values)
 
-    def close(self) -> None:
-        """Close the file; to be called when nobody reads any more."""
-        while not self._free.empty():
-            self._free.get().close()
-
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         connection = self._free.get()
@@ -141,6 +138,11 @@ class Database:
 
     def _damaged(self, error: sqlite3.Error) -> DamagedError:
         return DamagedError(f"{self.path} cannot be read: {error}. Build it again.")
+
+
+def _close(connections: queue.SimpleQueue[sqlite3.Connection]) -> None:
+    while not connections.empty():
+        connections.get().close()
 
 
 def _has_passed(deadline: float | None) -> bool:

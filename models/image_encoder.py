@@ -30,8 +30,6 @@ class ImageEncoder:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Warnings about the graph are for whoever exported it.
-        options.log_severity_level = 3
         path = folder / IMAGE_ENCODER
         try:
             self._session = ort.InferenceSession(

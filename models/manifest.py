@@ -15,6 +15,8 @@ damaged one before it trusts a byte.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import errno
 import hashlib
 import json
@@ -24,7 +26,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 MODEL_CARD = "model.json"
 MANIFEST = "manifest.json"
@@ -61,6 +70,8 @@ class _Document(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     filename: ClassVar[str]
+    # What to do about a document of another release.
+    made_anew_by: ClassVar[str]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -103,6 +114,11 @@ class _Document(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the document"
+            if first["type"] == "missing":
+                raise DamagedError(
+                    f"{path} has no {where}: another release of Sightline wrote it. "
+                    f"{cls.made_anew_by}"
+                ) from None
             raise DamagedError(
                 f"{path} is damaged: {where}: {first['msg']}. Build it again."
             ) from None
@@ -168,7 +184,8 @@ class TextTokens(BaseModel):
     ``cleaning`` is what open_clip does to the text before its byte-pair or
     unigram model sees it: ``lower`` (CLIP: ftfy, HTML unescaped twice, white
     space collapsed, lower case), ``whitespace`` or ``canonicalize`` (SigLIP).
-    ``start_id`` is None where the tokenizer puts no start token.
+    ``start_id`` is None where the tokenizer puts no start token.  ``zeroed_id`` is a
+    token that open_clip replaces by 0 (CLIPA: BERT's separator), None where there is none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -176,6 +193,7 @@ class TextTokens(BaseModel):
     start_id: int | None
     end_id: int | None
     pad_id: int
+    zeroed_id: int | None = None
 
 
 class Verification(BaseModel):
@@ -183,9 +201,9 @@ class Verification(BaseModel):
 
     The differences are the largest absolute ones between the ONNX fp32 outputs
     and open_clip's, over ``texts`` texts and ``pictures`` pictures.
-    ``int8_overlap_at_10`` is the mean share of the ten nearest pictures that an
-    int8 text encoder has in common with the fp32 one; None where int8 was not
-    tried.
+    ``overlap_at_10`` is the mean share of the ten nearest pictures that the text
+    encoder has in common with an fp32 one, ``int8_overlap_at_10`` the share that one
+    in int8 throughout has; None where int8 was not tried.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -194,12 +212,69 @@ class Verification(BaseModel):
     max_text_difference: float
     max_image_difference: float
     int8_overlap_at_10: float | None = None
+    overlap_at_10: float | None = None
+
+
+class TextSpeed(BaseModel):
+    """How fast the text encoder was where it was exported.
+
+    ``queries_per_second`` has a median for ``fp32``, ``int8`` and what was kept of them or
+    of both (``mixed``), ``batch`` queries at a time.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    processor: str
+    threads: int
+    batch: int
+    queries_per_second: dict[str, int]
+
+
+class GoldenText(BaseModel):
+    """A text and its embedding, little-endian float32 ``[dim]`` in base64."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    text: str
+    embedding: str
+
+
+class Tolerance(BaseModel):
+    """By how much a number of an embedding may differ from the golden one, and why so much."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    largest: float = Field(gt=0, lt=1)
+    because: str
+
+
+class Golden(BaseModel):
+    """What the model's makers get for some texts and one picture: see :mod:`models.golden`.
+
+    ``computed_by`` names the software, which is never the one that serves; ``picture`` is
+    the embedding of :mod:`models.golden_picture`, stored like a text's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    computed_by: str
+    texts: list[GoldenText] = Field(min_length=1)
+    text_tolerance: Tolerance
+    picture: str
+    picture_tolerance: Tolerance
 
 
 class ModelCard(_Document):
-    """``model.json``: what a model package is, and the identity of its files."""
+    """``model.json``: what a model package is, and the identity of its files.
+
+    ``any_length`` says that a text's vector is the same without the padding after it, so
+    that short texts need not be padded to the context length.  ``activation`` is that of
+    open_clip's own transformer blocks; None where the model has none of them.
+
+    A ``mixed`` text encoder is int8 but for ``text_finer_parts``: the token table
+    (``tokens``) and linears of its blocks, counted from 0 (``0.qkv``, ``0.out``, ``0.up``,
+    ``0.down``), each with what it is in place of int8.  ``text_speed`` is None where int8
+    was not tried.
+    """
 
     filename: ClassVar[str] = MODEL_CARD
+    made_anew_by: ClassVar[str] = "Export the model again: python -m build model."
 
     format: Literal["sightline-model/1"] = "sightline-model/1"
     name: str
@@ -208,15 +283,30 @@ class ModelCard(_Document):
     description: str | None = None
     embedding_dim: int
     context_length: int
-    causal: bool
-    text_precision: Literal["fp32", "int8"]
+    any_length: bool
+    activation: Literal["gelu", "gelu_tanh", "quick_gelu"] | None = None
+    text_precision: Literal["fp32", "int8", "mixed"]
+    text_finer_parts: dict[str, Literal["fp32", "int16"]] = Field(default_factory=dict)
+    text_speed: TextSpeed | None = None
     image_precision: Literal["fp32", "int8"] = "fp32"
     tokens: TextTokens
     preprocessing: Preprocessing
     verification: Verification
+    golden: Golden
     versions: dict[str, str]
     created: str
     files: dict[FileName, FileRecord] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _golden_embeddings_are_as_wide_as_the_model_s(self) -> Self:
+        for embedding in (*(each.embedding for each in self.golden.texts), self.golden.picture):
+            try:
+                size = len(base64.b64decode(embedding, validate=True))
+            except binascii.Error:
+                raise ValueError("a golden embedding is not base64") from None
+            if size != 4 * self.embedding_dim:
+                raise ValueError(f"a golden embedding is not {self.embedding_dim} wide")
+        return self
 
 
 class IndexFacts(BaseModel):
@@ -265,6 +355,9 @@ class Manifest(_Document):
     """
 
     filename: ClassVar[str] = MANIFEST
+    made_anew_by: ClassVar[str] = (
+        "Export its model again (python -m build model), then build the bundle again."
+    )
 
     format: Literal["sightline-bundle/2"] = "sightline-bundle/2"
     model: ModelCard
@@ -279,8 +372,11 @@ class Manifest(_Document):
     files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
     def public(self) -> dict[str, Any]:
-        """The part that ``GET /info`` shows: no local paths, no skip list, no vector."""
-        facts = self.model_dump(mode="json", exclude={"mean", "skipped", "picture_root"})
+        """The part that ``GET /info`` shows: no local paths, no skip list, no embeddings."""
+        facts = self.model_dump(
+            mode="json",
+            exclude={"mean": True, "skipped": True, "picture_root": True, "model": {"golden"}},
+        )
         return facts | {"skipped": len(self.skipped)}
 
 

@@ -37,10 +37,37 @@ _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
 }
 
-# Pillow warns above its limit and refuses only above twice as much; decode() refuses
-# itself.  The filter is set once, since warnings.catch_warnings is not safe in threads.
+# What Pillow warns of once a picture is open nobody can do anything about, and whoever sends
+# pictures could fill a log with it.  The filters are set once, since warnings.catch_warnings
+# is not safe in threads.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-warnings.filterwarnings("ignore", module=r"PIL\.")
+# Harmless: Pillow refuses only above twice its limit; read() refuses above it.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Harmless: damaged metadata. What cannot be read of it is left out; the picture is there.
+warnings.filterwarnings(
+    "ignore",
+    message="(Possibly )?corrupt EXIF|Metadata Warning|Tag (offset too large|data larger)",
+    category=UserWarning,
+    module=r"PIL\.",
+)
+# Harmless: a damaged list of further frames, of which only the first is taken.
+warnings.filterwarnings(
+    "ignore",
+    message="Invalid APNG|Image appears to be a malformed MPO",
+    category=UserWarning,
+    module=r"PIL\.",
+)
+# Harmless: an advice to convert to RGBA, which is what read() does.
+warnings.filterwarnings(
+    "ignore",
+    message="Palette images with Transparency expressed in bytes",
+    category=UserWarning,
+    module=r"PIL\.",
+)
+# Harmless: the header of an icon gives another size than its picture has, whose own counts.
+warnings.filterwarnings(
+    "ignore", message="Image was not the expected size", category=UserWarning, module=r"PIL\."
+)
 
 
 class PictureError(Exception):

@@ -40,8 +40,6 @@ class TextEncoder:
         # and runs side by side do.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        # Warnings about the graph are for whoever exported it.
-        options.log_severity_level = 3
         path = folder / TEXT_ENCODER
         try:
             self._session = ort.InferenceSession(

@@ -39,7 +39,7 @@ class Tokenizer:
         self._clean = _CLEANINGS[card.tokens.cleaning]
         self._tokens = card.tokens
         self._context_length = card.context_length
-        self._causal = card.causal
+        self._any_length = card.any_length
 
     @classmethod
     def load(cls, folder: Path, card: ModelCard, content: bytes | None = None) -> Tokenizer:
@@ -68,20 +68,25 @@ class Tokenizer:
         """The token ids of each text, its start and end token among them.
 
         A text that is too long loses its tail and keeps its end token.  The ids are as
-        many as the text has where the model's text tower is causal, and padded to the
-        context length where it is not.
+        many as the text has where the model takes texts of any length, and padded to the
+        context length where it does not.
         """
         return [self._pad(self._encode(self._clean(text))) for text in texts]
 
     def _pad(self, ids: list[int]) -> list[int]:
         return (
-            ids if self._causal else ids + [self._tokens.pad_id] * (self._context_length - len(ids))
+            ids
+            if self._any_length
+            else ids + [self._tokens.pad_id] * (self._context_length - len(ids))
         )
 
     def _encode(self, text: str) -> list[int]:
         if self._tokens.start_id is not None and any(marker in text for marker in _MARKERS):
             return self._encode_with_markers(text)
-        return list(self._fast.encode(text).ids)
+        ids = list(self._fast.encode(text).ids)
+        if (zeroed := self._tokens.zeroed_id) is not None:
+            return [0 if one == zeroed else one for one in ids]
+        return ids
 
     def _encode_with_markers(self, text: str) -> list[int]:
         """Ids of a text that spells out a special token, as open_clip's pattern reads it.

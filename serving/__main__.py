@@ -59,7 +59,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # It tells at length which of its builds it did not find.
+    # Harmless: it tells at length which of its builds it did not find. Its warnings are kept.
     logging.getLogger("faiss").setLevel(logging.WARNING)
     server = _Server(
         uvicorn.Config(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from typing import Any
 
 import faiss
@@ -21,7 +20,6 @@ from benchmarks.corpus import DIM, MODEL
 
 def from_environment() -> Flask:
     """The application over ``PEER_WEIGHTS`` and ``PEER_VECTORS`` on ``PEER_THREADS``."""
-    warnings.simplefilter("ignore")
     threads = int(os.environ["PEER_THREADS"])
     torch.set_num_threads(threads)
     faiss.omp_set_num_threads(threads)

@@ -8,9 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from models.manifest import ModelCard
+from build.packages import DEMO_MODEL, open_package
 
-DEMO_MODEL = Path(__file__).resolve().parents[2] / "demo" / "model"
 _NAMED_SKIPPED = 5
 
 
@@ -50,14 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
     # The other subcommands do without the encoders, and start sooner without them.
     from build.evaluate import caption_queries, evaluate, read_pictures, read_queries
     from build.evaluation_sheet import draw_sheet
-    from models.image_encoder import ImageEncoder
-    from models.text_encoder import TextEncoder
-    from models.tokenizer import Tokenizer
 
-    card = ModelCard.read(arguments.model)
     threads = os.cpu_count() or 1
-    encoder = ImageEncoder(arguments.model, card, threads=threads)
-    pictures = read_pictures(arguments.images, card, encoder)
+    package = open_package(arguments.model, text_threads=threads, picture_threads=threads)
+    pictures = read_pictures(arguments.images, package.card, package.image_encoder)
     for line in pictures.skipped[:_NAMED_SKIPPED]:
         print(f"skipped: {line}", file=sys.stderr)
     if len(pictures.skipped) > _NAMED_SKIPPED:
@@ -67,12 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.queries
         else caption_queries(pictures)
     )
-    tokenizer = Tokenizer.load(arguments.model, card)
-    text_encoder = TextEncoder(arguments.model, card, threads=threads)
-    vectors = text_encoder.encode(tokenizer.encode([query.text for query in queries]))
+    token_ids = package.tokenizer.encode([query.text for query in queries])
+    vectors = package.text_encoder.encode(token_ids)
     evaluation = evaluate(pictures, queries, vectors)
     print(f"{len(queries)} queries, {len(pictures.paths)} pictures\n")
-    print(evaluation.table(card.name))
+    print(evaluation.table(package.card.name))
     if arguments.json:
         arguments.json.write_text(json.dumps(evaluation.as_json(), indent=2) + "\n", "utf-8")
     if arguments.sheet:

@@ -14,11 +14,13 @@ from models.manifest import (
     CaptionerFacts,
     DamagedError,
     FileRecord,
+    Golden,
     IndexFacts,
     Manifest,
     ModelCard,
     Preprocessing,
     Skipped,
+    TextSpeed,
     Verification,
     verify_files,
 )
@@ -80,15 +82,36 @@ def package_rows(card: ModelCard) -> list[Row]:
         ("vectors", f"{card.embedding_dim} wide"),
         (
             "texts",
-            f"up to {card.context_length} tokens, {'causal' if card.causal else 'not causal'}, "
+            f"up to {card.context_length} tokens, "
+            f"{'padded no further than needed' if card.any_length else 'always padded'}, "
             f"{card.text_precision}",
         ),
+        ("finer than int8", finer_parts(card)),
+        ("text speed", "" if card.text_speed is None else speed(card.text_speed)),
         ("pictures as", f"{_preprocessing(card.preprocessing)}, {card.image_precision}"),
         ("verified", _verification(card.verification)),
+        ("golden", _golden(card.golden)),
         ("exported", card.created),
         ("exported with", _versions(card.versions)),
     ]
     return [row for row in rows if row[1]]
+
+
+def finer_parts(card: ModelCard) -> str:
+    """The parts of a mixed text encoder that are not int8, such as ``fp32 0.qkv, 0.out``."""
+    by_kind: dict[str, list[str]] = {}
+    for part, kind in card.text_finer_parts.items():
+        by_kind.setdefault(kind, []).append(part)
+    return "; ".join(f"{kind} {', '.join(parts)}" for kind, parts in by_kind.items())
+
+
+def speed(measured: TextSpeed) -> str:
+    """Queries a second by precision, and where that was."""
+    rates = ", ".join(f"{name} {rate:,}" for name, rate in measured.queries_per_second.items())
+    return (
+        f"{rates} queries a second, {measured.batch} at a time, in {measured.threads} threads of "
+        f"{measured.processor}"
+    )
 
 
 def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
@@ -161,7 +184,16 @@ def _verification(verification: Verification) -> str:
     )
     if verification.int8_overlap_at_10 is not None:
         told += f"; int8 overlap@10 {verification.int8_overlap_at_10:.3f}"
+    if verification.overlap_at_10 not in (None, verification.int8_overlap_at_10):
+        told += f", as kept {verification.overlap_at_10:.3f}"
     return told
+
+
+def _golden(golden: Golden) -> str:
+    return (
+        f"{len(golden.texts)} texts to {golden.text_tolerance.largest:.1e}, a picture to "
+        f"{golden.picture_tolerance.largest:.1e}, by {golden.computed_by}"
+    )
 
 
 def _versions(versions: Mapping[str, str]) -> str:

@@ -99,6 +99,7 @@ _CLIENTS: dict[str, Callable[[Package, Path], None]] = {"apt": _apt, "npm": _npm
 
 def _run(command: list[str], folder: Path) -> None:
     try:
+        # Harmless: how a download goes on; what goes wrong is said on the other stream.
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     except FileNotFoundError:
         raise BuildError(f"{command[0]} is not installed; the recipe needs it") from None

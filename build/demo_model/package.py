@@ -14,7 +14,7 @@ from build.demo_model.student import CONTEXT_LENGTH
 from build.demo_model.teacher import DIM
 from build.demo_model.train import DemoModel
 from build.export import Checkpoint, export
-from build.export.package import Precision
+from build.export.precision import Precision
 from models.manifest import ModelCard
 
 _DESCRIPTION = (
@@ -43,7 +43,6 @@ def export_package(
         tokenizer=tokenizer,
         preprocessing=PREPROCESSING,
         context_length=CONTEXT_LENGTH,
-        causal=True,
         embedding_dim=DIM,
     )
     return export(checkpoint, output, precision)

@@ -6,7 +6,8 @@
 ('int8', 0.984)
 """
 
-from build.export.checkpoint import RANDOM, Checkpoint, load_checkpoint
+from build.export.checkpoint import Checkpoint, load_checkpoint
 from build.export.package import export
+from build.export.sources import RANDOM
 
 __all__ = ["RANDOM", "Checkpoint", "export", "load_checkpoint"]

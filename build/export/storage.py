@@ -73,6 +73,7 @@ def _as_bytes(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[n
 
 
 def _as_halves(weights: NDArray[np.float32]) -> NDArray[np.float16] | None:
+    # Harmless: "overflow encountered in cast"; what became infinite is not equal below.
     with np.errstate(over="ignore"):
         halves = weights.astype(np.float16)
     return halves if np.array_equal(halves.astype(np.float32), weights) else None

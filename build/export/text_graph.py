@@ -20,59 +20,68 @@ time and does not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from build.export.quantise import TOKENS, Quantised
 from build.export.text_tower import Linear, Norm, TextTower
-
-Precision = Literal["fp32", "int8"]
 
 _CONTRIB = "com.microsoft"
 _OPSET = 23
 _IR_VERSION = 11
 
 
-def text_graph(tower: TextTower, precision: Precision) -> onnx.ModelProto:
+def text_graph(tower: TextTower, quantised: Mapping[str, Quantised]) -> onnx.ModelProto:
     """The graph ``input_ids`` int64 ``[batch, tokens]`` → ``embedding`` float32 ``[batch, dim]``.
 
     Both axes are dynamic where the tower is causal; elsewhere ``tokens`` is the context
-    length.  Embeddings have length one.
+    length.  Embeddings have length one.  Parts that are not in ``quantised`` are in fp32.
     """
-    return _TextGraph(tower, precision).build()
+    return _TextGraph(tower, quantised).build()
+
+
+def probe_graph(tower: TextTower, quantised: Mapping[str, Quantised]) -> onnx.ModelProto:
+    """:func:`text_graph` with a second input, ``rounded`` bool ``[parts]``.
+
+    It says, run by run, which of the parts of ``quantised`` are to be as they are there and
+    which in fp32.  Every part is computed both ways: this is for measuring what each does.
+    """
+    return _ProbeGraph(tower, quantised).build()
 
 
 class _TextGraph:
-    def __init__(self, tower: TextTower, precision: Precision) -> None:
+    def __init__(self, tower: TextTower, quantised: Mapping[str, Quantised]) -> None:
         self._tower = tower
-        self._precision = precision
+        self._quantised = quantised
         self._nodes: list[onnx.NodeProto] = []
         self._initialisers: dict[str, onnx.TensorProto] = {}
         self._count = 0
 
     def build(self) -> onnx.ModelProto:
         tower = self._tower
-        context, width = tower.positions.shape
-        tokens: str | int = "tokens" if tower.causal else context
+        width = tower.positions.shape[1]
         dim = width if tower.projection is None else tower.projection.weight.shape[1]
 
         self._lay_out()
         hidden = self._op("Add", [self._embed_tokens(), self._embed_positions()])
         normed = self._norm(hidden, tower.blocks[0].norm_1)
         for number, block in enumerate(tower.blocks):
-            context_vectors = self._attend(self._linear(normed, block.qkv), block.qkv)
+            context_vectors = self._attend(
+                self._linear(normed, f"{number}.qkv", block.qkv), block.qkv
+            )
             if number == len(tower.blocks) - 1:
                 context_vectors, hidden = self._pool(context_vectors, hidden)
             else:
                 context_vectors = self._drop_padding(context_vectors)
-            attended = self._linear(context_vectors, block.out)
+            attended = self._linear(context_vectors, f"{number}.out", block.out)
             normed, hidden = self._add_and_norm(attended, hidden, block.out, block.norm_2)
-            raised = self._activate(self._linear(normed, block.up), block.up)
-            lowered = self._linear(raised, block.down)
+            raised = self._activate(self._linear(normed, f"{number}.up", block.up), block.up)
+            lowered = self._linear(raised, f"{number}.down", block.down)
             last = number == len(tower.blocks) - 1
             following = tower.final_norm if last else tower.blocks[number + 1].norm_1
             normed, hidden = self._add_and_norm(lowered, hidden, block.down, following)
@@ -85,7 +94,7 @@ class _TextGraph:
         graph = helper.make_graph(
             self._nodes,
             "text_encoder",
-            [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", tokens])],
+            self._inputs(),
             [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim])],
             list(self._initialisers.values()),
         )
@@ -94,6 +103,10 @@ class _TextGraph:
             opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(_CONTRIB, 1)],
             ir_version=_IR_VERSION,
         )
+
+    def _inputs(self) -> list[onnx.ValueInfoProto]:
+        tokens: str | int = "tokens" if self._tower.causal else len(self._tower.positions)
+        return [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", tokens])]
 
     def _lay_out(self) -> None:
         """Work out where each token lies: once, for all layers.
@@ -166,11 +179,21 @@ class _TextGraph:
         ids = self._flat_ids
         if self._tower.causal:
             ids = self._op("Gather", [ids, self._kept])
-        if self._precision == "fp32":
-            return self._op("Gather", [self._keep(self._tower.tokens), ids])
-        table, scale = _quantise_rows(self._tower.tokens)
-        rows = self._op("Gather", [self._keep(table), ids])
-        scales = self._op("Gather", [self._keep(scale), ids])
+        return self._look_up(ids)
+
+    def _look_up(self, ids: str) -> str:
+        """``[rows]`` of ids to ``[rows, width]``."""
+        table = self._quantised.get(TOKENS)
+        if table is None:
+            return self._look_up_exactly(ids)
+        return self._look_up_rounded(ids, table)
+
+    def _look_up_exactly(self, ids: str) -> str:
+        return self._op("Gather", [self._keep(self._tower.tokens), ids])
+
+    def _look_up_rounded(self, ids: str, table: Quantised) -> str:
+        rows = self._op("Gather", [self._keep(table.values), ids])
+        scales = self._op("Gather", [self._keep(table.scale), ids])
         return self._op("Mul", [self._op("Cast", [rows], to=TensorProto.FLOAT), scales])
 
     def _embed_positions(self) -> str:
@@ -237,16 +260,24 @@ class _TextGraph:
         return self._norm(summed, norm), summed
 
     def _activate(self, vectors: str, linear: Linear) -> str:
-        if self._tower.activation == "gelu":
-            return self._op("BiasGelu", [vectors, self._keep(linear.bias)], domain=_CONTRIB)
+        if self._tower.activation != "quick_gelu":
+            # FastGelu is the one by tanh.
+            kind = "BiasGelu" if self._tower.activation == "gelu" else "FastGelu"
+            return self._op(kind, [vectors, self._keep(linear.bias)], domain=_CONTRIB)
         shifted = self._op("Add", [vectors, self._keep(linear.bias)])
         return self._op("QuickGelu", [shifted], domain=_CONTRIB, alpha=1.702)
 
-    def _linear(self, vectors: str, linear: Linear) -> str:
+    def _linear(self, vectors: str, part: str, linear: Linear) -> str:
         """``vectors @ weight``; every bias is added by the operator that comes next."""
-        if self._precision == "fp32":
-            return self._op("MatMul", [vectors, self._keep(linear.weight)])
-        weight, scale = _quantise_columns(linear.weight)
+        quantised = self._quantised.get(part)
+        if quantised is None:
+            return self._multiply_exactly(vectors, linear)
+        return self._multiply_rounded(vectors, quantised)
+
+    def _multiply_exactly(self, vectors: str, linear: Linear) -> str:
+        return self._op("MatMul", [vectors, self._keep(linear.weight)])
+
+    def _multiply_rounded(self, vectors: str, quantised: Quantised) -> str:
         largest = self._op("ReduceMax", [vectors, self._ints([1])], keepdims=1)
         smallest = self._op("ReduceMin", [vectors, self._ints([1])], keepdims=1)
         reach = self._op("Max", [largest, self._op("Neg", [smallest])])
@@ -254,10 +285,10 @@ class _TextGraph:
         scaled = self._op("Mul", [vectors, self._op("Reciprocal", [row_scale])])
         # Unsigned with 128 for zero, which the processors' dot products are made for.
         middle, unit = self._keep(np.uint8(128)), self._keep(np.float32(1))
-        quantised = self._op("QuantizeLinear", [scaled, unit, middle])
+        whole = self._op("QuantizeLinear", [scaled, unit, middle])
         product = self._op(
             "MatMulIntegerToFloat",
-            [quantised, self._keep(weight), unit, self._keep(scale), middle],
+            [whole, self._keep(quantised.values), unit, self._keep(quantised.scale), middle],
             domain=_CONTRIB,
         )
         return self._op("Mul", [product, row_scale])
@@ -299,17 +330,23 @@ class _TextGraph:
         return self._keep(np.array(values, dtype=np.int64))
 
 
-def _quantise_columns(
-    weight: NDArray[np.float32],
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """int8 ``[in, out]`` and the scale of each output, float32 ``[out]``."""
-    scale = np.maximum(np.abs(weight).max(axis=0) / 127, np.finfo(np.float32).tiny)
-    return np.rint(weight / scale).astype(np.int8), scale.astype(np.float32)
+class _ProbeGraph(_TextGraph):
+    """Computes every part both ways and goes on with what the input ``rounded`` says."""
 
+    def _inputs(self) -> list[onnx.ValueInfoProto]:
+        parts = [len(self._quantised)]
+        rounded = helper.make_tensor_value_info("rounded", TensorProto.BOOL, parts)
+        return [*super()._inputs(), rounded]
 
-def _quantise_rows(
-    table: NDArray[np.float32],
-) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """int8 ``[vocabulary, width]`` and the scale of each row, float32 ``[vocabulary, 1]``."""
-    scale = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, np.finfo(np.float32).tiny)
-    return np.rint(table / scale).astype(np.int8), scale.astype(np.float32)
+    def _linear(self, vectors: str, part: str, linear: Linear) -> str:
+        rounded = self._multiply_rounded(vectors, self._quantised[part])
+        return self._choose(part, rounded, self._multiply_exactly(vectors, linear))
+
+    def _look_up(self, ids: str) -> str:
+        rounded = self._look_up_rounded(ids, self._quantised[TOKENS])
+        return self._choose(TOKENS, rounded, self._look_up_exactly(ids))
+
+    def _choose(self, part: str, rounded: str, exact: str) -> str:
+        number = list(self._quantised).index(part)
+        is_rounded = self._op("Gather", ["rounded", self._int(number)])
+        return self._op("Where", [is_rounded, rounded, exact])

@@ -16,6 +16,7 @@ from open_clip.transformer import LayerScale, QuickGELU, ResidualAttentionBlock
 from torch import nn
 
 Array = NDArray[np.float32]
+Activation = Literal["gelu", "gelu_tanh", "quick_gelu"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class TextTower:
     final_norm: Norm
     projection: Linear | None
     heads: int
-    activation: Literal["gelu", "quick_gelu"]
+    activation: Activation
     causal: bool
     pooling: Literal["argmax", "eos", "last", "first"]
     end_id: int | None
@@ -87,14 +88,16 @@ def take_apart(model: nn.Module) -> TextTower | None:
     if pooling not in ("argmax", "eos", "last", "first"):
         return None
     activation = blocks[0].mlp.gelu
+    name: Activation
     if isinstance(activation, QuickGELU):
-        name: Literal["gelu", "quick_gelu"] = "quick_gelu"
-    elif isinstance(activation, nn.GELU) and activation.approximate == "none":
-        name = "gelu"
+        name = "quick_gelu"
+    elif isinstance(activation, nn.GELU):
+        name = "gelu" if activation.approximate == "none" else "gelu_tanh"
     else:
         return None
     causal = text.attn_mask is not None
-    if causal and not _is_causal(text.attn_mask):
+    # Pooled at the last of the context, a causal tower's padding counts.
+    if causal and (pooling == "last" or not _is_causal(text.attn_mask)):
         return None
     return TextTower(
         tokens=_array(text.token_embedding.weight),

@@ -16,8 +16,9 @@ from tokenizers import Regex, models, pre_tokenizers, processors
 from build.errors import BuildError
 from models.manifest import TextTokens
 
-# open_clip's pattern without the special tokens, which models/tokenizer.py looks after.
-_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+# open_clip's pattern without the special tokens, which models/tokenizer.py looks after. Its own
+# takes no notice of case, so that U+0345, a mark whose capital is a letter, is of neither kind.
+_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}\x{345}]+"
 
 
 def write_tokenizer(tokenizer: Any, context_length: int, path: Path) -> TextTokens:
@@ -73,7 +74,11 @@ def _hugging_face(
     fast.no_padding()
     cleaning = _cleaning(tokenizer)
     return fast, TextTokens(
-        cleaning=cleaning, start_id=None, end_id=None, pad_id=inner.pad_token_id
+        cleaning=cleaning,
+        start_id=None,
+        end_id=None,
+        pad_id=inner.pad_token_id,
+        zeroed_id=inner.sep_token_id if tokenizer.strip_sep_token else None,
     )
 
 

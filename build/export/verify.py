@@ -29,7 +29,7 @@ _ODD_TEXTS = (
     "a 🦊 in the ❄️",
     "👩‍👩‍👧‍👦 family", "&lt;b&gt; &amp;amp; &quot;fox&quot;", "caf\u00c3\u00a9", "“quoted” — dash…",
     "http://example.org/a?b=c&d=e", "3.14159 and 1,000,000", "___ !!! ??? ###", "ﬁsh ﬂour",
-    "a <end_of_text> b", "x\u0000y\u200bz",
+    "a <end_of_text> b", "a </s> b [SEP] c <pad> d", "x\u0000y\u200bz",
 )  # fmt: skip
 
 

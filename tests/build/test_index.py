@@ -297,12 +297,22 @@ def test_a_package_that_is_not_whole_is_named_before_anything_is_done(
     assert not bundle.parent.exists()
 
 
-def test_an_encoder_that_fails_is_named(build: Build, tmp_path: Path) -> None:
+def test_an_encoder_that_fails_is_named(build: Build, bundle: Path, tmp_path: Path) -> None:
     card = write_tiny_package(tmp_path / "wide")
     wide = card.preprocessing.model_copy(update={"width": 64, "height": 64})
     card.model_copy(update={"preprocessing": wide}).write(tmp_path / "wide")
-    with pytest.raises(BuildError, match=r"picture encoder fails on it: .*dimension"):
+    with pytest.raises(DamagedError, match=r"wide: the picture encoder fails: .*dimension"):
         build(model=tmp_path / "wide")
+    assert not bundle.parent.exists()
+
+
+def test_an_encoder_that_fails_on_one_picture_names_it(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = np.zeros((3, 64, 64), dtype=np.float32)
+    monkeypatch.setattr("build.embed.preprocess", lambda image, preprocessing: wide)
+    with pytest.raises(BuildError, match=r"picture encoder fails on it: .*dimension"):
+        build()
 
 
 def test_another_folder_is_not_overwritten(images: Path, tiny_package: Path, bundle: Path) -> None:
@@ -479,12 +489,10 @@ def test_killed_at_any_moment_it_ends_in_the_same_bundle(
         if turn % 2:
             # There is a bundle to be replaced already.
             shutil.copytree(few.parent, bundle.parent)
-        killed = subprocess.Popen(
-            command(*arguments(bundle)),
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with (tmp_path / "log").open("wb") as log:
+            killed = subprocess.Popen(
+                command(*arguments(bundle)), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+            )
         time.sleep(moments.uniform(0, 1) * seconds)
         killed.kill()
         unfinished += killed.wait() == -signal.SIGKILL

@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import open_clip
 import pytest
 import torch
 from onnx import numpy_helper
-from open_clip.tokenizer import HFTokenizer
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
 
 import build.export.package
+import build.export.precision
 from build.errors import BuildError
 from build.export import Checkpoint, export, load_checkpoint
 from build.export.text_graph import text_graph
@@ -36,58 +33,28 @@ def load_random(model: str) -> Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def vit() -> Checkpoint:
-    return load_random("ViT-B-32")
+def tiny(tiny_architecture: str) -> Checkpoint:
+    return load_random(tiny_architecture)
 
 
 @pytest.mark.parametrize(
-    ("model", "causal"), [("ViT-B-32-quickgelu", True), ("RN50", True), ("MobileCLIP-S1", False)]
+    ("model", "any_length"),
+    [("ViT-B-32-quickgelu", True), ("RN50", True), ("MobileCLIP-S1", False)],
 )
-def test_an_architecture_exports_and_is_verified(model: str, causal: bool, tmp_path: Path) -> None:
+def test_an_architecture_exports_and_is_verified(
+    model: str, any_length: bool, tmp_path: Path
+) -> None:
     card = export(load_random(model), tmp_path / "package", "fp32")
-    assert card.causal is causal
+    assert card.any_length is any_length
     assert card.verification.texts >= 64
     assert card.verification.pictures == 8
     assert 0 < card.verification.max_text_difference <= 1e-4
     assert 0 < card.verification.max_image_difference <= 1e-4
-    assert open_package(tmp_path / "package") == card
-
-
-def test_a_tower_with_a_tokenizer_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SigLIP's, which a hub has: one of the same kind is made here."""
-    local = sentence_pieces(tmp_path / "tokenizer")
-    monkeypatch.setattr(
-        open_clip,
-        "get_tokenizer",
-        lambda _: HFTokenizer(str(local), context_length=64, clean="canonicalize"),
-    )
-    card = export(load_random("ViT-B-16-SigLIP"), tmp_path / "package", "fp32")
-    assert not card.causal
-    assert card.tokens.cleaning == "canonicalize"
-    assert card.verification.max_text_difference <= 1e-4
-
-
-def sentence_pieces(folder: Path) -> Path:
-    fast = Tokenizer(models.Unigram())
-    fast.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=300, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>"
-    )
-    words = (ROOT / "build/export/queries.txt").read_text(encoding="utf-8").splitlines()
-    fast.train_from_iterator(words, trainer)
-    fast.post_processor = processors.TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", 1)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=fast, pad_token="</s>", eos_token="</s>", unk_token="<unk>"
-    ).save_pretrained(folder)
-    return folder
+    assert open_package(tmp_path / "package").card == card
 
 
 def test_drift_is_refused_and_nothing_written(
-    vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def drifting(*arguments: Any) -> onnx.ModelProto:
         graph = text_graph(*arguments)
@@ -99,47 +66,62 @@ def test_drift_is_refused_and_nothing_written(
 
     monkeypatch.setattr(build.export.package, "text_graph", drifting)
     with pytest.raises(BuildError, match="drifts from open_clip: the text"):
-        export(vit, tmp_path / "package", "fp32")
+        export(tiny, tmp_path / "package", "fp32")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_folder_is_left_alone(vit: Checkpoint, tmp_path: Path) -> None:
+def test_another_folder_is_left_alone(tiny: Checkpoint, tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"precious")
     with pytest.raises(BuildError, match="something else"):
-        export(vit, tmp_path, "fp32")
+        export(tiny, tmp_path, "fp32")
     assert (tmp_path / "holiday.jpg").read_bytes() == b"precious"
 
 
-def test_auto_keeps_int8_only_where_it_finds_the_same(
-    vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_auto_keeps_fp32_where_nothing_else_finds_the_same(
+    tiny: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build.export.package, "LEAST_OVERLAP", 1.01)
-    card = export(vit, tmp_path / "package", "auto")
+    monkeypatch.setattr(build.export.precision, "LEAST_OVERLAP", 1.01)
+    card = export(tiny, tmp_path / "package", "auto")
     assert card.text_precision == "fp32"
+    assert card.text_finer_parts == {}
     assert card.verification.int8_overlap_at_10 is not None
+    assert card.verification.overlap_at_10 == 1
+    graph = onnx.load(tmp_path / "package" / "text_encoder.onnx").graph
+    assert "MatMulIntegerToFloat" not in {node.op_type for node in graph.node}
 
 
-@pytest.mark.parametrize(
-    ("model", "pretrained", "told"),
-    [
-        ("ViT-B-33", None, "knows no model"),
-        ("ViT-B-32", "nosuchtag", "the tags are"),
-        ("ViT-B-32", "nowhere.pt", "no checkpoint file"),
-    ],
-)
-def test_a_mistake_is_said_in_words(model: str, pretrained: str | None, told: str) -> None:
-    with pytest.raises(BuildError, match=told):
-        load_checkpoint(model, pretrained)
+def test_auto_leaves_in_fp32_what_it_has_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vit = load_random("ViT-B-32")
+    # More than int8 finds with these weights.
+    monkeypatch.setattr(build.export.precision, "LEAST_OVERLAP", 0.98)
+    package = tmp_path / "package"
+    card = export(vit, package, "auto")
+    assert card.text_precision == "mixed"
+    assert card.verification.overlap_at_10 is not None
+    assert card.verification.int8_overlap_at_10 is not None
+    assert card.verification.int8_overlap_at_10 < 0.98 <= card.verification.overlap_at_10
+    in_fp32 = [part for part, kind in card.text_finer_parts.items() if kind == "fp32"]
+    assert 0 < len(in_fp32) < 48
+    graph = onnx.load(package / "text_encoder.onnx").graph
+    kinds = [node.op_type for node in graph.node]
+    assert kinds.count("MatMulIntegerToFloat") == 48 - len(in_fp32)
+    assert card.text_speed is not None
+    assert set(card.text_speed.queries_per_second) == {"fp32", "int8", "mixed"}
+    said = run("info", str(package))
+    assert f"fp32 {', '.join(in_fp32)}" in said
+    assert f"as kept {card.verification.overlap_at_10:.3f}" in said
 
 
-def test_a_checkpoint_file_is_taken(vit: Checkpoint, tmp_path: Path) -> None:
+def test_a_checkpoint_file_is_taken(tiny: Checkpoint, tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
-    torch.save(vit.model.state_dict(), path)
-    loaded = load_checkpoint("ViT-B-32", str(path))
+    torch.save(tiny.model.state_dict(), path)
+    loaded = load_checkpoint(tiny.name, str(path))
     assert loaded.pretrained == "weights.pt"
     texts = loaded.tokenizer(["a fox"])
     with torch.no_grad():
-        assert torch.equal(loaded.model.encode_text(texts), vit.model.encode_text(texts))  # type: ignore[operator]
+        assert torch.equal(loaded.model.encode_text(texts), tiny.model.encode_text(texts))  # type: ignore[operator]
 
 
 def test_all_the_way_from_an_architecture_to_an_answer(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
+@pytest.mark.skipif(sys.platform == "darwin", reason="platform: macOS has no such names")
 def test_a_name_that_is_not_utf8_is_told_in_words_that_are(tmp_path: Path) -> None:
     plant(tmp_path, "a.jpg")
     (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"picture")

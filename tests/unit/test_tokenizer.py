@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from open_clip.tokenizer import SimpleTokenizer
 
@@ -53,6 +53,8 @@ def assert_same(ours: Tokenizer, text: str) -> None:
 
 @settings(max_examples=600, deadline=None)
 @given(text=st.text(max_size=200))
+@example(text="\u0345")
+@example(text="α\u0345β !\u0345!")
 def test_any_unicode(ours: Tokenizer, text: str) -> None:
     assert_same(ours, text)
 

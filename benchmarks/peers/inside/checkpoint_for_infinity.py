@@ -12,7 +12,6 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-import warnings
 from pathlib import Path
 
 import torch
@@ -33,7 +32,6 @@ _START, _END = "<|startoftext|>", "<|endoftext|>"
 def main() -> None:
     """Write both folders, and last the mark that says so."""
     weights, merges, folder = map(Path, sys.argv[1:4])
-    warnings.simplefilter("ignore")
     for engine in ("torch", "optimum"):
         (folder / engine).mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(merges, folder)

@@ -1,0 +1,66 @@
+"""Whether another text encoder finds the pictures that the fp32 one finds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from build.export.verify import sample_pictures, verification_queries
+from models.image_encoder import ImageEncoder
+from models.manifest import ModelCard
+from models.pictures import decode, preprocess
+from models.text_encoder import TextEncoder
+from models.tokenizer import Tokenizer
+
+# A quantised text encoder has to find this share of the ten pictures that fp32 finds.
+LEAST_OVERLAP = 0.97
+THREADS = os.cpu_count() or 1
+_GALLERY = Path(__file__).resolve().parents[2] / "demo" / "gallery"
+_PICTURES = 256
+
+
+class Gate:
+    """Compares text encoders by what they find: some two hundred queries, 256 pictures.
+
+    Args:
+        folder: a model package with the fp32 text encoder.
+        card: what the model is.
+
+    Attributes:
+        token_ids: of the queries.
+    """
+
+    def __init__(self, folder: Path, card: ModelCard) -> None:
+        self.token_ids = Tokenizer.load(folder, card).encode(verification_queries())
+        self._pictures = _embed_pictures(folder, card)
+        self._nearest = self._find(TextEncoder(folder, card, threads=THREADS))
+
+    def overlap(self, encoder: TextEncoder) -> float:
+        """The mean share of the ten nearest pictures that it has in common with fp32."""
+        pairs = zip(self._nearest, self._find(encoder), strict=True)
+        shared = [len(np.intersect1d(one, other)) for one, other in pairs]
+        return float(round(np.mean(shared) / self._nearest.shape[1], 4))
+
+    def _find(self, encoder: TextEncoder) -> NDArray[np.int64]:
+        """The ten pictures nearest to each query, int64 ``[queries, 10]``."""
+        similarities = encoder.encode(self.token_ids) @ self._pictures.T
+        return np.argsort(-similarities, axis=1)[:, :10]
+
+
+def _embed_pictures(folder: Path, card: ModelCard) -> NDArray[np.float32]:
+    encoder = ImageEncoder(folder, card, threads=THREADS)
+    pixels = (preprocess(picture, card.preprocessing) for picture in _pictures())
+    return np.concatenate([encoder.encode(one[np.newaxis]) for one in pixels])
+
+
+def _pictures() -> list[Image.Image]:
+    """Pictures of the gallery, by lot; where there is no gallery, made ones."""
+    paths = sorted(path for path in _GALLERY.rglob("*") if path.suffix in (".jpg", ".png", ".webp"))
+    if len(paths) < _PICTURES:
+        return sample_pictures(_PICTURES)
+    chosen = np.random.default_rng(0).permutation(len(paths))[:_PICTURES]
+    return [decode(paths[place]) for place in sorted(chosen)]
