@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import (
@@ -13,11 +14,16 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from starlette.responses import Response
 
 DEFAULT_K = 5
 MAX_K = 100
 MAX_QUERY = 1000
 MAX_TEXTS = 256
+
+MAX_CONDITIONS = 64
+MAX_NAME = 128
+MAX_VALUE = 1000
 
 QueryText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY)
@@ -64,6 +70,18 @@ class EncodeRequest(_Request):
     texts: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_TEXTS)]
 
 
+class ImageSearchRequest(_Request):
+    """``POST /search_by_image``: the fields of a form beside the picture itself."""
+
+    k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+
+    @field_validator("k", mode="before")
+    @classmethod
+    def _written(cls, k: object) -> object:
+        """A form's fields are texts."""
+        return int(k) if isinstance(k, str) and re.fullmatch("[0-9]{1,9}", k) else k
+
+
 class SearchResult(BaseModel):
     """One picture of an answer.
 
@@ -102,6 +120,29 @@ class TranscribeResponse(BaseModel):
     text: str
 
 
+class InfoResponse(BaseModel):
+    """What answers: the facts of the bundle's manifest that are nobody's secret.
+
+    ``version`` is the bundle's, as in the header ``X-Sightline-Bundle``; ``speech`` says
+    whether recordings are heard.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    version: str
+    speech: bool
+    pictures: int
+    model: dict[str, Any]
+    index: dict[str, Any]
+
+
+class ReloadResponse(BaseModel):
+    """Which bundle answers from now on, and whether it is another than before."""
+
+    version: str
+    changed: bool
+
+
 class ErrorDetail(BaseModel):
     """What is wrong: the field of the request (None: the whole), and the rule it broke."""
 
@@ -113,3 +154,9 @@ class ErrorResponse(BaseModel):
     """Every answer whose status is 400 or above."""
 
     error: ErrorDetail
+
+
+class Json(Response):
+    """A body that pydantic has serialised."""
+
+    media_type = "application/json"
