@@ -5,22 +5,20 @@ from __future__ import annotations
 from starlette.types import Message, Receive
 
 
-def at_hand(receive: Receive) -> Message | None:
-    """The message that ``receive`` would give at once, None where it would wait for one."""
+def has_left(receive: Receive) -> bool:
+    """Whether a caller has hung up, whose request was read to its end.
+
+    Then there is one message left that ``receive`` can have, and nothing is lost by breaking
+    off where it would wait for that.
+    """
     waiting = receive().__await__()
     try:
         next(waiting)
     except StopIteration as done:
         message: Message = done.value
-        return message
+        return bool(message["type"] == "http.disconnect")
     # As if the task that waits had been cancelled, which every server has to put up with.
     close = getattr(waiting, "close", None)
     if close is not None:
         close()
-    return None
-
-
-def has_left(receive: Receive) -> bool:
-    """Whether a caller, whose whole request was read, has hung up."""
-    message = at_hand(receive)
-    return message is not None and message["type"] == "http.disconnect"
+    return False

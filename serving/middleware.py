@@ -20,7 +20,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.asgi import at_hand
 from serving.errors import RequestError, too_late, too_long
 from serving.logs import request_id
 from serving.state import State
@@ -213,11 +212,11 @@ class Bodies:
 
         async def counted() -> Message:
             nonlocal size, unpacked, whole
-            message = at_hand(receive)
-            if message is None:
-                # Once all is there, what is waited for is whether the caller hangs up.
-                message = await (receive() if whole else _in_time(receive, deadline))
-            if message["type"] != "http.request" or whole:
+            if whole:
+                # Nothing but word that the caller has hung up.
+                return await receive()
+            message = await _in_time(receive, deadline)
+            if message["type"] != "http.request":
                 return message
             body = message.get("body", b"")
             whole = not message.get("more_body", False)
