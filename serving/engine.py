@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.items import Item
 from models.manifest import IMAGE_ENCODER, ITEMS
-from models.pictures import PictureError, decode, preprocess, reduced_side
+from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
 from serving.batcher import WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
-from serving.errors import RequestError
+from serving.errors import RequestError, too_late
 from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Tokens, Vector
 from serving.settings import Settings
@@ -56,6 +56,14 @@ class Found:
     timing: Timing
 
 
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """A picture that somebody sent, and until when the answer is waited for (monotonic)."""
+
+    content: bytes
+    deadline: float
+
+
 _Part = list[Tokens]
 _Call = Plan | _Part
 _Answer = Found | Vector
@@ -76,7 +84,7 @@ class Engine:
         self.bundle = bundle
         self.planner = Planner(bundle)
         self._metrics = metrics
-        self._max_pixels = settings.max_pixels
+        self._limits = Limits(pixels=settings.max_pixels)
         self._mean = bundle.index.mean()
         # Used by the batch thread only.
         self._texts = VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics)
@@ -93,9 +101,9 @@ class Engine:
             max_batch_size=settings.max_batch_size,
             max_queue=settings.max_queue,
         )
-        self._pictures: Batcher[bytes, Vector] = Batcher(
+        self._pictures: Batcher[_Upload, Vector] = Batcher(
             "picture",
-            lambda pictures: [self._encode_picture(picture) for picture in pictures],
+            lambda uploads: [self._encode_picture(upload) for upload in uploads],
             self._picture_thread,
             metrics,
             max_batch_size=1,
@@ -146,7 +154,7 @@ class Engine:
                 501, "this service was deployed without its picture encoder: search by text"
             )
         started = time.perf_counter()
-        vector = await self._pictures(picture, 1, ticket)
+        vector = await self._pictures(_Upload(picture, ticket.deadline), 1, ticket)
         encoded = time.perf_counter() - started
         found = await self._find(Plan(k=k, vector=vector), ticket)
         return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
@@ -183,14 +191,19 @@ class Engine:
             ),
         )
 
-    def _encode_picture(self, picture: bytes) -> Vector:
+    def _encode_picture(self, upload: _Upload) -> Vector:
         preprocessing = self.bundle.manifest.model.preprocessing
         try:
             # Reduced as at build time, so that a picture finds itself exactly.
-            image = decode(picture, reduce_to=reduced_side(preprocessing))
+            image = decode(
+                upload.content, reduce_to=reduced_side(preprocessing), limits=self._limits
+            )
             pixels = preprocess(image, preprocessing)
         except PictureError as error:
-            raise RequestError(400, f"image: {error}", "image") from None
+            status = 413 if error.reason == "too large" else 400
+            raise RequestError(status, f"image: {error}", "image") from None
+        if time.monotonic() > upload.deadline:
+            raise too_late()
         vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]
         return vector
 

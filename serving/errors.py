@@ -78,7 +78,8 @@ def nobody_waits() -> RequestError:
 
 def too_long(limit: int) -> RequestError:
     """A body of more than ``limit`` bytes."""
-    return RequestError(413, f"the body is longer than {limit / (1 << 20):g} MB")
+    size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
+    return RequestError(413, f"the body is longer than {size}")
 
 
 def no_room() -> RequestError:

@@ -16,8 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 # What decoding takes at its worst for each pixel (WebP: its own planes, RGBA, and a copy).
 _BYTES_A_PIXEL = 16
-# A third of the memory there is may go into one picture: the rest is the service's own.
-_SHARE_FOR_A_PICTURE = 1 / 3
+# So much of the memory there is may go into one picture: 12 megapixels of 512 MB.
+_SHARE_FOR_A_PICTURE = 0.37
 _MOST_PIXELS = 100_000_000
 # What an HTTP header can carry, without the white space that separates keys.
 _USABLE_KEY = re.compile(r"[!-~]+")
