@@ -44,11 +44,10 @@ _BITS = 4
 # Codes of this many vectors lie together: with 64, the scan for a batch takes three quarters
 # of the time that FAISS's usual 32 take.
 _BLOCK = 64
+_DECIMALS = 6
 # FAISS compares 20 queries or more with the vectors through BLAS, whose last bits depend on how
 # many there are.  Fewer are compared one by one: the same numbers in any company.
-_AT_ONCE = 16
-# How many more than k are looked at, since which of several equals FAISS returns is chance.
-_MARGIN = 12
+_ONE_BY_ONE = 16
 _METRICS = {"ip": faiss.METRIC_INNER_PRODUCT, "l2": faiss.METRIC_L2}
 
 
@@ -130,54 +129,31 @@ class VectorIndex:
             positions: search among these only (ascending, no repeats).
 
         Returns:
-            Cosine similarities float32 ``[n, k]`` and positions int64 ``[n, k]``; of equals
-            the lower position comes first.  Where fewer than ``k`` were found, position -1
-            and similarity ``-inf``.  A query's answer is the same in any company, and that
-            for a smaller ``k`` is the beginning of that for a larger one.
+            Cosine similarities float32 ``[n, k]`` and positions int64 ``[n, k]``;
+            where fewer than ``k`` were found, position -1 and similarity ``-inf``.
         """
         if positions is not None and len(positions) == 0:
             return (
                 np.full((len(queries), k), -np.inf, dtype=np.float32),
                 np.full((len(queries), k), -1, dtype=np.int64),
             )
-        depth, all_there_are = k + _MARGIN, self._compared(positions)
-        cosines, found = self._nearest(queries, depth, positions)
-        # Where all that was looked at below the k-th is as near as it, there may be more of that.
-        equals = (cosines[:, k - 1] == cosines[:, -1]) & (found[:, -1] >= 0)
-        while depth < all_there_are and (rows := np.flatnonzero(equals)).size:
-            depth = min(4 * depth, all_there_are)
-            deeper, below = self._nearest(queries[rows], depth, positions)
-            cosines[rows, :k], found[rows, :k] = deeper[:, :k], below[:, :k]
-            equals[rows] = deeper[:, k - 1] == deeper[:, -1]
-        return cosines[:, :k], found[:, :k]
-
-    def _nearest(
-        self, queries: Vectors, depth: int, positions: Positions | None
-    ) -> tuple[Vectors, Positions]:
-        """What :meth:`search` gives, but for which of those are left out that equal the last."""
-        if positions is None and self.facts.kind != "flat":
-            candidates = self.facts.search_parameters["candidates"]
-            return _settle(
-                *_search_coded(self._index, queries, depth, candidates), self.facts.metric
-            )
-        # The scan of the codes knows no filter; that of the vectors does.
-        vectors = self._index if self.facts.kind == "flat" else self._index.refine_index
-        among = None
         if positions is not None:
+            # The scan of the codes knows no filter; that of the vectors does.
+            vectors = self._index if self.facts.kind == "flat" else self._index.refine_index
             among = faiss.SearchParameters(sel=faiss.IDSelectorBatch(positions))
-        parts = [
-            vectors.search(queries[start : start + _AT_ONCE], depth, params=among)
-            for start in range(0, len(queries), _AT_ONCE)
-        ]
-        scores = np.concatenate([scores for scores, _ in parts])
-        found = np.concatenate([found for _, found in parts])
+            scores, found = vectors.search(queries, k, params=among)
+        elif self.facts.kind == "flat":
+            parts = [
+                self._index.search(queries[start : start + _ONE_BY_ONE], k)
+                for start in range(0, len(queries), _ONE_BY_ONE)
+            ]
+            scores = np.concatenate([scores for scores, _ in parts])
+            found = np.concatenate([found for _, found in parts])
+        else:
+            scores, found = _search_coded(
+                self._index, queries, k, self.facts.search_parameters["candidates"]
+            )
         return _settle(scores, found, self.facts.metric)
-
-    def _compared(self, positions: Positions | None) -> int:
-        """How many vectors a search compares with the query's own."""
-        if positions is not None:
-            return len(positions)
-        return min(len(self), self.facts.search_parameters.get("candidates", len(self)))
 
     def reconstruct(self, position: int) -> Vectors:
         """The vector at ``position``, float32 ``[dim]``."""
@@ -204,13 +180,14 @@ def _search_coded(
 
 
 def _settle(scores: Vectors, found: Positions, metric: Metric) -> tuple[Vectors, Positions]:
-    """FAISS scores as cosines, best first, and of equals the lower position.
+    """FAISS scores as cosines, and an order that does not depend on the batch.
 
-    For unit vectors |a - b|² = 2 - 2 cos(a, b).
+    For unit vectors |a - b|² = 2 - 2 cos(a, b).  Pictures that differ in the last bits
+    only count as equal, and the lower position comes first.
     """
     cosines = scores if metric == "ip" else 1 - scores / 2
     cosines = np.where(found >= 0, cosines, np.float32(-np.inf)).astype(np.float32, copy=False)
-    order = np.lexsort((found, -cosines), axis=-1)
+    order = np.lexsort((found, -np.round(cosines, _DECIMALS)), axis=-1)
     return np.take_along_axis(cosines, order, -1), np.take_along_axis(found, order, -1)
 
 

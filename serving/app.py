@@ -52,8 +52,9 @@ class App:
         self.reloader = Reloader(self.state, self.use, open_bundle)
         self._tracing = tracing
         document = openapi.document(keys=bool(settings.keys))
-        routes = Routes(self.state, settings, document, schema, self.reloader.reload).table()
-        app: ASGIApp = Router(routes, redirect_slashes=False)
+        routes = Routes(self.state, settings, document, schema, self.reloader.reload)
+        self.routes = routes.table()
+        app: ASGIApp = Router(self.routes, redirect_slashes=False)
         form = settings.max_upload + FORM_FRAME
         app = Bodies(
             app,
@@ -75,7 +76,7 @@ class App:
         self._app = Edge(
             app,
             self.state,
-            {route.endpoint: route.path for route in routes},
+            {route.endpoint: route.path for route in self.routes},
             log_requests=settings.log_requests,
             tracing=tracing,
         )

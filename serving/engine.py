@@ -32,8 +32,10 @@ from serving.wire import DEFAULT_K, MAX_K, EncodeRequest, SearchRequest
 # How much of an unwanted description is taken off the wanted one. At one half it moves
 # the unwanted pictures down without making the query mean something else.
 NEGATIVE_WEIGHT = 0.5
-# What is searched for each query, and cut to its own k: two depths, whoever shares the batch.
-_DEPTHS = (20, MAX_K)
+# What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
+# k that equals at the border of k are all there, and are taken in their order.
+_DEPTHS = (32, MAX_K + 28)
+_BEYOND_K = 12
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
 _WARM_UP_RUNS = 10
 
@@ -262,7 +264,7 @@ class Engine:
         similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(plans)
         alike: dict[int, list[int]] = {}
         for row, plan in enumerate(plans):
-            depth = min(next(depth for depth in _DEPTHS if depth >= plan.k), len(index))
+            depth = min(next(d for d in _DEPTHS if d >= plan.k + _BEYOND_K), len(index))
             if plan.positions is None:
                 alike.setdefault(depth, []).append(row)
             else:

@@ -67,8 +67,8 @@ def _memory(control_groups: Path = _CONTROL_GROUPS, system: Path = Path("/proc/m
     return min((limit for limit in limits if limit), default=2 << 30)
 
 
-def _max_pixels() -> int:
-    return min(_MOST_PIXELS, int(_memory() * _SHARE_FOR_A_PICTURE / _BYTES_A_PIXEL))
+def _max_pixels(memory: int) -> int:
+    return min(_MOST_PIXELS, int(memory * _SHARE_FOR_A_PICTURE / _BYTES_A_PIXEL))
 
 
 def _threads(data: Mapping[str, Any]) -> int:
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         20.0, gt=0, le=1024, description="the largest picture or recording sent to the service"
     )
     max_pixels: int = Field(
-        default_factory=_max_pixels,
+        default_factory=lambda: _max_pixels(_memory()),
         ge=1,
         description="the largest picture sent to the service, in pixels, as it is decoded",
     )
