@@ -51,7 +51,11 @@ class App:
         self.settings = settings
         self.reloader = Reloader(self.state, self.use, open_bundle)
         self._tracing = tracing
-        document = openapi.document(keys=bool(settings.keys))
+        document = openapi.document(
+            keys=bool(settings.keys),
+            speech=settings.speech_model is not None,
+            schema=schema is not None,
+        )
         routes = Routes(self.state, settings, document, schema, self.reloader.reload)
         self.routes = routes.table()
         app: ASGIApp = Router(self.routes, redirect_slashes=False)

@@ -47,11 +47,13 @@ _OF_ALL = (400, 401, 431, 500)
 _OF_QUESTIONS = (408, 413, 415, 429, 503, 504)
 
 
-def document(*, keys: bool) -> dict[str, Any]:
-    """The whole document.
+def document(*, keys: bool, speech: bool, schema: bool) -> dict[str, Any]:
+    """The whole document: what a service answers as it is set up.
 
     Args:
         keys: whether a key is asked for.
+        speech: whether recordings are heard.
+        schema: whether BentoML's clients find their schema.
     """
     paths: dict[str, dict[str, Any]] = {
         "/search": {
@@ -138,13 +140,15 @@ def document(*, keys: bool) -> dict[str, Any]:
             "get": _operation(
                 "The same for BentoML's clients",
                 answer=_content("application/json", {"type": "object"}),
-                errors=(404,),
+                errors=(),
             )
         },
         "/": {
             "get": _operation("A page that says what is where", answer=_text_answer("text/html"))
         },
     }
+    there = {"/transcribe": speech, "/reload": keys, "/schema.json": schema}
+    paths = {path: methods for path, methods in paths.items() if there.get(path, True)}
     _, schemas = models_json_schema(
         [
             *((model, "validation") for model in (SearchRequest, EncodeRequest)),

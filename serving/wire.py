@@ -6,12 +6,15 @@ import re
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictInt,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 from starlette.responses import Response
@@ -26,9 +29,68 @@ MAX_NAME = 128
 MAX_VALUE = 1000
 
 QueryText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY),
+    # What is left without the white space around it is something.
+    Field(json_schema_extra={"pattern": r"\S"}),
 ]
-ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K)]
+
+
+def _whole(number: object) -> object:
+    """JSON knows no integers: 3.0 is as whole as 3."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
+
+
+def _within_limits(conditions: dict[str, Any]) -> dict[str, Any]:
+    """Cheap refusals first: what is left is small enough to be looked at closely."""
+    if len(conditions) > MAX_CONDITIONS:
+        raise ValueError(f"{len(conditions)} conditions; {MAX_CONDITIONS} are allowed")
+    for name, condition in conditions.items():
+        if len(name) > MAX_NAME:
+            raise ValueError(
+                f"{name[:20]!r}…: the name of a field has at most {MAX_NAME} characters, "
+                f"not {len(name)}"
+            )
+        values = condition.values() if isinstance(condition, dict) else [condition]
+        for value in values:
+            if isinstance(value, str) and len(value) > MAX_VALUE:
+                raise ValueError(
+                    f"{name}: a text has at most {MAX_VALUE} characters, not {len(value)}"
+                )
+    return conditions
+
+
+# As models.items reads it, which names what is wrong better than pydantic could.
+_COMPARABLE = {
+    "anyOf": [
+        {"type": "string", "maxLength": MAX_VALUE},
+        {"type": "number", "minimum": -(2**63), "exclusiveMaximum": 2**63},
+    ]
+}
+_FILTER_SCHEMA = {
+    "type": "object",
+    "maxProperties": MAX_CONDITIONS,
+    "propertyNames": {"maxLength": MAX_NAME, "pattern": '^[^"\\\\\\x00-\\x1f\\x7f]*$'},
+    "additionalProperties": {
+        "anyOf": [
+            *_COMPARABLE["anyOf"],
+            {"type": "boolean"},
+            {"type": "null"},
+            {
+                "type": "object",
+                "properties": dict.fromkeys(("gt", "gte", "lt", "lte"), _COMPARABLE),
+                "additionalProperties": False,
+                "minProperties": 1,
+            },
+        ]
+    },
+}
+Conditions = Annotated[
+    dict[str, Any], AfterValidator(_within_limits), WithJsonSchema(_FILTER_SCHEMA)
+]
 
 
 class _Request(BaseModel):
@@ -42,13 +104,22 @@ class SearchRequest(_Request):
     near both are sought.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("query", "like")
+            ]
+        }
+    )
+
     like: str | None = Field(None, description="the id of a picture that it should resemble")
     query: QueryText | None = Field(
         None, validate_default=True, description="what the picture shows", examples=["a red fox"]
     )
     k: ResultCount = Field(DEFAULT_K, description="how many pictures")
     negative: QueryText | None = Field(None, description="what it should not show")
-    filter: dict[str, Any] | None = Field(
+    filter: Conditions | None = Field(
         None,
         description="what the metadata must equal, or the range in which it must lie",
         examples=[{"year": {"gte": 1990, "lt": 2000}, "licence": "CC0"}],

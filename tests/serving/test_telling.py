@@ -188,9 +188,14 @@ def test_the_document_names_project_and_version(app: App) -> None:
     assert document["info"]["version"] == project["project"]["version"]
 
 
-def test_every_route_is_documented_with_its_methods(app: App) -> None:
-    documented = ask(app, "GET", "/docs.json").json()["paths"]
+def test_every_route_is_documented_with_its_methods(make: Make) -> None:
+    app = make(api_keys="k")
+    answer = ask(app, "GET", "/docs.json", headers={"Authorization": "Bearer k"})
+    documented = answer.json()["paths"]
     routes = {route.path: (route.methods or set()) - {"HEAD"} for route in app.routes}
+    # This service hears no speech, and is not BentoML's.
+    for path in ("/transcribe", "/schema.json"):
+        del routes[path]
     assert {
         path: {method.upper() for method in methods} for path, methods in documented.items()
     } == routes
