@@ -156,6 +156,10 @@ def document(*, keys: bool, speech: bool, schema: bool) -> dict[str, Any]:
         ],
         ref_template=_REF,
     )
+    # Here and not with the type, whose schema BentoML reads, too, and would misread.
+    schemas["$defs"]["SearchRequest"]["anyOf"] = [
+        {"required": [name], "properties": {name: {"type": "string"}}} for name in ("query", "like")
+    ]
     found: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": project_version(), "description": _DESCRIPTION},

@@ -104,15 +104,6 @@ class SearchRequest(_Request):
     near both are sought.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"required": [name], "properties": {name: {"type": "string"}}}
-                for name in ("query", "like")
-            ]
-        }
-    )
-
     like: str | None = Field(None, description="the id of a picture that it should resemble")
     query: QueryText | None = Field(
         None, validate_default=True, description="what the picture shows", examples=["a red fox"]
