@@ -15,6 +15,7 @@ since a search needs what that does not give, and asks for nothing but asyncio:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -23,6 +24,8 @@ from typing import Generic, TypeVar
 
 from serving.errors import nobody_waits, overloaded, stopping, too_late
 from serving.metrics import Metrics
+
+logger = logging.getLogger("sightline")
 
 Call = TypeVar("Call")
 Answer = TypeVar("Answer")
@@ -252,4 +255,5 @@ class Batcher(Generic[Call, Answer]):
         except Exception as error:
             if len(calls) == 1:
                 return [error]
+            logger.exception("a batch of %d failed: each of it is answered by itself", len(calls))
             return [answer for call in calls for answer in self._answer_each([call])]

@@ -36,7 +36,8 @@ def find(root: Path, image_path: str) -> Original | None:
             return None
         with path.open("rb") as stream:
             media_type = image_type(stream.read(_LONGEST_BEGINNING))
-    except (OSError, ValueError):
+    # A link that leads to itself is a RuntimeError before Python 3.13.
+    except (OSError, RuntimeError, ValueError):
         return None
     return Original(path, media_type) if media_type else None
 
