@@ -47,3 +47,8 @@ def test_how_many_are_asked_for_changes_nothing(
 
 def test_the_share_keeps_some_and_folds_some() -> None:
     assert 0 < SHARE < 1
+
+
+def test_seven_tenths_of_the_way_are_enough_and_less_is_not() -> None:
+    similarities = np.array([0.30, 0.271, 0.269], dtype=np.float32)
+    assert relevant(similarities, background=0.20).tolist() == [True, True, False]
