@@ -246,24 +246,32 @@ class Routes:
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
         }
-        if size is None:
-            original = await engine.planner.look_up(self._original, engine, picture_id)
-            if original is not None:
-                return FileResponse(original.path, media_type=original.media_type, headers=headers)
-        thumbnail = await engine.planner.look_up(engine.bundle.items.thumbnail, picture_id)
-        if thumbnail is None:
+        stored = await engine.planner.look_up(
+            self._stored, engine, picture_id, thumbnail=size is not None
+        )
+        if stored is None:
             raise RequestError(404, f"id: no picture has the id {picture_id!r}", "id")
+        if isinstance(stored, originals.Original):
+            return FileResponse(stored.path, media_type=stored.media_type, headers=headers)
         headers |= {"ETag": etag, "Date": formatdate(usegmt=True)}
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return Response(thumbnail, media_type="image/webp", headers=headers)
+        return Response(stored, media_type="image/webp", headers=headers)
 
-    def _original(self, engine: Engine, picture_id: str) -> originals.Original | None:
-        root = self._settings.images or engine.bundle.manifest.picture_root
-        position = engine.bundle.items.position_of(picture_id)
-        if root is None or position is None:
+    def _stored(
+        self, engine: Engine, picture_id: str, *, thumbnail: bool
+    ) -> originals.Original | bytes | None:
+        """The original where it is asked for and there, else the bundle's thumbnail."""
+        items = engine.bundle.items
+        position = items.position_of(picture_id)
+        if position is None:
             return None
-        return originals.find(Path(root), engine.bundle.items.get([position])[0].image_path)
+        root = self._settings.images or engine.bundle.manifest.picture_root
+        if root is not None and not thumbnail:
+            found = originals.find(Path(root), items.get([position])[0].image_path)
+            if found is not None:
+                return found
+        return items.thumbnail(picture_id)
 
     async def _uploaded(self, request: Request, name: str) -> tuple[bytes, dict[str, object]]:
         """The file of a form that is called ``name``, and the form's other fields."""
