@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.errors import speech_is_off
 from serving.metrics import METRICS_FOLDER
+from serving.opening import check_bundle, open_bundle
 from serving.settings import Settings
 from serving.tracing import Tracing, exporter
 from serving.wire import (
@@ -66,7 +67,6 @@ class Process:
         """The application that answers."""
         if self._app is None:
             from serving.app import App
-            from serving.opening import open_bundle
 
             self._app = App(
                 settings,
@@ -102,7 +102,6 @@ class Sightline:
     """Finds pictures by describing them."""
 
     def __init__(self) -> None:
-        from serving.opening import open_bundle
         from serving.speech import Transcriber
 
         self.app = process.app
@@ -120,8 +119,6 @@ class Sightline:
 
         A worker that fails is started again and again; this process is not.
         """
-        from serving.opening import check_bundle
-
         check_bundle(settings)
         if settings.workers > 1:
             counters = tempfile.mkdtemp(prefix="sightline-metrics-")
