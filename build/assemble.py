@@ -23,8 +23,9 @@ from build.packages import PACKAGE_FILES
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import Item, write_items
-from models.manifest import INDEX, ITEMS, Manifest, ModelCard, Skipped, record_files
+from models.manifest import ITEMS, THUMBNAILS, Manifest, ModelCard, Skipped, record_files
 from models.text_encoder import TextEncoder
+from models.thumbnails import write_thumbnails
 from models.tokenizer import Tokenizer
 
 _LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
@@ -93,18 +94,20 @@ def assemble(
 
     for name in PACKAGE_FILES:
         shutil.copyfile(package / name, folder / name)
-    index.save(folder / INDEX)
-    write_items(folder / ITEMS, _with_thumbnails(items, journal))
+    index_files = index.save(folder)
+    write_items(folder / ITEMS, items)
+    write_thumbnails(folder / THUMBNAILS, _thumbnails(items, journal))
     manifest = Manifest(
         model=card,
         index=index.facts,
         pictures=len(items),
+        mean=index.mean().tolist(),
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        files=record_files(folder, (*PACKAGE_FILES, INDEX, ITEMS)),
+        files=record_files(folder, (*PACKAGE_FILES, *index_files, ITEMS, THUMBNAILS)),
     )
     manifest.write(folder)
     return manifest
@@ -140,12 +143,12 @@ def _tuning_texts(items: Sequence[Item]) -> list[str]:
     return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
 
 
-def _with_thumbnails(
-    items: Sequence[Item], journal: Journal
-) -> Iterator[tuple[Item, bytes | None]]:
-    """The items with their thumbnails, one at a time: together they may not fit."""
+def _thumbnails(items: Sequence[Item], journal: Journal) -> Iterator[tuple[int, bytes]]:
+    """Positions and thumbnails, one at a time: together they may not fit."""
     for item in items:
-        yield item, None if item.width is None else journal.thumbnail(item.image_path)
+        thumbnail = None if item.width is None else journal.thumbnail(item.image_path)
+        if thumbnail is not None:
+            yield item.position, thumbnail
 
 
 def _versions() -> dict[str, str]:

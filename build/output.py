@@ -1,23 +1,47 @@
 """A bundle's folder, replaced as a whole or not at all.
 
-The new bundle is written beside the old one (``.photos.new``), brought to the disk, and
-renamed into its place, the old one having been renamed out of it (``.photos.old``).  A
-build that is killed in between leaves a folder that the next one puts right.
+The new bundle is written beside the old one (``.photos.new``), brought to the disk, and the
+two exchange their names in one step, so that a bundle is there at every instant.  Linux can
+do that on most of its file systems; where it cannot be done the old one is renamed out of the
+way first (``.photos.old``), and for that moment there is none.  A build that is killed in
+between leaves a folder that the next one puts right.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from build.errors import BuildError
 from build.packages import PACKAGE_FILES
-from models.manifest import INDEX, ITEMS, MANIFEST, DamagedError, Manifest, verify_files
+from models.manifest import (
+    EMBEDDINGS,
+    INDEX,
+    ITEMS,
+    MANIFEST,
+    ROW_CHECKSUMS,
+    THUMBNAILS,
+    DamagedError,
+    Manifest,
+    verify_files,
+)
 
-_OWN_FILES = frozenset({MANIFEST, INDEX, ITEMS, *PACKAGE_FILES})
+_OWN_FILES = frozenset(
+    {MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, THUMBNAILS, *PACKAGE_FILES}
+)
+
+_LINUX = sys.platform == "linux"
+# As in <fcntl.h> and <linux/fs.h>.
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+# The kernel, or the file system (NFS, some of FUSE), has no such step.
+_NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 
 
 class Output:
@@ -67,9 +91,11 @@ class Output:
         for path in self._new.iterdir():
             _sync(path)
         _sync(self._new)
-        if self.folder.exists():
+        if not self.folder.exists():
+            self._new.rename(self.folder)
+        elif not _exchange(self._new, self.folder):
             self.folder.rename(self._old)
-        self._new.rename(self.folder)
+            self._new.rename(self.folder)
         _sync(self.folder.parent)
         _remove(self._old)
 
@@ -97,6 +123,23 @@ class Output:
                 f"{self.folder} is not only a bundle: it holds {others[0]!r}, and would be "
                 "replaced. Give --output a new folder."
             )
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change names in one step; False where the system cannot.
+
+    Linux's ``renameat2(2)`` with ``RENAME_EXCHANGE``, for which Python has no name.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if _LINUX else None
+    if rename is None:
+        return False
+    names = (os.fsencode(one), os.fsencode(other))
+    if rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _NOT_SUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), str(other))
 
 
 def _remove(folder: Path) -> None:

@@ -9,25 +9,60 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from models.database import Database
+from models.folder import Folder
 from models.index import VectorIndex
 from models.items import ItemStore
-from models.manifest import INDEX, ITEMS, DamagedError, Manifest, verify_files
+from models.manifest import (
+    EMBEDDINGS,
+    IMAGE_ENCODER,
+    INDEX,
+    ITEMS,
+    MANIFEST,
+    ROW_CHECKSUMS,
+    TEXT_ENCODER,
+    THUMBNAILS,
+    TOKENIZER,
+    DamagedError,
+    Manifest,
+)
 from models.text_encoder import TextEncoder
+from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from models.image_encoder import ImageEncoder
 
+# A bundle below this many bytes is hashed whole before it is used, in a fifth of a second.  Of a
+# larger one only what every answer needs.
+WHOLE_BELOW = 256 << 20
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """How far :meth:`Bundle.scrub` has come: bytes, of all that there are to check."""
+
+    done: int
+    total: int
+
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model package and the pictures that it has embedded."""
+    """A model package and the pictures that it has embedded.
+
+    All of it comes from one folder as it was when it was opened (:mod:`models.folder`):
+    another bundle that takes its place changes nothing.
+    """
 
     folder: Path
     manifest: Manifest
@@ -35,14 +70,21 @@ class Bundle:
     text_encoder: TextEncoder
     index: VectorIndex
     items: ItemStore
+    thumbnails: ThumbnailStore
     threads: int
+    _files: Folder
+    # What was read at the start and is not used yet.
+    _contents: dict[str, bytes]
 
     @classmethod
     def open(cls, folder: Path, *, threads: int = 1, verify: bool = True) -> Bundle:
-        """Check every file of the bundle and load what a text query needs.
+        """Check the files of the bundle and load what a text query needs.
 
-        Hashing and loading run side by side; nothing is returned before every
-        hash is right.
+        Of a bundle below ``WHOLE_BELOW`` bytes every file is hashed; of a larger one the text
+        encoder, the tokenizer, the index and what is used from memory.  Its other rows and
+        vectors are checked when they are read, and whole files by :meth:`scrub`.
+
+        Hashing and loading run side by side; nothing is returned before every hash is right.
 
         Args:
             folder: the bundle.
@@ -52,37 +94,121 @@ class Bundle:
         Raises:
             DamagedError: names the file that is missing, altered or does not fit.
         """
-        manifest = Manifest.read(folder)
+        attempts = _ATTEMPTS
+        while True:
+            held = Folder(folder)
+            try:
+                return cls._open(held, threads, verify)
+            except DamagedError:
+                attempts -= 1
+                # A build may have replaced it just then: what that has put there will do.
+                if not attempts or not held.is_replaced():
+                    raise
+
+    @classmethod
+    def _open(cls, folder: Folder, threads: int, verify: bool) -> Bundle:
+        path = folder.path
+        manifest = Manifest.parse(folder.document(MANIFEST), path / MANIFEST)
+        _check_names(manifest, path)
+        folder.open(manifest.files, trusted=not verify)
+        whole = sum(map(folder.size, folder)) < WHOLE_BELOW
+        verified: list[Future[None]] = []
         with ThreadPoolExecutor() as pool:
-            verified = pool.submit(verify_files, folder, manifest.files if verify else {})
-            tokenizer = pool.submit(Tokenizer.load, folder, manifest.model)
-            encoder = pool.submit(TextEncoder, folder, manifest.model, threads=threads)
-            index = pool.submit(VectorIndex.load, folder / INDEX, manifest.index)
-            items = pool.submit(ItemStore.open, folder / ITEMS)
+
+            def read(name: str) -> bytes:
+                content = folder.read(name)
+                verified.append(pool.submit(folder.confirm, name, content))
+                return content
+
+            def open_database(name: str) -> Future[Database]:
+                if folder.in_memory(name):
+                    return pool.submit(Database, folder, name, read(name))
+                # At once, since SQLite finds a file by its path only.
+                return _done(Database(folder, name))
+
+            databases = [open_database(name) for name in (ITEMS, THUMBNAILS)]
+            model = manifest.model
+            encoder = pool.submit(
+                TextEncoder, path, model, threads=threads, graph=read(TEXT_ENCODER)
+            )
+            mean = np.array(manifest.mean, dtype=np.float32)
+            index = pool.submit(VectorIndex.load, folder, manifest.index, mean)
+            tokenizer = pool.submit(Tokenizer.load, path, model, read(TOKENIZER))
+            contents = {}
+            if whole:
+                if IMAGE_ENCODER in folder and folder.in_memory(IMAGE_ENCODER):
+                    contents[IMAGE_ENCODER] = read(IMAGE_ENCODER)
+                for name in (IMAGE_ENCODER, ITEMS, THUMBNAILS, EMBEDDINGS):
+                    if name in folder and not folder.in_memory(name):
+                        verified.append(pool.submit(_check, folder, name))
             # First, since a damaged file makes its loader fail less clearly.
-            verified.result()
+            for each in verified:
+                each.result()
+            items, thumbnails = (database.result() for database in databases)
             bundle = cls(
-                folder=folder,
+                folder=path,
                 manifest=manifest,
                 tokenizer=tokenizer.result(),
                 text_encoder=encoder.result(),
                 index=index.result(),
-                items=items.result(),
+                items=ItemStore(items),
+                thumbnails=ThumbnailStore(thumbnails),
                 threads=threads,
+                _files=folder,
+                _contents=contents,
             )
+        if EMBEDDINGS in folder and folder.checked(EMBEDDINGS):
+            bundle.index.embeddings.trust()
         bundle._check_fit()
         return bundle
 
     @cached_property
     def image_encoder(self) -> ImageEncoder:
-        """The picture encoder, loaded at its first use: few servers are sent pictures."""
+        """The picture encoder, loaded at its first use: few servers are sent pictures.
+
+        Raises:
+            DamagedError: its file is not what it must be.
+        """
         from models.image_encoder import ImageEncoder
 
-        return ImageEncoder(self.folder, self.manifest.model, threads=self.threads)
+        graph = self._contents.pop(IMAGE_ENCODER, None)
+        if graph is None:
+            graph = self._files.read(IMAGE_ENCODER)
+            # Also where the file was checked before: it may have been overwritten since.
+            self._files.confirm(IMAGE_ENCODER, graph, again=True)
+        return ImageEncoder(self.folder, self.manifest.model, threads=self.threads, graph=graph)
+
+    def scrub(self) -> Iterator[Scrubbed]:
+        """Hash the files that the start has left out; to be run in a thread of its own.
+
+            >>> for scrubbed in bundle.scrub():
+            ...     print(f"{scrubbed.done / scrubbed.total:.0%}")
+
+        Yields:
+            how far it has come, about a thousand times a gigabyte; nothing where nothing is left.
+
+        Raises:
+            DamagedError: names the file that is not what it must be.
+        """
+        left = [name for name in self._files if not self._files.checked(name)]
+        total = sum(map(self._files.size, left))
+        done = 0
+        for name in left:
+            for size in self._files.check(name):
+                done += size
+                yield Scrubbed(done, total)
+            if name == EMBEDDINGS:
+                self.index.embeddings.trust()
+
+    def close(self) -> None:
+        """Close its files; to be called when nobody uses it any more."""
+        self.items.close()
+        self.thumbnails.close()
+        self._files.close()
 
     def _check_fit(self) -> None:
         counts = {
-            "manifest.json": self.manifest.pictures,
+            MANIFEST: self.manifest.pictures,
             INDEX: len(self.index),
             ITEMS: len(self.items),
         }
@@ -92,8 +218,30 @@ class Bundle:
                 f"({', '.join(f'{name}: {count}' for name, count in counts.items())}). "
                 "Build it again."
             )
-        if self.index.dim != self.manifest.model.embedding_dim:
+        widths = {self.index.dim, len(self.manifest.mean), self.manifest.model.embedding_dim}
+        if len(widths) > 1:
             raise DamagedError(
                 f"{self.folder / INDEX} holds vectors {self.index.dim} wide, but the model makes "
                 f"{self.manifest.model.embedding_dim}. Build it again."
             )
+
+
+def _check_names(manifest: Manifest, path: Path) -> None:
+    """Every file that a bundle is made of has to be vouched for; the picture encoder may lack."""
+    needed = [TOKENIZER, TEXT_ENCODER, INDEX, ITEMS, THUMBNAILS]
+    if manifest.index.kind != "flat":
+        needed += [EMBEDDINGS, ROW_CHECKSUMS]
+    for name in needed:
+        if name not in manifest.files:
+            raise DamagedError(f"{path / MANIFEST} does not name {name}. Build it again.")
+
+
+def _check(folder: Folder, name: str) -> None:
+    for _ in folder.check(name):
+        pass
+
+
+def _done(database: Database) -> Future[Database]:
+    future: Future[Database] = Future()
+    future.set_result(database)
+    return future

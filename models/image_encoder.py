@@ -18,12 +18,15 @@ class ImageEncoder:
         folder: the package or bundle.
         card: what the model is.
         threads: how many threads a run may use.
+        graph: what is in the file, where the caller has read it already.
 
     Raises:
         DamagedError: the file is missing or no ONNX graph of this kind.
     """
 
-    def __init__(self, folder: Path, card: ModelCard, *, threads: int = 1) -> None:
+    def __init__(
+        self, folder: Path, card: ModelCard, *, threads: int = 1, graph: bytes | None = None
+    ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -32,7 +35,7 @@ class ImageEncoder:
         path = folder / IMAGE_ENCODER
         try:
             self._session = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                graph or str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise DamagedError(f"{path} cannot be loaded: {error}. Export it again.") from None

@@ -15,15 +15,16 @@ damaged one before it trusts a byte.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 MODEL_CARD = "model.json"
 MANIFEST = "manifest.json"
@@ -31,7 +32,10 @@ TOKENIZER = "tokenizer.json"
 TEXT_ENCODER = "text_encoder.onnx"
 IMAGE_ENCODER = "image_encoder.onnx"
 INDEX = "index.faiss"
+EMBEDDINGS = "embeddings.npy"
+ROW_CHECKSUMS = "embeddings.crc32.npy"
 ITEMS = "items.sqlite"
+THUMBNAILS = "thumbnails.sqlite"
 # What a bundle is called in a model store, whatever its folder was called.
 STORED_BUNDLE = "sightline-bundle"
 
@@ -68,15 +72,17 @@ class _Document(BaseModel):
         path = folder / cls.filename
         try:
             written = path.read_bytes()
-        except FileNotFoundError:
-            raise DamagedError(
-                f"{path} does not exist: {folder} is no {cls.__name__.lower()} folder, "
-                "or it was not written to the end. Build it again."
-            ) from None
         except OSError as error:
-            raise DamagedError(
-                f"{path} cannot be read ({error.strerror}): give the process's user the right to."
-            ) from None
+            raise cannot_be_read(path, error) from None
+        return cls.parse(written, path)
+
+    @classmethod
+    def parse(cls, written: bytes, path: Path) -> Self:
+        """The document that a file holds; ``path`` is only named in messages.
+
+        Raises:
+            DamagedError: it is no JSON, altered, of another format, or lacks a field.
+        """
         body, found, seal = _split_seal(written)
         if found and hashlib.sha256(body).hexdigest() != seal:
             raise DamagedError(f"{path} is damaged: it does not match its seal. Build it again.")
@@ -85,6 +91,12 @@ class _Document(BaseModel):
             if not found or not isinstance(document, dict):
                 raise DamagedError(f"{path} has no seal: it was altered. Build it again.")
             del document["seal"]
+            expected = cls.model_fields["format"].default
+            if document.get("format") != expected:
+                raise DamagedError(
+                    f"{path} is of the format {document.get('format')!r}, and this release reads "
+                    f"{expected!r}. Build it again."
+                )
             return cls.model_validate(document)
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DamagedError(f"{path} is no JSON: {error}. Build it again.") from None
@@ -92,7 +104,7 @@ class _Document(BaseModel):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the document"
             raise DamagedError(
-                f"{path} is damaged or of another format: {where}: {first['msg']}. Build it again."
+                f"{path} is damaged: {where}: {first['msg']}. Build it again."
             ) from None
 
     def write(self, folder: Path) -> None:
@@ -111,6 +123,15 @@ def _split_seal(written: bytes) -> tuple[bytes, bool, str]:
         return written, False, _NO_SEAL
     body = written[: match.start(1)] + _NO_SEAL.encode() + written[match.end(1) :]
     return body, True, match[1].decode()
+
+
+def _plain(name: str) -> str:
+    if name in ("", ".", "..") or set(name) & {"/", "\\", "\0"}:
+        raise ValueError(f"{name!r} is no file of the bundle's own")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_plain)]
 
 
 class FileRecord(BaseModel):
@@ -195,7 +216,7 @@ class ModelCard(_Document):
     verification: Verification
     versions: dict[str, str]
     created: str
-    files: dict[str, FileRecord] = Field(default_factory=dict)
+    files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
 
 class IndexFacts(BaseModel):
@@ -237,20 +258,25 @@ class Skipped(BaseModel):
 
 
 class Manifest(_Document):
-    """``manifest.json``: what a bundle is, and the identity of its files."""
+    """``manifest.json``: what a bundle is, and the identity of its files.
+
+    ``mean`` is the mean of the picture vectors, ``[dim]``: what a query's similarity to all
+    pictures is measured with (:mod:`models.relevance`).
+    """
 
     filename: ClassVar[str] = MANIFEST
 
-    format: Literal["sightline-bundle/1"] = "sightline-bundle/1"
+    format: Literal["sightline-bundle/2"] = "sightline-bundle/2"
     model: ModelCard
     index: IndexFacts
     pictures: int
+    mean: list[float]
     skipped: list[Skipped] = Field(default_factory=list)
     picture_root: str | None = None
     captioner: CaptionerFacts | None = None
     versions: dict[str, str]
     created: str
-    files: dict[str, FileRecord] = Field(default_factory=dict)
+    files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -258,8 +284,8 @@ class Manifest(_Document):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     def public(self) -> dict[str, Any]:
-        """The part that ``GET /info`` shows: no local paths, no skip list."""
-        facts = self.model_dump(mode="json", exclude={"skipped", "picture_root"})
+        """The part that ``GET /info`` shows: no local paths, no skip list, no vector."""
+        facts = self.model_dump(mode="json", exclude={"mean", "skipped", "picture_root"})
         return facts | {"skipped": len(self.skipped)}
 
 
@@ -279,6 +305,37 @@ def record_files(folder: Path, names: Iterable[str]) -> dict[str, FileRecord]:
     return {name: record_file(folder / name) for name in names}
 
 
+def compare(path: Path, expected: FileRecord, size: int, sha256: str | None = None) -> None:
+    """Check a file's size, and its SHA-256 where that is known, against what was written.
+
+    Raises:
+        DamagedError: one of them differs.
+    """
+    if size != expected.size:
+        raise DamagedError(f"{path} is damaged: {size} bytes, not {expected.size}. Build it again.")
+    if sha256 is not None and sha256 != expected.sha256:
+        raise DamagedError(
+            f"{path} is damaged: its SHA-256 is {sha256[:12]}…, not {expected.sha256[:12]}…. "
+            "Build it again."
+        )
+
+
+def cannot_be_read(path: Path, error: OSError) -> DamagedError:
+    """What to say of a file that the system does not give."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return DamagedError(
+            f"{path} does not exist: {path.parent} is no bundle or package, or it was not "
+            "written to the end. Build it again."
+        )
+    if error.errno == errno.ELOOP:
+        return DamagedError(f"{path} is a link: a bundle holds its own files. Copy them there.")
+    if isinstance(error, PermissionError):
+        return DamagedError(
+            f"{path} cannot be read ({error.strerror}): give the process's user the right to."
+        )
+    return DamagedError(f"{path} cannot be read ({error.strerror}). Build it again.")
+
+
 def verify_files(folder: Path, files: Mapping[str, FileRecord]) -> None:
     """Check that every file of ``folder`` is the one that was written.
 
@@ -293,19 +350,8 @@ def verify_files(folder: Path, files: Mapping[str, FileRecord]) -> None:
         try:
             found = record_file(path)
         except OSError as error:
-            raise DamagedError(
-                f"{path} cannot be read ({error.strerror}). Build it again."
-            ) from None
-        expected = files[name]
-        if found.size != expected.size:
-            raise DamagedError(
-                f"{path} is damaged: {found.size} bytes, not {expected.size}. Build it again."
-            )
-        if found.sha256 != expected.sha256:
-            raise DamagedError(
-                f"{path} is damaged: its SHA-256 is {found.sha256[:12]}…, "
-                f"not {expected.sha256[:12]}…. Build it again."
-            )
+            raise cannot_be_read(path, error) from None
+        compare(path, files[name], found.size, found.sha256)
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         for _ in pool.map(check, files):

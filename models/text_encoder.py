@@ -26,12 +26,15 @@ class TextEncoder:
         folder: the package or bundle.
         card: what the model is.
         threads: how many runs may go on side by side.
+        graph: what is in the file, where the caller has read it already.
 
     Raises:
         DamagedError: the file is missing or no ONNX graph of this kind.
     """
 
-    def __init__(self, folder: Path, card: ModelCard, *, threads: int = 1) -> None:
+    def __init__(
+        self, folder: Path, card: ModelCard, *, threads: int = 1, graph: bytes | None = None
+    ) -> None:
         options = ort.SessionOptions()
         # A thread to a run: its many small steps gain nothing from sharing each of them,
         # and runs side by side do.
@@ -42,7 +45,7 @@ class TextEncoder:
         path = folder / TEXT_ENCODER
         try:
             self._session = ort.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                graph or str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise DamagedError(f"{path} cannot be loaded: {error}. Export it again.") from None

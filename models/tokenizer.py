@@ -42,15 +42,24 @@ class Tokenizer:
         self._causal = card.causal
 
     @classmethod
-    def load(cls, folder: Path, card: ModelCard) -> Tokenizer:
+    def load(cls, folder: Path, card: ModelCard, content: bytes | None = None) -> Tokenizer:
         """Read ``tokenizer.json`` from a model package or bundle.
+
+        Args:
+            folder: the package or bundle.
+            card: what the model is.
+            content: what is in the file, where the caller has read it already.
 
         Raises:
             DamagedError: the file is missing or holds no tokenizer.
         """
         path = folder / TOKENIZER
         try:
-            fast = tokenizers.Tokenizer.from_file(str(path))
+            fast = (
+                tokenizers.Tokenizer.from_file(str(path))
+                if content is None
+                else tokenizers.Tokenizer.from_buffer(content)
+            )
         except Exception as error:
             raise DamagedError(f"{path} cannot be read: {error}. Export it again.") from None
         return cls(fast, card)

@@ -24,7 +24,9 @@ def results(found: Found, engine: Engine) -> Json:
 def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
     """The fields of a :class:`serving.wire.SearchResponse`."""
     version = engine.thumbnails
-    return {"results": [_fields(hit, version) for hit in found.hits]}
+    fields: dict[str, Any] = {"results": [_fields(hit, version) for hit in found.hits]}
+    # Only then, since clients of the older system know of no such field.
+    return fields | {"warnings": list(found.warnings)} if found.warnings else fields
 
 
 def _fields(hit: Hit, version: str) -> dict[str, Any]:

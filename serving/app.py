@@ -8,6 +8,7 @@ That is all which a test needs, and any ASGI server can run it; ``service.py`` a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.bundle import Bundle
+from models.manifest import DamagedError
 from serving import openapi
 from serving.answer import BUNDLE_HEADER
 from serving.engine import Engine
@@ -25,6 +27,8 @@ from serving.routes import FORM_FRAME, MAX_JSON, Routes
 from serving.settings import Settings
 from serving.state import State
 from serving.tracing import Tracing
+
+logger = logging.getLogger("sightline")
 
 Opener = Callable[[], Bundle]
 
@@ -97,6 +101,12 @@ class App:
         engine = Engine(bundle, self.settings, self.state.metrics)
         await engine.warm_up()
         self.state.use(engine)
+
+        def damaged(error: DamagedError) -> None:
+            logger.error("not ready any more: %s", error)
+            self.state.distrust(engine)
+
+        engine.scrub(damaged)
 
     def close(self) -> None:
         """Let go of bundle and threads."""

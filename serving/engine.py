@@ -6,8 +6,9 @@ the pictures that are sent as queries.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.items import Item
-from models.manifest import IMAGE_ENCODER, ITEMS
+from models.manifest import IMAGE_ENCODER, THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
 from serving.batcher import WHENEVER, Batcher, Ticket
@@ -36,6 +37,8 @@ NEGATIVE_WEIGHT = 0.5
 # k that equals at the border of k are all there, and are taken in their order.
 _DEPTHS = (32, MAX_K + 28)
 _BEYOND_K = 12
+# Between a thousandth of a gigabyte and the next, so that searches hardly notice.
+_SCRUB_PAUSE_SECONDS = 0.01
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
 _WARM_UP_RUNS = 10
 
@@ -52,10 +55,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The pictures found, best first."""
+    """The pictures found, best first, and what to tell of the question."""
 
     hits: list[Hit]
     timing: Timing
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +116,13 @@ class Engine:
             max_queue=settings.max_picture_queue,
         )
         self.version = bundle.manifest.version
+        # Set once nobody wants to know any more.
+        self._scrubbing = threading.Event()
 
     @property
     def thumbnails(self) -> str:
         """Part of a thumbnail's address: changes whenever a thumbnail may have."""
-        return self.bundle.manifest.files[ITEMS].sha256[:8]
+        return self.bundle.manifest.files[THUMBNAILS].sha256[:8]
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""
@@ -133,6 +139,24 @@ class Engine:
         self.planner.close()
         self._batch_thread.shutdown(wait=False, cancel_futures=True)
         self._picture_thread.shutdown(wait=False, cancel_futures=True)
+        self._scrubbing.set()
+
+    def scrub(self, damaged: Callable[[DamagedError], None]) -> None:
+        """Check what the start has left out, in a thread of its own, slowly.
+
+        Args:
+            damaged: is told where something is not what it must be.
+        """
+
+        def check() -> None:
+            try:
+                for _ in self.bundle.scrub():
+                    if self._scrubbing.wait(_SCRUB_PAUSE_SECONDS):
+                        return
+            except DamagedError as error:
+                damaged(error)
+
+        threading.Thread(target=check, name="scrub", daemon=True).start()
 
     async def search(self, request: SearchRequest, ticket: Ticket = WHENEVER) -> Found:
         """The pictures that a text describes, or that resemble a picture of the bundle.
@@ -191,6 +215,7 @@ class Engine:
                 search=ran.search,
                 lookup=ran.lookup,
             ),
+            plan.warnings,
         )
 
     def _encode_picture(self, upload: _Upload) -> Vector:

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from models.database import SlowQueryError
+from models.facts import Matches
 from serving.errors import RequestError, overloaded
 from serving.wire import SearchRequest
 
@@ -36,7 +38,7 @@ class Plan:
     """One search: texts still to be encoded, a vector that is known, and where to look.
 
     ``filtered`` and ``tokenized`` are the seconds that it took to find ``positions`` and the
-    tokens.
+    tokens; ``warnings`` tell of conditions that no picture can meet.
     """
 
     k: int
@@ -46,6 +48,7 @@ class Plan:
     positions: Positions | None = None
     min_similarity: float | None = None
     with_vectors: bool = False
+    warnings: tuple[str, ...] = ()
     filtered: float = 0.0
     tokenized: float = 0.0
 
@@ -73,10 +76,10 @@ class Planner:
         Raises:
             RequestError: no such picture, a filter that makes no sense, or overload.
         """
-        vector = positions = None
+        vector = matches = None
         started = time.perf_counter()
         if request.like is not None or request.filter is not None:
-            vector, positions = await self.look_up(self._known, request)
+            vector, matches = await self.look_up(self._known, request)
         filtered = time.perf_counter()
         texts = [text for text in (request.query, request.negative) if text is not None]
         tokens = self._bundle.tokenizer.encode(texts)
@@ -85,7 +88,8 @@ class Planner:
             wanted=tokens[0] if request.query is not None else None,
             unwanted=tokens[-1] if request.negative is not None else None,
             vector=vector,
-            positions=positions,
+            positions=None if matches is None else matches.positions,
+            warnings=() if matches is None else tuple(matches.warnings),
             min_similarity=request.min_similarity,
             with_vectors=request.include_embeddings,
             filtered=filtered - started,
@@ -115,18 +119,22 @@ class Planner:
         """Let go of the threads; what waits for one is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _known(self, request: SearchRequest) -> tuple[Vector | None, Positions | None]:
-        """The vector of the picture that is asked for, and the positions that a filter leaves."""
+    def _known(self, request: SearchRequest) -> tuple[Vector | None, Matches | None]:
+        """The vector of the picture that is asked for, and what a filter leaves."""
         vector = None
         if request.like is not None:
             position = self._bundle.items.position_of(request.like)
             if position is None:
                 raise RequestError(404, f"like: no picture has the id {request.like!r}", "like")
             vector = self._bundle.index.reconstruct(position)
-        positions = None
+        matches = None
         if request.filter is not None:
             try:
-                positions = self._bundle.items.matching(request.filter)
+                matches = self._bundle.items.matching(request.filter)
             except ValueError as error:
                 raise RequestError(400, f"filter: {error}", "filter") from None
-        return vector, positions
+            except SlowQueryError:
+                raise RequestError(
+                    503, "filter: it takes too long: ask for less", "filter", {"Retry-After": "1"}
+                ) from None
+        return vector, matches

@@ -271,7 +271,7 @@ class Routes:
             found = originals.find(Path(root), items.get([position])[0].image_path)
             if found is not None:
                 return found
-        return items.thumbnail(picture_id)
+        return engine.bundle.thumbnails.get(position)
 
     async def _uploaded(self, request: Request, name: str) -> tuple[bytes, dict[str, object]]:
         """The file of a form that is called ``name``, and the form's other fields."""

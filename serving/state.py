@@ -30,11 +30,16 @@ class State:
         self.transcriber: Transcriber | None = None
         self._engine: Engine | None = None
         self._holders: dict[Engine, int] = {}
+        self._damaged: set[Engine] = set()
 
     @property
     def ready(self) -> bool:
-        """Whether there is an engine."""
-        return self._engine is not None
+        """Whether there is an engine, and nothing of its bundle was found to be damaged."""
+        return self._engine is not None and self._engine not in self._damaged
+
+    def distrust(self, engine: Engine) -> None:
+        """Be ready no more as long as this engine is in use; from any thread."""
+        self._damaged.add(engine)
 
     @property
     def version(self) -> str | None:
@@ -78,4 +83,5 @@ class State:
     def _close_unless_held(self, engine: Engine) -> None:
         if self._holders.get(engine) == 0:
             del self._holders[engine]
+            self._damaged.discard(engine)
             engine.close()

@@ -19,14 +19,13 @@ from pydantic import (
 )
 from starlette.responses import Response
 
+from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, read_filter
+
 DEFAULT_K = 5
 MAX_K = 100
 MAX_QUERY = 1000
 MAX_TEXTS = 256
 
-MAX_CONDITIONS = 64
-MAX_NAME = 128
-MAX_VALUE = 1000
 
 QueryText = Annotated[
     str,
@@ -44,53 +43,45 @@ def _whole(number: object) -> object:
 ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
 
 
-def _within_limits(conditions: dict[str, Any]) -> dict[str, Any]:
-    """Cheap refusals first: what is left is small enough to be looked at closely."""
-    if len(conditions) > MAX_CONDITIONS:
-        raise ValueError(f"{len(conditions)} conditions; {MAX_CONDITIONS} are allowed")
-    for name, condition in conditions.items():
-        if len(name) > MAX_NAME:
-            raise ValueError(
-                f"{name[:20]!r}…: the name of a field has at most {MAX_NAME} characters, "
-                f"not {len(name)}"
-            )
-        values = condition.values() if isinstance(condition, dict) else [condition]
-        for value in values:
-            if isinstance(value, str) and len(value) > MAX_VALUE:
-                raise ValueError(
-                    f"{name}: a text has at most {MAX_VALUE} characters, not {len(value)}"
-                )
-    return conditions
-
-
-# As models.items reads it, which names what is wrong better than pydantic could.
 _COMPARABLE = {
     "anyOf": [
-        {"type": "string", "maxLength": MAX_VALUE},
+        {"type": "string", "maxLength": MAX_TEXT},
         {"type": "number", "minimum": -(2**63), "exclusiveMaximum": 2**63},
     ]
+}
+_VALUE = {"anyOf": [*_COMPARABLE["anyOf"], {"type": "boolean"}, {"type": "null"}]}
+_VALUES = {"type": "array", "items": _VALUE, "minItems": 1, "maxItems": MAX_VALUES}
+_OPERATORS: dict[str, Any] = {
+    **dict.fromkeys(("gt", "gte", "lt", "lte"), _COMPARABLE),
+    **dict.fromkeys(("in", "not_in", "any", "all"), _VALUES),
+    "exists": {"type": "boolean"},
+    "prefix": {"type": "string", "maxLength": MAX_TEXT},
 }
 _FILTER_SCHEMA = {
     "type": "object",
     "maxProperties": MAX_CONDITIONS,
-    "propertyNames": {"maxLength": MAX_NAME, "pattern": '^[^"\\\\\\x00-\\x1f\\x7f]*$'},
+    "propertyNames": {"maxLength": MAX_NAME},
     "additionalProperties": {
         "anyOf": [
-            *_COMPARABLE["anyOf"],
-            {"type": "boolean"},
-            {"type": "null"},
+            *_VALUE["anyOf"],
             {
                 "type": "object",
-                "properties": dict.fromkeys(("gt", "gte", "lt", "lte"), _COMPARABLE),
+                "properties": _OPERATORS,
                 "additionalProperties": False,
                 "minProperties": 1,
             },
         ]
     },
 }
-Conditions = Annotated[
-    dict[str, Any], AfterValidator(_within_limits), WithJsonSchema(_FILTER_SCHEMA)
-]
+
+
+def _makes_sense(conditions: dict[str, Any]) -> dict[str, Any]:
+    read_filter(conditions)
+    return conditions
+
+
+# Read as models.filters reads it, which names what is wrong better than pydantic could.
+Conditions = Annotated[dict[str, Any], AfterValidator(_makes_sense), WithJsonSchema(_FILTER_SCHEMA)]
 
 
 class _Request(BaseModel):
@@ -163,9 +154,13 @@ class SearchResult(BaseModel):
 
 
 class SearchResponse(BaseModel):
-    """The pictures found, best first."""
+    """The pictures found, best first.
+
+    ``warnings`` tell of conditions that no picture could meet, and are there only then.
+    """
 
     results: list[SearchResult]
+    warnings: list[str] | None = None
 
 
 class EncodeResponse(BaseModel):

@@ -36,6 +36,7 @@ def manifest(files: dict[str, FileRecord] | None = None) -> Manifest:
         model=card(),
         index=IndexFacts(kind="flat", metric="ip"),
         pictures=1,
+        mean=[0.0] * 8,
         picture_root="/photos",
         versions={},
         created="2026-01-01T00:00:00Z",

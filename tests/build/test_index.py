@@ -102,7 +102,7 @@ def test_a_folder_becomes_a_bundle_that_finds_its_pictures(
     for item in found:
         assert item.id == item_id(item.image_path)
         assert (item.width, item.height) == (60, 48)
-        thumbnail = opened.items.thumbnail(item.id)
+        thumbnail = opened.thumbnails.get(item.position)
         assert thumbnail is not None
         assert decode(thumbnail).size == (60, 48)
         preprocessing = manifest.model.preprocessing
@@ -149,6 +149,32 @@ def test_only_what_changed_is_embedded(images: Path, bundle: Path, build: Build)
     shutil.rmtree(bundle)
     assert build().reused == 23
     assert content(bundle) == from_nothing
+
+
+def test_a_bundle_of_an_older_format_is_replaced_and_nothing_embedded_anew(
+    bundle: Path, build: Build
+) -> None:
+    build()
+    before = content(bundle)
+    Manifest.read(bundle).model_copy(update={"format": "sightline-bundle/1"}).write(bundle)
+    with pytest.raises(DamagedError, match="Build it again"):
+        Bundle.open(bundle)
+    again = build()
+    assert (again.reused, again.changed) == (24, True)
+    assert content(bundle) == before
+
+
+def test_a_filter_finds_both_forms_of_a_word(images: Path, bundle: Path, build: Build) -> None:
+    lines = (
+        '{"file_name": "b/0001.png", "city": "Zürich"}',
+        '{"file_name": "c/0002.webp", "city": "Zu\u0308rich"}',
+    )
+    (images / "metadata.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    build()
+    opened = Bundle.open(bundle)
+    for city in ("Z\u00fcrich", "Zu\u0308rich"):
+        found = opened.items.get(opened.items.matching({"city": city}).positions.tolist())
+        assert [item.image_path for item in found] == ["b/0001.png", "c/0002.webp"]
 
 
 def test_a_renewed_bundle_is_the_one_that_one_run_makes(
@@ -331,7 +357,7 @@ def test_vectors_that_exist_become_a_bundle(
     assert opened.manifest.picture_root is None
     item = opened.items.get([0])[0]
     assert (item.width, item.height) == (None, None)
-    assert opened.items.thumbnail(item.id) is None
+    assert opened.thumbnails.get(0) is None
 
 
 def test_vectors_that_exist_meet_their_pictures(
@@ -344,7 +370,7 @@ def test_vectors_that_exist_meet_their_pictures(
     opened = Bundle.open(bundle)
     owl, broken, gone = opened.items.get([0, 1, 2])
     assert (owl.image_path, owl.width, owl.alt_text) == ("b/0001.png", 60, "An owl")
-    assert opened.items.thumbnail(owl.id) is not None
+    assert opened.thumbnails.get(owl.position) is not None
     assert (broken.width, gone.width) == (None, None)
     assert not build(embeddings=x, paths=paths).changed
 

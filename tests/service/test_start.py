@@ -29,6 +29,7 @@ HEAVY = ["torch", "torchvision", "open_clip", "timm", "pandas", "pyarrow", "tran
         "image_encoder.onnx",
         "index.faiss",
         "items.sqlite",
+        "thumbnails.sqlite",
     ],
 )
 def test_one_flipped_byte_is_found_and_its_file_named(

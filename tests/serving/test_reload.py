@@ -54,7 +54,6 @@ def serving(make: Make, place: Path, **settings: Any) -> App:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="the picture encoder is loaded by its path")
 def test_a_bundle_that_is_replaced_changes_nothing_until_it_is_asked_for(
     make: Make, place: Path, other_bundle: Path
 ) -> None:

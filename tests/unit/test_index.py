@@ -8,14 +8,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import models.folder
 import models.index
+from models.folder import Folder
 from models.index import Metric, VectorIndex
-from models.manifest import DamagedError
+from models.manifest import DamagedError, IndexFacts, record_files
 
 
 def unit_vectors(count: int, dim: int = 32, seed: int = 0) -> NDArray[np.float32]:
     vectors = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def written_and_read(
+    built: VectorIndex, folder: Path, facts: IndexFacts | None = None
+) -> VectorIndex:
+    """The index as it comes back from a folder."""
+    opened = Folder(folder)
+    opened.open(record_files(folder, built.save(folder)))
+    return VectorIndex.load(opened, facts or built.facts, built.mean())
 
 
 def truly_nearest(
@@ -67,8 +78,7 @@ def test_an_approximate_index_is_tuned_and_says_how(
     built = VectorIndex.build(vectors, metric, queries)
     assert built.facts.kind == "pq"
     assert "text queries" in built.facts.tuned_with
-    built.save(tmp_path / "index.faiss")
-    index = VectorIndex.load(tmp_path / "index.faiss", built.facts)
+    index = written_and_read(built, tmp_path)
     _, positions = index.search(queries, 10)
     true = truly_nearest(queries, vectors, 10)
     recall = np.mean([len(np.intersect1d(a, b)) for a, b in zip(true, positions, strict=True)]) / 10
@@ -101,13 +111,141 @@ def test_a_vector_comes_back_as_it_went_in(
     monkeypatch.setattr(models.index, "EXACT_UP_TO", 100 if coded else 1000)
     vectors = unit_vectors(1000)
     built = VectorIndex.build(vectors, metric)
-    built.save(tmp_path / "index.faiss")
-    index = VectorIndex.load(tmp_path / "index.faiss", built.facts)
+    index = written_and_read(built, tmp_path)
     assert len(index) == 1000
     assert (index.reconstruct(13) == vectors[13]).all()
 
 
+def test_the_mean_is_that_of_all_vectors(tmp_path: Path) -> None:
+    vectors = unit_vectors(300) + 1
+    built = VectorIndex.build(vectors, "ip")
+    np.testing.assert_allclose(built.mean(), vectors.mean(axis=0), atol=1e-6)
+    assert (written_and_read(built, tmp_path).mean() == built.mean()).all()
+
+
+def test_equals_at_the_border_are_those_that_lie_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.repeat(unit_vectors(60), 20, axis=0)
+    queries = unit_vectors(64, seed=1)
+    positions = np.arange(0, len(vectors), 2)
+    for exact_up_to in (2000, 1000):
+        monkeypatch.setattr(models.index, "EXACT_UP_TO", exact_up_to)
+        index = VectorIndex.build(vectors, "ip")
+        _, many = index.search(queries, 60)
+        best = queries @ vectors[::20].T
+        assert (many[:, 0] == best.argmax(axis=1) * 20).all()
+        for k in range(1, 50, 7):
+            assert (index.search(queries, k)[1] == many[:, :k]).all()
+            for row in (0, 17):
+                assert (index.search(queries[row : row + 1], k)[1] == many[row, :k]).all()
+        _, kept = index.search(queries, 10, positions)
+        assert (kept == (best.argmax(axis=1) * 20)[:, None] + np.arange(0, 20, 2)).all()
+
+
+def test_what_differs_in_the_last_bits_only_is_equal() -> None:
+    cosines = np.array([0.5, 0.5 + 2e-7, 0.5 - 1e-7, 0.7], dtype=np.float32)
+    _, found = models.index._best(cosines, np.array([3, 9, 1, 12]), 3)
+    assert found.tolist() == [12, 1, 3]
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+@pytest.mark.parametrize("near", [True, False])
+def test_among_many_that_a_filter_keeps_the_nearest_are_found(
+    metric: Metric, near: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By way of the codes; or, where all that is kept lies far from the query, without them."""
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(models.index, "_KEPT_CANDIDATES", 300)
+    vectors, queries = unit_vectors(6000), unit_vectors(20, seed=1)
+    index = VectorIndex.build(vectors, metric, queries)
+    asked: list[int] = []
+    products = type(index.embeddings).products
+    monkeypatch.setattr(
+        type(index.embeddings),
+        "products",
+        lambda self, query, some: (asked.append(len(some)), products(self, query, some))[1],
+    )
+    for query in queries:
+        order = np.argsort(vectors @ query)
+        among = np.sort(order[-3000:] if near else order[:3000])
+        true = among[truly_nearest(query[None], vectors[among], 10)[0]]
+        assert index.search(query[None], 10, among)[1].tolist() == [true.tolist()]
+    assert max(asked) < 1500 if near else min(asked) == 3000
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "embeddings.npy", "embeddings.crc32.npy"])
+@pytest.mark.parametrize("mapped", [True, False])
+def test_damage_is_found_before_it_is_used(
+    name: str, mapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 1000 if mapped else 1 << 30)
+    vectors = unit_vectors(1000)
+    built = VectorIndex.build(vectors, "ip")
+    files = record_files(tmp_path, built.save(tmp_path))
+    assert set(files) == {"index.faiss", "embeddings.npy", "embeddings.crc32.npy"}
+    content = bytearray((tmp_path / name).read_bytes())
+    content[-70] ^= 1
+    (tmp_path / name).write_bytes(content)
+    folder = Folder(tmp_path)
+    folder.open(files)
+    if name != "embeddings.npy" or not mapped:
+        with pytest.raises(DamagedError, match=rf"{name} is damaged: its SHA-256"):
+            VectorIndex.load(folder, built.facts, built.mean())
+        return
+    index = VectorIndex.load(folder, built.facts, built.mean())
+    assert (index.reconstruct(998) == vectors[998]).all()
+    for read in (
+        lambda: index.reconstruct(999),
+        lambda: index.search(vectors[999:], 1),
+        lambda: index.search(vectors[:1], 1, np.array([5, 999])),
+    ):
+        with pytest.raises(DamagedError, match=r"embeddings\.npy is damaged: the vector at 999"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (IndexFacts(kind="flat", metric="l2"), "another metric than l2"),
+        (IndexFacts(kind="pq", metric="ip"), "no index of the kind pq"),
+    ],
+)
+def test_an_index_is_what_the_manifest_says(tmp_path: Path, facts: IndexFacts, told: str) -> None:
+    built = VectorIndex.build(unit_vectors(20), "ip")
+    with pytest.raises(DamagedError, match=told):
+        written_and_read(built, tmp_path, facts)
+
+
+def test_vectors_of_another_index_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    built = VectorIndex.build(unit_vectors(1000), "ip")
+    names = built.save(tmp_path)
+    VectorIndex.build(unit_vectors(999), "ip").embeddings.save(tmp_path)
+    folder = Folder(tmp_path)
+    folder.open(record_files(tmp_path, names))
+    with pytest.raises(DamagedError, match="does not fit its vectors"):
+        VectorIndex.load(folder, built.facts, built.mean())
+
+
 def test_what_is_no_index_is_named(tmp_path: Path) -> None:
     (tmp_path / "index.faiss").write_bytes(b"no index at all")
-    with pytest.raises(DamagedError, match=r"index\.faiss"):
-        VectorIndex.load(tmp_path / "index.faiss", VectorIndex.build(unit_vectors(2), "ip").facts)
+    folder = Folder(tmp_path)
+    folder.open(record_files(tmp_path, ["index.faiss"]))
+    built = VectorIndex.build(unit_vectors(2), "ip")
+    with pytest.raises(DamagedError, match=r"index\.faiss is no FAISS index"):
+        VectorIndex.load(folder, built.facts, built.mean())
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+def test_a_similarity_is_the_same_to_the_last_bit_in_any_company(metric: Metric) -> None:
+    random = np.random.default_rng(5)
+    vectors = random.standard_normal((9000, 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    queries = np.ascontiguousarray(vectors[:64] + vectors[64:128])
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    index = VectorIndex.build(vectors, metric)
+    together, _ = index.search(queries, 100)
+    alone = [index.search(queries[row : row + 1], 100)[0][0] for row in range(64)]
+    np.testing.assert_array_equal(together, alone)

@@ -1,20 +1,21 @@
-"""The facts about pictures: written once, read by many."""
+"""The pictures of a bundle: written once, read by many."""
 
 from __future__ import annotations
 
-import json
 import shutil
+import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from models.database import Database
+from models.folder import Folder
 from models.items import Item, ItemStore, item_id, write_items
-from models.manifest import DamagedError
+from models.manifest import DamagedError, record_files
 
 METADATA: list[dict[str, Any]] = [
     {"year": 1999, "tags": ["fox", "snow"], "licence": "CC0-1.0"},
@@ -39,16 +40,22 @@ def item(position: int, metadata: dict[str, Any] | None = None, path: str | None
     )
 
 
-def store(folder: Path, items: Sequence[Item]) -> ItemStore:
-    path = folder / "items.sqlite"
-    write_items(path, [(each, f"thumbnail {each.position}".encode()) for each in items])
-    return ItemStore.open(path)
+def opened(folder: Path, *, in_memory: bool = False) -> ItemStore:
+    files = Folder(folder)
+    files.open(record_files(folder, ["items.sqlite"]))
+    content = files.read("items.sqlite") if in_memory else None
+    return ItemStore(Database(files, "items.sqlite", content))
 
 
-@pytest.fixture(scope="module")
-def some(tmp_path_factory: pytest.TempPathFactory) -> ItemStore:
+def store(folder: Path, items: Sequence[Item], *, in_memory: bool = False) -> ItemStore:
+    write_items(folder / "items.sqlite", items)
+    return opened(folder, in_memory=in_memory)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["in memory", "on disk"])
+def some(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> ItemStore:
     items = [item(position, metadata) for position, metadata in enumerate(METADATA)]
-    return store(tmp_path_factory.mktemp("items"), items)
+    return store(tmp_path_factory.mktemp("items"), items, in_memory=request.param)
 
 
 def test_items_come_back_as_they_went_in(some: ItemStore) -> None:
@@ -66,10 +73,8 @@ def test_an_item_is_found_by_its_id_and_its_path(some: ItemStore) -> None:
     assert len(picture) == 16
     assert some.position_of(picture) == 2
     assert some.id_of_path("folder/2.jpg") == picture
-    assert some.thumbnail(picture) == b"thumbnail 2"
     assert some.position_of("folder/2.jpg") is None
     assert some.id_of_path("../folder/2.jpg") is None
-    assert some.thumbnail("no such id") is None
 
 
 def test_an_id_belongs_to_the_path_alone(tmp_path: Path) -> None:
@@ -80,74 +85,6 @@ def test_an_id_belongs_to_the_path_alone(tmp_path: Path) -> None:
     alone = store(tmp_path / "less", [item(0, path=paths[1])])
     assert alone.id_of_path(paths[1]) == together.id_of_path(paths[1])
     assert [each.image_path for each in together] == paths
-
-
-@pytest.mark.parametrize(
-    ("conditions", "positions"),
-    [
-        ({}, [0, 1, 2, 3]),
-        ({"year": 1999}, [0]),
-        ({"year": "1999"}, [2]),
-        ({"year": 1999.0}, [0]),
-        ({"year": {"gte": 1999}}, [0, 1]),
-        ({"year": {"gt": 1999, "lt": 2004}}, [1]),
-        ({"year": {"lte": "2"}}, [2]),
-        ({"tags": "fox"}, [0, 1]),
-        ({"tags": "snow", "year": {"lt": 2000}}, [0]),
-        ({"public": True}, [1]),
-        ({"public": False}, [2]),
-        ({"public": 1}, []),
-        ({"licence": None}, [1]),
-        ({"a.b[0]": 1}, [2]),
-        ({"a": 1}, []),
-        ({"year": 10**18}, []),
-        ({"unknown": "x"}, []),
-    ],
-)
-def test_a_filter_is_met_by_values_ranges_and_members(
-    some: ItemStore, conditions: dict[str, Any], positions: list[int]
-) -> None:
-    assert some.matching(conditions).tolist() == positions
-
-
-@pytest.mark.parametrize(
-    "condition", [[1, 2], {"above": 3}, {}, {"gte": None}, {"gte": True}, {"gte": [1]}, 10**30]
-)
-def test_a_filter_that_makes_no_sense_is_refused(some: ItemStore, condition: object) -> None:
-    with pytest.raises(ValueError, match=r"year|number"):
-        some.matching({"year": condition})
-
-
-printable = st.characters(exclude_categories=["C"])
-scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)
-)
-conditions = st.dictionaries(
-    st.text(st.characters(), max_size=8),
-    scalars | st.dictionaries(st.sampled_from(["gte", "gt", "lte", "lt"]), scalars),
-    max_size=3,
-)
-
-
-@given(conditions=conditions)
-def test_a_filter_never_fails_in_another_way(some: ItemStore, conditions: dict[str, Any]) -> None:
-    try:
-        positions = some.matching(conditions).tolist()
-    except ValueError:
-        positions = []
-    assert set(positions) <= {0, 1, 2, 3}
-
-
-@given(name=st.text(min_size=1, max_size=6), value=st.text(printable, max_size=6))
-def test_whatever_a_field_is_called_only_it_is_asked(
-    tmp_path_factory: pytest.TempPathFactory, name: str, value: str
-) -> None:
-    items = [item(0, {name: value}), item(1, {name + "x": value}), item(2, {name: value + "x"})]
-    found = store(tmp_path_factory.mktemp("items"), items)
-    try:
-        assert found.matching({name: value}).tolist() == [0]
-    except ValueError:
-        assert json.dumps(name, ensure_ascii=False) != f'"{name}"'
 
 
 def test_many_threads_read_at_once(some: ItemStore) -> None:
@@ -175,10 +112,43 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     assert contents[0] == contents[1]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no database at all, but long enough" * 20])
-def test_what_is_no_items_file_is_named(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("content", [b"", b"no database at all, but long enough" * 200])
+def test_what_is_no_items_file_is_named(tmp_path: Path, content: bytes, in_memory: bool) -> None:
+    (tmp_path / "items.sqlite").write_bytes(content)
+    with pytest.raises(DamagedError, match=r"items\.sqlite cannot be read.*Build it again"):
+        opened(tmp_path, in_memory=in_memory)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_row_that_was_altered_is_not_given_out(tmp_path: Path, in_memory: bool) -> None:
+    store(tmp_path, [item(0), item(1)]).close()
+    with closing(sqlite3.connect(tmp_path / "items.sqlite")) as connection, connection:
+        connection.execute("UPDATE items SET alt_text = 'A fox' WHERE position = 1")
+    altered = opened(tmp_path, in_memory=in_memory)
+    assert altered.get([0]) == [item(0)]
+    for read in (
+        lambda: altered.get([0, 1]),
+        lambda: altered.position_of(item(1).id),
+        lambda: altered.id_of_path(item(1).image_path),
+    ):
+        with pytest.raises(DamagedError, match=r"items\.sqlite is damaged: a row of it"):
+            read()
+
+
+def test_a_file_that_is_overwritten_where_it_lies_is_noticed(tmp_path: Path) -> None:
+    store(tmp_path, [item(position) for position in range(3000)]).close()
     path = tmp_path / "items.sqlite"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(DamagedError, match=r"items\.sqlite.*Build it again"):
-        ItemStore.open(path)
+    on_disk, in_memory = opened(tmp_path), opened(tmp_path, in_memory=True)
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(DamagedError, match=r"items\.sqlite"):
+        on_disk.get(range(3000))
+    assert [each.position for each in in_memory.get(range(3000))] == list(range(3000))
+
+
+def test_the_last_of_many_counts(tmp_path: Path) -> None:
+    assert len(store(tmp_path, [])) == 0
+    (tmp_path / "items.sqlite").unlink()
+    many = store(tmp_path, [item(position) for position in range(1203)])
+    assert len(many) == 1203
+    assert [each.position for each in many] == list(range(1203))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,10 +111,88 @@ def test_a_build_killed_after_them_is_put_right(tmp_path: Path) -> None:
     assert names(tmp_path) == {"photos"}
 
 
+def test_a_reader_finds_a_bundle_at_every_instant(tmp_path: Path) -> None:
+    make(tmp_path / "photos", "0")
+    if not build.output._exchange(tmp_path / "photos", tmp_path / "photos"):
+        pytest.skip("this file system cannot exchange names")
+    done = threading.Event()
+
+    def read() -> int:
+        nothing = 0
+        while not done.is_set():
+            try:
+                assert content(tmp_path / "photos").isdecimal()
+            except FileNotFoundError:
+                # A folder was opened, and emptied before its file was: that reader looks again,
+                # and has to find one.
+                nothing += not (tmp_path / "photos").is_dir()
+        return nothing
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        try:
+            for turn in range(1, 200):
+                make(tmp_path / "photos", str(turn))
+        finally:
+            done.set()
+        missing = reading.result()
+    assert missing == 0
+    assert names(tmp_path) == {"photos"}
+
+
+def test_where_names_cannot_be_exchanged_the_old_one_steps_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build.output, "_exchange", lambda one, other: False)
+    make(tmp_path / "photos", "old")
+    make(tmp_path / "photos", "new")
+    assert content(tmp_path / "photos") == "new"
+    assert names(tmp_path) == {"photos"}
+
+
+def test_everything_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_old_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "photos", "old")
+    output = Output(tmp_path / "photos")
+    log: list[object] = []
+    sync, remove = os.fsync, shutil.rmtree
+
+    def noted_sync(descriptor: int) -> None:
+        sync(descriptor)
+        log.append(os.fstat(descriptor).st_ino)
+
+    def noted_remove(path: Path) -> None:
+        if path.exists() and (path / "manifest.json").read_text() == "old":
+            log.append("the old one goes")
+        remove(path)
+
+    with output.new_folder() as new:
+        (new / "manifest.json").write_text("new")
+        (new / "items.sqlite").write_text("new")
+        inside = {path.stat().st_ino for path in (new, *new.iterdir())}
+        monkeypatch.setattr(os, "fsync", noted_sync)
+        monkeypatch.setattr(shutil, "rmtree", noted_remove)
+        exchange = build.output._exchange
+
+        def noted_exchange(one: Path, other: Path) -> bool:
+            log.append("the name")
+            return exchange(one, other)
+
+        monkeypatch.setattr(build.output, "_exchange", noted_exchange)
+        output.publish()
+    named = log.index("the name")
+    assert inside <= set(log[:named])
+    assert log[named + 1 :] == [tmp_path.stat().st_ino, "the old one goes"]
+
+
+@pytest.mark.parametrize("exchanging", [True, False])
 @pytest.mark.parametrize("existing", [True, False])
 def test_killed_at_any_step_of_it_a_reader_never_sees_half_a_bundle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool, exchanging: bool
 ) -> None:
+    exchange = build.output._exchange if exchanging else lambda one, other: False
+
     def whole(folder: Path) -> bool:
         return (folder / "manifest.json").read_text() == (folder / "items.sqlite").read_text()
 
@@ -141,6 +221,7 @@ def test_killed_at_any_step_of_it_a_reader_never_sees_half_a_bundle(
             with output.new_folder() as new:
                 fill(new, "new")
                 monkeypatch.setattr(Path, "rename", dying(Path.rename))
+                monkeypatch.setattr(build.output, "_exchange", dying(exchange))
                 monkeypatch.setattr(shutil, "rmtree", dying(shutil.rmtree))
                 monkeypatch.setattr(build.output, "_sync", dying(build.output._sync))
                 output.publish()
@@ -154,6 +235,8 @@ def test_killed_at_any_step_of_it_a_reader_never_sees_half_a_bundle(
             fill(folder, "old")
         died = killed_at(step, folder)
         assert not folder.exists() or whole(folder)
+        if existing and exchanging:
+            assert folder.exists()
         Output(folder).recover()
         assert whole(folder) if existing or folder.exists() else died
         assert names(folder.parent) <= {"photos"}

@@ -45,10 +45,13 @@ def test_how_many_are_asked_for_changes_nothing(
     assert relevant(similarities[:k], background).tolist() == all_of_them[:k].tolist()
 
 
-def test_the_share_keeps_some_and_folds_some() -> None:
-    assert 0 < SHARE < 1
+def test_the_border_lies_where_the_documentation_says() -> None:
+    """docs/relevance.md: seven tenths of the way from the background to the best."""
+    shown = relevant(np.array([0.4, 0.35, 0.33, 0.3], dtype=np.float32), background=0.2)
+    assert shown.tolist() == [True, True, False, False]
+    assert SHARE == 0.7
 
 
-def test_seven_tenths_of_the_way_are_enough_and_less_is_not() -> None:
-    similarities = np.array([0.30, 0.271, 0.269], dtype=np.float32)
-    assert relevant(similarities, background=0.20).tolist() == [True, True, False]
+def test_a_background_below_zero_counts() -> None:
+    shown = relevant(np.array([0.2, 0.1, 0.05], dtype=np.float32), background=-0.2)
+    assert shown.tolist() == [True, True, False]

@@ -131,7 +131,7 @@ def test_a_missing_bundle_is_told_by_its_address(site: Site, tmp_path: Path) -> 
 
 def test_a_file_outside_the_bundle_is_not_written(site: Site, tmp_path: Path) -> None:
     record = next(iter(record_files(site.bundle, ["index.faiss"]).values()))
-    manifest({"../../out": record}).write(site.bundle)
+    manifest().model_copy(update={"files": {"../../out": record}}).write(site.bundle)
     with pytest.raises(DamagedError, match="no file of the bundle's own"):
         fetch(site.address, tmp_path / "cache")
 

@@ -1,0 +1,383 @@
+"""A bundle in use is the bundle that was checked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import models.bundle
+import models.folder
+import models.index
+from build.index import IndexOptions, build_index
+from models.bundle import Bundle
+from models.database import Database
+from models.manifest import MANIFEST, DamagedError, Manifest, record_file
+from tests.build.pictures import plant
+from tests.tiny_package import SIDE, write_tiny_package
+
+COUNT = 150
+NAMES = {
+    "tokenizer.json",
+    "text_encoder.onnx",
+    "image_encoder.onnx",
+    "index.faiss",
+    "embeddings.npy",
+    "embeddings.crc32.npy",
+    "items.sqlite",
+    "thumbnails.sqlite",
+}
+# What a large bundle's start reads; the rest is checked when it is read.
+AT_ONCE = {"tokenizer.json", "text_encoder.onnx", "index.faiss", "embeddings.crc32.npy"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two bundles of the same pictures by different models, indexed by codes."""
+    folder = tmp_path_factory.mktemp("bundles")
+    plant(folder / "images", COUNT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models.index, "EXACT_UP_TO", 50)
+        patch.setattr("build.assemble.EXACT_UP_TO", 50)
+        for seed in (0, 1):
+            package = folder / f"package {seed}"
+            write_tiny_package(package, seed=seed)
+            output = folder / f"bundle {seed}"
+            build_index(IndexOptions(output=output, model=package, images=folder / "images"))
+    return folder / "bundle 0", folder / "bundle 1"
+
+
+@pytest.fixture
+def bundle(built: tuple[Path, Path], tmp_path: Path) -> Path:
+    shutil.copytree(built[0], tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+@pytest.fixture(params=["small", "medium", "large"])
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As if every file were small, none of them, or the whole bundle large."""
+    if request.param == "medium":
+        monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 0)
+    if request.param == "large":
+        make_large(monkeypatch)
+    return str(request.param)
+
+
+def make_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 0)
+    monkeypatch.setattr(models.bundle, "WHOLE_BELOW", 0)
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    """Write into the file that is there, as cp does, and not in its place."""
+    with path.open("r+b") as file:
+        file.write(content)
+        file.truncate()
+
+
+def flip(path: Path, at: int | None = None) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if at is None else at] ^= 1
+    overwrite(path, bytes(content))
+
+
+def pixels() -> NDArray[np.float32]:
+    return np.random.default_rng(5).standard_normal((1, 3, SIDE, SIDE)).astype(np.float32)
+
+
+def everything(opened: Bundle) -> tuple[object, ...]:
+    """All that a bundle answers with."""
+    vectors = opened.text_encoder.encode(opened.tokenizer.encode(["a red fox", "the sea"]))
+    similarities, positions = opened.index.search(vectors, 7)
+    among = opened.index.search(vectors, 3, opened.items.matching({}).positions[::2])
+    return (
+        vectors.tolist(),
+        similarities.tolist(),
+        positions.tolist(),
+        [each.tolist() for each in among],
+        opened.index.mean().tolist(),
+        opened.index.reconstruct(3).tolist(),
+        list(opened.items),
+        [opened.thumbnails.get(position) for position in range(len(opened.items))],
+        opened.image_encoder.encode(pixels()).tolist(),
+    )
+
+
+def test_a_bundle_holds_what_it_says(bundle: Path, size: str) -> None:
+    assert {path.name for path in bundle.iterdir()} == NAMES | {MANIFEST}
+    opened = Bundle.open(bundle)
+    assert set(opened.manifest.files) == NAMES
+    assert len(opened.items) == len(opened.index) == COUNT
+    rows = np.load(bundle / "embeddings.npy")
+    np.testing.assert_allclose(opened.index.mean(), rows.mean(axis=0), atol=1e-6)
+    _, positions = opened.index.search(rows, 1)
+    assert (positions[:, 0] == np.arange(COUNT)).mean() > 0.95
+    list(opened.scrub())
+    opened.close()
+
+
+def replaced_by_a_build(bundle: Path, other: Path) -> None:
+    bundle.rename(bundle.with_name("old"))
+    shutil.copytree(other, bundle)
+    shutil.rmtree(bundle.with_name("old"))
+
+
+def copied_over(bundle: Path, other: Path) -> None:
+    for path in other.iterdir():
+        overwrite(bundle / path.name, path.read_bytes())
+
+
+def emptied(bundle: Path, other: Path) -> None:
+    for path in bundle.iterdir():
+        overwrite(path, b"")
+
+
+@pytest.mark.parametrize("change", [replaced_by_a_build, copied_over, emptied, None])
+def test_what_becomes_of_the_folder_changes_nothing(
+    built: tuple[Path, Path], bundle: Path, change: Callable[[Path, Path], None] | None
+) -> None:
+    before = everything(Bundle.open(built[0]))
+    assert everything(Bundle.open(built[1])) != before
+    opened = Bundle.open(bundle)
+    if change is None:
+        shutil.rmtree(bundle)
+    else:
+        change(bundle, built[1])
+    assert everything(opened) == before
+    assert list(opened.scrub()) == []
+
+
+def test_nor_does_it_where_files_are_too_large_for_memory(
+    built: tuple[Path, Path], bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(monkeypatch)
+    opened = Bundle.open(bundle)
+    replaced_by_a_build(bundle, built[1])
+    assert everything(opened) == everything(Bundle.open(built[0]))
+    assert list(opened.scrub())
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_large_file_that_is_overwritten_is_noticed_rather_than_mixed_in(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    if whole:
+        monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 0)
+    else:
+        make_large(monkeypatch)
+    opened = Bundle.open(bundle)
+    for name in ("image_encoder.onnx", "thumbnails.sqlite"):
+        overwrite(bundle / name, bytes((bundle / name).stat().st_size))
+    with pytest.raises(DamagedError, match=r"image_encoder\.onnx is damaged"):
+        _ = opened.image_encoder
+    with pytest.raises(DamagedError, match=r"thumbnails\.sqlite cannot be read"):
+        opened.thumbnails.get(0)
+    if not whole:
+        flip(bundle / "embeddings.npy", at=-1)
+        with pytest.raises(DamagedError, match=rf"the vector at {COUNT - 1}"):
+            opened.index.reconstruct(COUNT - 1)
+        with pytest.raises(DamagedError, match="is damaged"):
+            list(opened.scrub())
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_folder_that_is_replaced_while_it_is_opened_is_opened_whole(
+    built: tuple[Path, Path], bundle: Path, monkeypatch: pytest.MonkeyPatch, size: str, at: int
+) -> None:
+    """Replaced at each of the steps at which files are opened: it is one bundle or the other."""
+    steps = iter(range(1000))
+
+    def replacing(action: Callable[..., object]) -> Callable[..., object]:
+        def act(*arguments: object, **options: object) -> object:
+            if next(steps) == at:
+                replaced_by_a_build(bundle, built[1])
+            return action(*arguments, **options)
+
+        return act
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models.folder.Folder, "document", replacing(models.folder.Folder.document))
+        patch.setattr(models.folder.Folder, "open", replacing(models.folder.Folder.open))
+        patch.setattr(models.bundle, "Database", replacing(Database))
+        opened = Bundle.open(bundle)
+    assert next(steps) > at
+    assert everything(opened) in [everything(Bundle.open(folder)) for folder in built]
+
+
+def test_all_is_read_from_the_folder_that_was_there_first(
+    built: tuple[Path, Path], bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = models.folder.Folder.document
+
+    def moved_away(self: models.folder.Folder, name: str) -> bytes:
+        content = document(self, name)
+        bundle.rename(bundle.with_name("moved"))
+        shutil.copytree(built[1], bundle)
+        return content
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models.folder.Folder, "document", moved_away)
+        opened = Bundle.open(bundle)
+    assert everything(opened) == everything(Bundle.open(built[0]))
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_file_that_is_missing_or_cut_short_or_no_file_is_found_at_once(
+    bundle: Path, name: str, size: str
+) -> None:
+    content = (bundle / name).read_bytes()
+    for harm, told in (
+        (lambda path: overwrite(path, content[:-1]), "is damaged"),
+        (Path.unlink, "does not exist"),
+        (Path.mkdir, "is no file"),
+    ):
+        harm(bundle / name)
+        with pytest.raises(DamagedError, match=rf"{name} {told}"):
+            Bundle.open(bundle)
+    (bundle / name).rmdir()
+    os.mkfifo(bundle / name)
+    with pytest.raises(DamagedError, match=rf"{name} is no file"):
+        Bundle.open(bundle)
+    (bundle / name).unlink()
+    (bundle.parent / name).write_bytes(content)
+    (bundle / name).symlink_to(bundle.parent / name)
+    with pytest.raises(DamagedError, match=rf"{name} is a link"):
+        Bundle.open(bundle)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_flipped_byte_is_found_before_anything_is_answered_or_by_the_scrubber(
+    bundle: Path, name: str, size: str
+) -> None:
+    flip(bundle / name)
+    if size != "large" or name in AT_ONCE:
+        with pytest.raises(DamagedError, match=rf"{name} is damaged: its SHA-256"):
+            Bundle.open(bundle)
+    else:
+        opened = Bundle.open(bundle)
+        with pytest.raises(DamagedError, match=rf"{name} is damaged: its SHA-256"):
+            list(opened.scrub())
+
+
+def noting(read: list[str], action: Callable[..., object]) -> Callable[..., object]:
+    def act(self: object, name: str) -> object:
+        read.append(name)
+        return action(self, name)
+
+    return act
+
+
+def test_a_large_bundles_start_reads_no_more_than_it_needs(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(monkeypatch)
+    read: list[str] = []
+    chunks, stream = models.folder.Folder.chunks, models.folder.Folder.stream
+    for name, action in (("chunks", chunks), ("stream", stream)):
+        monkeypatch.setattr(models.folder.Folder, name, noting(read, action))
+    opened = Bundle.open(bundle)
+    assert sorted(read) == sorted(AT_ONCE)
+    *_, last = opened.scrub()
+    # Nothing is hashed twice, and nothing is left out.
+    assert sorted(read) == sorted(NAMES)
+    assert (
+        last.done == last.total == sum((bundle / name).stat().st_size for name in NAMES - AT_ONCE)
+    )
+    assert list(opened.scrub()) == []
+
+
+def test_vectors_that_the_scrubber_has_hashed_are_not_checked_again(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(monkeypatch)
+    opened = Bundle.open(bundle)
+    list(opened.scrub())
+    monkeypatch.setattr("models.embeddings.zlib", None)
+    opened.index.reconstruct(3)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_no_file_is_opened_that_the_manifest_does_not_name(bundle: Path, name: str) -> None:
+    manifest = Manifest.read(bundle)
+    files = {each: record for each, record in manifest.files.items() if each != name}
+    manifest.model_copy(update={"files": files}).write(bundle)
+    if name == "image_encoder.onnx":  # a service may be deployed without it
+        assert len(Bundle.open(bundle).items) == COUNT
+        return
+    with pytest.raises(DamagedError, match=rf"manifest\.json does not name {name}"):
+        Bundle.open(bundle)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hosts", "a/b", "..", ".", "", "a\\b"])
+def test_a_manifest_names_files_of_its_own_folder_only(bundle: Path, name: str) -> None:
+    manifest = Manifest.read(bundle)
+    (bundle.parent / "secret").write_text("secret")
+    files = manifest.files | {name: record_file(bundle.parent / "secret")}
+    manifest.model_copy(update={"files": files}).write(bundle)
+    with pytest.raises(DamagedError, match="no file of the bundle's own"):
+        Bundle.open(bundle)
+
+
+def test_a_bundle_of_an_older_format_is_to_be_built_again(bundle: Path) -> None:
+    Manifest.read(bundle).model_copy(update={"format": "sightline-bundle/1"}).write(bundle)
+    with pytest.raises(DamagedError, match=r"'sightline-bundle/1'.*Build it again\.$") as error:
+        Bundle.open(bundle)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pictures": COUNT + 1},
+        {"mean": [0.0] * 3},
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(
+    bundle: Path, change: dict[str, object]
+) -> None:
+    Manifest.read(bundle).model_copy(update=change).write(bundle)
+    with pytest.raises(DamagedError, match=r"Build it again"):
+        Bundle.open(bundle)
+
+
+@pytest.mark.parametrize("name", ["items.sqlite", "index.faiss"])
+def test_files_of_another_bundle_do_not_fit(
+    bundle: Path, name: str, tmp_path: Path, tiny_package: Path
+) -> None:
+    plant(tmp_path / "fewer", 20)
+    fewer = tmp_path / "of fewer"
+    build_index(IndexOptions(output=fewer, model=tiny_package, images=tmp_path / "fewer"))
+    other = Manifest.read(fewer)
+    manifest = Manifest.read(bundle)
+    shutil.copyfile(fewer / name, bundle / name)
+    files = manifest.files | {name: other.files[name]}
+    update = {"files": files}
+    if name == "index.faiss":
+        update |= {"index": other.index}
+    manifest.model_copy(update=update).write(bundle)
+    with pytest.raises(DamagedError, match=r"does not fit together: .*(20|150).*(150|20)"):
+        Bundle.open(bundle)
+
+
+def test_a_bundle_that_was_checked_before_is_not_hashed_again(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = everything(Bundle.open(bundle))
+    monkeypatch.setattr("models.folder.compare", None)
+    monkeypatch.setattr("models.folder.hashlib", None)
+    monkeypatch.setattr(models.folder.Folder, "open", _open_without_sizes)
+    opened = Bundle.open(bundle, verify=False)
+    assert everything(opened) == expected
+    assert list(opened.scrub()) == []
+
+
+def _open_without_sizes(self: models.folder.Folder, files: dict[str, object], **_: object) -> None:
+    for name in files:
+        self._descriptors[name] = self._open(name)
+        self._records[name] = files[name]
+    self._checked |= set(files)
