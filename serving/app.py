@@ -97,8 +97,11 @@ class App:
             await self._app(scope, receive, send)
 
     async def use(self, bundle: Bundle) -> None:
-        """Warm a bundle up beside the one in use, and then answer with it."""
-        engine = Engine(bundle, self.settings, self.state.metrics)
+        """Warm a bundle up beside the one in use, and then answer with it.
+
+        It is closed when another has taken its place.
+        """
+        engine = Engine(bundle, self.settings, self.state.metrics, closes_bundle=True)
         await engine.warm_up()
         self.state.use(engine)
 

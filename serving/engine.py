@@ -84,10 +84,19 @@ class Engine:
         bundle: what is searched.
         settings: how much at once.
         metrics: counts.
+        closes_bundle: whether nobody else uses the bundle when this is closed.
     """
 
-    def __init__(self, bundle: Bundle, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        closes_bundle: bool = False,
+    ) -> None:
         self.bundle = bundle
+        self._closes_bundle = closes_bundle
         self.planner = Planner(bundle)
         self._metrics = metrics
         self._limits = Limits(pixels=settings.max_pixels)
@@ -118,6 +127,7 @@ class Engine:
         self.version = bundle.manifest.version
         # Set once nobody wants to know any more.
         self._scrubbing = threading.Event()
+        self._scrubber: threading.Thread | None = None
 
     @property
     def thumbnails(self) -> str:
@@ -140,6 +150,18 @@ class Engine:
         self._batch_thread.shutdown(wait=False, cancel_futures=True)
         self._picture_thread.shutdown(wait=False, cancel_futures=True)
         self._scrubbing.set()
+        if self._closes_bundle:
+            # Elsewhere, since what still runs in the threads may take its time.
+            threading.Thread(target=self._close_bundle, name="close").start()
+
+    def _close_bundle(self) -> None:
+        """Close the bundle's files once nobody reads them any more."""
+        self.planner.close(wait=True)
+        self._batch_thread.shutdown()
+        self._picture_thread.shutdown()
+        if self._scrubber is not None:
+            self._scrubber.join()
+        self.bundle.close()
 
     def scrub(self, damaged: Callable[[DamagedError], None]) -> None:
         """Check what the start has left out, in a thread of its own, slowly.
@@ -156,7 +178,8 @@ class Engine:
             except DamagedError as error:
                 damaged(error)
 
-        threading.Thread(target=check, name="scrub", daemon=True).start()
+        self._scrubber = threading.Thread(target=check, name="scrub", daemon=True)
+        self._scrubber.start()
 
     async def search(self, request: SearchRequest, ticket: Ticket = WHENEVER) -> Found:
         """The pictures that a text describes, or that resemble a picture of the bundle.

@@ -115,9 +115,13 @@ class Planner:
         finally:
             self._under_way -= 1
 
-    def close(self) -> None:
-        """Let go of the threads; what waits for one is dropped."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    def close(self, *, wait: bool = False) -> None:
+        """Let go of the threads; what waits for one is dropped.
+
+        Args:
+            wait: until what they are at is done.
+        """
+        self._threads.shutdown(wait=wait, cancel_futures=True)
 
     def _known(self, request: SearchRequest) -> tuple[Vector | None, Matches | None]:
         """The vector of the picture that is asked for, and what a filter leaves."""

@@ -61,6 +61,7 @@ class Reloader:
             except SystemExit as error:
                 raise RequestError(409, f"not reloaded: {error} The bundle in use stays.") from None
             if bundle.manifest.version == before:
+                bundle.close()
                 return ReloadResponse(version=bundle.manifest.version, changed=False)
             await self._use(bundle)
             seconds = time.perf_counter() - started

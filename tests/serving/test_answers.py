@@ -170,3 +170,12 @@ def test_a_query_that_was_asked_before_is_answered_alike(make: Make) -> None:
     remembering, forgetting = make(), make(cache_size=0)
     for _ in range(2):
         assert search(remembering, query=QUERY) == search(forgetting, query=QUERY)
+
+
+def test_a_condition_that_no_picture_can_meet_is_told(app: App) -> None:
+    answer = ask(app, "POST", "/search", json={"query": QUERY, "filter": {"yaer": 1960}}).json()
+    assert answer["results"] == []
+    assert "yaer" in answer["warnings"][0]
+    # Not where there is nothing to tell: clients of the older system know of no such field.
+    plain = ask(app, "POST", "/search", json={"query": QUERY, "filter": {"year": 1960}}).json()
+    assert set(plain) == {"results"}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from models.bundle import Bundle
-from models.manifest import MANIFEST
+from models.bundle import Bundle, Scrubbed
+from models.manifest import MANIFEST, DamagedError
 from serving.app import App
 from serving.opening import open_bundle
 from serving.settings import Settings
@@ -107,14 +109,13 @@ def test_a_bundle_that_is_not_whole_is_not_taken(
 def test_no_request_fails_and_none_is_answered_by_both(
     make: Make, tiny_bundle: Path, other_bundle: Path
 ) -> None:
-    bundles = {
-        bundle.manifest.version: bundle for bundle in map(Bundle.open, (tiny_bundle, other_bundle))
-    }
-    app = make(next(iter(bundles.values())))
-    alone = {
-        version: with_client(make(bundle), lambda client: _results(client, 0))[1]
-        for version, bundle in bundles.items()
-    }
+    folders = [tiny_bundle, other_bundle]
+    app = make(Bundle.open(tiny_bundle))
+    alone = {}
+    for folder in folders:
+        bundle = Bundle.open(folder)
+        found = with_client(make(bundle), lambda client: _results(client, 0))[1]
+        alone[bundle.manifest.version] = found
     seen = set()
 
     async def run() -> None:
@@ -129,13 +130,37 @@ def test_no_request_fails_and_none_is_answered_by_both(
 
             users = [asyncio.ensure_future(user()) for _ in range(16)]
             for turn in range(20):
-                await app.use([*bundles.values()][(turn + 1) % 2])
+                await app.use(await asyncio.to_thread(Bundle.open, folders[(turn + 1) % 2]))
                 await asyncio.sleep(0.01)
             stop = True
             await asyncio.gather(*users)
 
     asyncio.run(run())
-    assert seen == set(bundles)
+    assert seen == set(alone)
+
+
+def test_what_was_in_use_is_let_go_of(make: Make, tiny_bundle: Path) -> None:
+    app = make(Bundle.open(tiny_bundle))
+
+    def held() -> tuple[int, int]:
+        descriptors = len(list(Path("/proc/self/fd").iterdir()))
+        return descriptors, threading.active_count()
+
+    async def swap(times: int) -> None:
+        for _ in range(times):
+            await app.use(await asyncio.to_thread(Bundle.open, tiny_bundle))
+            async with client_of(app) as client:
+                assert (await client.post("/search", json={"query": "a fox"})).status_code == 200
+
+    asyncio.run(swap(3))
+    before = held()
+    asyncio.run(swap(10))
+    for _ in range(500):
+        if held() <= before:
+            break
+        time.sleep(0.01)
+    assert held()[0] <= before[0]
+    assert held()[1] <= before[1] + 1
 
 
 async def _results(client: httpx.AsyncClient, number: int) -> tuple[str, list[Any]]:
@@ -169,3 +194,31 @@ def test_only_who_has_a_key_may_ask_for_it(make: Make) -> None:
     refused = ask(make(), "POST", "/reload")
     assert refused.status_code == 403
     assert "SIGHTLINE_API_KEYS" in error_of(refused)["message"]
+
+
+def test_damage_that_is_found_later_takes_readiness_away(
+    make: Make, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scrub(self: Bundle) -> Iterator[Scrubbed]:
+        yield Scrubbed(1, 2)
+        raise DamagedError("items.sqlite is damaged")
+
+    app = make()
+
+    async def run() -> list[int]:
+        async with client_of(app) as client:
+            before = await client.get("/readyz")
+            monkeypatch.setattr(Bundle, "scrub", scrub)
+            await app.use(Bundle.open(tiny_bundle))
+            for _ in range(500):
+                if not app.state.ready:
+                    break
+                await asyncio.sleep(0.01)
+            damaged = await client.get("/readyz")
+            search = await client.post("/search", json={"query": "a fox"})
+            monkeypatch.undo()
+            await app.use(Bundle.open(tiny_bundle))
+            whole = await client.get("/readyz")
+            return [one.status_code for one in (before, damaged, search, whole)]
+
+    assert asyncio.run(run()) == [200, 503, 200, 200]
