@@ -19,8 +19,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import bentoml
 from bentoml.validators import ContentType
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from models.schemas import (
+from serving.errors import speech_is_off
+from serving.metrics import METRICS_FOLDER
+from serving.opening import check_bundle, open_bundle
+from serving.settings import Settings
+from serving.tracing import Tracing, exporter
+from serving.wire import (
     DEFAULT_K,
     EncodeRequest,
     EncodeResponse,
@@ -28,50 +34,78 @@ from models.schemas import (
     SearchResponse,
     TranscribeResponse,
 )
-from serving.errors import speech_is_off
-from serving.http import Front, ServiceState, result_fields
-from serving.metrics import METRICS_FOLDER
-from serving.opening import check_bundle, open_bundle
-from serving.settings import Settings
 
 if TYPE_CHECKING:
-    from serving.engine import Found
+    from models.bundle import Bundle
+    from serving.app import App
 
-settings = Settings()
+settings = Settings.load()
 
 # BentoML wraps each request in OpenTelemetry spans even where nothing collects them, which
-# costs twice what the rest of it does.  OTEL_SDK_DISABLED=false and an exporter turn
-# tracing on; the variable has to be set before BentoML makes its tracer.
-_UNTRACED = os.environ.setdefault("OTEL_SDK_DISABLED", "true").lower() == "true"
-state = ServiceState()
+# costs twice what the rest of it does.  The spans that an exporter gets are the application's
+# own; the variable has to be set before BentoML makes its tracer.
+_TRACED = exporter(os.environ) is not None
+if not _TRACED:
+    os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+
+
+class Process:
+    """What this process has one of.
+
+    The application is made when it is first asked for: the process that only starts workers
+    needs neither onnxruntime nor FAISS, and its start comes before theirs.
+    """
+
+    # Where it was opened while BentoML was still being imported.
+    bundle: Bundle | None = None
+
+    def __init__(self) -> None:
+        self._app: App | None = None
+
+    @property
+    def app(self) -> App:
+        """The application that answers."""
+        if self._app is None:
+            from serving.app import App
+
+            self._app = App(
+                settings,
+                schema=Sightline.schema,  # type: ignore[attr-defined]
+                open_bundle=lambda: open_bundle(settings, fresh=True),
+                tracing=Tracing.from_environment(),
+            )
+        return self._app
+
+
+process = Process()
 
 
 @bentoml.service(
     name="sightline",
     workers=settings.workers,
-    # Each request leaves a timer with all that it refers to behind until its time-out has
-    # passed: at a thousand requests a second, a minute of them is a leak.
-    traffic={"timeout": 10},
-    # Written by the front instead, with the route as the label: see serving/metrics.py.
+    traffic={
+        # The application has time limits of its own, which come before this one.  Each request
+        # leaves a timer behind until it has passed, so it is no longer than it has to be.
+        "timeout": settings.timeout + settings.upload_timeout + 5,
+        # A batch that runs and one that gathers: what BentoCloud gives each instance before it
+        # starts another; by processor load alone it would come too late.
+        "concurrency": 2 * settings.max_batch_size,
+        # The application refuses more by itself, and pauses before it does.
+        "max_concurrency": 4 * settings.max_queue * settings.workers,
+    },
+    # Written by the application instead, with the route as the label: see serving/metrics.py.
     metrics={"enabled": False, "namespace": "bentoml_service"},
     logging={"access": {"enabled": False}},
-    tracing={"excluded_urls": ".*" if _UNTRACED else None},
+    tracing={"excluded_urls": ".*"},
 )
 class Sightline:
     """Finds pictures by describing them."""
 
     def __init__(self) -> None:
-        # Here, since the process that only starts the workers needs neither onnxruntime nor
-        # FAISS, and its start comes before theirs.
-        from serving.engine import Engine
         from serving.speech import Transcriber
 
-        self.engine = Engine(
-            state.bundle or open_bundle(settings),
-            max_batch_size=settings.max_batch_size,
-            max_queue=settings.max_queue,
-            cache_size=settings.cache_size,
-        )
+        self.app = process.app
+        self.bundle = process.bundle or open_bundle(settings)
         self.transcriber = (
             Transcriber(settings.speech_model, threads=settings.threads)
             if settings.speech_model
@@ -94,11 +128,17 @@ class Sightline:
     @bentoml.on_startup
     async def warm_up(self) -> None:
         """Make the first request as quick as any; BentoML is ready only after this."""
-        await self.engine.warm_up()
+        from serving.leaving import say_farewell_first
+
+        await self.app.use(self.bundle)
         if self.transcriber is not None:
             self.transcriber.warm_up()
-            state.transcriber = self.transcriber
-        state.engine = self.engine
+            self.app.state.transcriber = self.transcriber
+        if settings.watch_bundle:
+            self.app.reloader.watch(self.bundle.folder)
+        say_farewell_first(self.app.state)
+        del self.bundle
+        process.bundle = None
         # What is loaded now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -106,30 +146,35 @@ class Sightline:
     @bentoml.on_shutdown
     def close(self) -> None:
         """Let go of the threads."""
-        self.engine.close()
-        if self.transcriber is not None:
-            self.transcriber.close()
+        self.app.close()
 
-    # The front answers these routes over HTTP.  Here they are declared, for BentoML's
-    # schema, its documentation page and its Python clients, and callable in process.
+    # The application answers these routes over HTTP.  Here they are declared, for BentoML's
+    # schema and its Python clients, and callable in process.
 
     @bentoml.api(route="/search", input_spec=SearchRequest, output_spec=SearchResponse)
     async def search(self, **fields: Any) -> dict[str, Any]:
         """Find the pictures that a text describes."""
-        return self._answer(await self.engine.search(SearchRequest(**fields)))
+        from serving.answer import result_fields
+
+        with self.app.state.engine() as engine:
+            return result_fields(await engine.search(SearchRequest(**fields)), engine)
 
     @bentoml.api(route="/search_by_image", output_spec=SearchResponse)
     async def search_by_image(
         self, image: Annotated[Path, ContentType("image/*")], k: int = DEFAULT_K
     ) -> dict[str, Any]:
         """Find the pictures that resemble a picture."""
-        return self._answer(await self.engine.search_by_image(image.read_bytes(), k))
+        from serving.answer import result_fields
+
+        with self.app.state.engine() as engine:
+            return result_fields(await engine.search_by_image(image.read_bytes(), k), engine)
 
     @bentoml.api(route="/encode", input_spec=EncodeRequest, output_spec=EncodeResponse)
     async def encode(self, **fields: Any) -> dict[str, Any]:
         """Turn texts into vectors."""
-        vectors = await self.engine.encode(EncodeRequest(**fields))
-        model = self.engine.bundle.manifest.model.name
+        with self.app.state.engine() as engine:
+            vectors = await engine.encode(EncodeRequest(**fields))
+            model = engine.bundle.manifest.model.name
         return {"embeddings": vectors.tolist(), "dim": vectors.shape[1], "model": model}
 
     @bentoml.api(route="/transcribe", output_spec=TranscribeResponse)
@@ -139,9 +184,27 @@ class Sightline:
             raise speech_is_off()
         return {"text": await self.transcriber.transcribe(audio.read_bytes())}
 
-    def _answer(self, found: Found) -> dict[str, Any]:
-        version = self.engine.version
-        return {"results": [result_fields(hit, version) for hit in found.hits]}
+
+class InFront:
+    """Gives requests to the application, and the server's start and end to BentoML.
+
+    BentoML's endpoint machinery costs about a millisecond a request, and every request leaves
+    objects behind for as long as its time-out timer runs.
+
+    Args:
+        lifecycle: BentoML's application, which makes the service and stops it.
+    """
+
+    def __init__(self, lifecycle: ASGIApp) -> None:
+        self._lifecycle = lifecycle
+        self._app = process.app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass on what the server says of itself."""
+        if scope["type"] == "lifespan":
+            await self._lifecycle(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
-Sightline.add_asgi_middleware(Front, state=state, settings=settings)  # type: ignore[attr-defined]
+Sightline.add_asgi_middleware(InFront)  # type: ignore[attr-defined]

@@ -22,6 +22,7 @@ _STEPS = {
     "queue": ("wait for the batch", "#BBBBBB"),
     "encode": ("encode", "#AA3377"),
     "search": ("search the index", "#4477AA"),
+    "lookup": ("look up what was found", "#228833"),
     "rest": ("HTTP and JSON", "#CCBB44"),
 }
 _MARKERS = "osD^v"

@@ -163,18 +163,14 @@ class VectorIndex:
         """
         if positions is not None:
             return _stack([self._among(query, k, positions) for query in queries], k)
-        if self.facts.kind == "flat":
-            scores, found = self._index.search(queries, max(k, _AT_LEAST))
-            cosines = scores if self.facts.metric == "ip" else 1 - scores / 2
-            rows = zip(cosines, found, strict=True)
-            return _stack([_best(row[near >= 0], near[near >= 0], k) for row, near in rows], k)
-        _, candidates = self._index.search(
-            queries, max(k, self.facts.search_parameters["candidates"])
-        )
+        # Compared again, vector by vector: the last bits of FAISS's own scores depend on how many
+        # queries there are.
+        candidates = self.facts.search_parameters.get("candidates", _AT_LEAST)
+        _, named = self._index.search(queries, max(k, candidates))
         return _stack(
             [
                 self._compared(query, k, near[near >= 0])
-                for query, near in zip(queries, candidates, strict=True)
+                for query, near in zip(queries, named, strict=True)
             ],
             k,
         )

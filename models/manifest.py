@@ -371,6 +371,11 @@ class Manifest(_Document):
     created: str
     files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
+    @property
+    def version(self) -> str:
+        """16 hex digits that another bundle does not have."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
     def public(self) -> dict[str, Any]:
         """The part that ``GET /info`` shows: no local paths, no skip list, no embeddings."""
         facts = self.model_dump(

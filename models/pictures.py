@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,14 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
 }
+
+# What is taken from strangers.  Not EPS, which Pillow hands to Ghostscript to be run.
+_STRANGERS_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP")
+# A JPEG that is decoded at a fraction of its size is held as a whole all the same, in a quarter
+# of the memory at most, where it is a progressive one.
+_PIXELS_OF_A_JPEG = 4
+# Grey of more than 8 bits is scaled so many pixels at a time.
+_PIXELS_AT_ONCE = 1 << 20
 
 # What Pillow warns of once a picture is open nobody can do anything about, and whoever sends
 # pictures could fill a log with it.  The filters are set once, since warnings.catch_warnings
@@ -84,6 +94,17 @@ class PictureError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture that anybody may send must keep to.
+
+    ``pixels`` are counted as they are decoded: a JPEG that is decoded at a fraction of its
+    size may have four times as many.  Decoding takes 16 bytes for each, or less.
+    """
+
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A decoded picture, upright, ``RGB`` or, where it is transparent, ``RGBA``.
 
@@ -96,12 +117,16 @@ class Picture:
     height: int
 
 
-def decode(source: Path | bytes, *, reduce_to: int | None = None) -> Image.Image:
+def decode(
+    source: Path | bytes, *, reduce_to: int | None = None, limits: Limits | None = None
+) -> Image.Image:
     """The image of :func:`read`, for those who need not know the original's size."""
-    return read(source, reduce_to=reduce_to).image
+    return read(source, reduce_to=reduce_to, limits=limits).image
 
 
-def read(source: Path | bytes, *, reduce_to: int | None = None) -> Picture:
+def read(
+    source: Path | bytes, *, reduce_to: int | None = None, limits: Limits | None = None
+) -> Picture:
     """Decode a picture, whatever its suffix says.
 
     Of an animation the first frame is taken; 16 bits are scaled to 8, CMYK, palettes and
@@ -111,6 +136,8 @@ def read(source: Path | bytes, *, reduce_to: int | None = None) -> Picture:
         source: a file or its content.
         reduce_to: pixels that the shorter side will be scaled to; a JPEG that is much
             larger is decoded at a fraction of its size, which is several times faster.
+        limits: for pictures from strangers; also leaves out the formats that are no matter
+            of theirs.
 
     Raises:
         PictureError: says why there is no picture.
@@ -119,13 +146,19 @@ def read(source: Path | bytes, *, reduce_to: int | None = None) -> Picture:
     if not content:
         raise PictureError("empty", "the file has no bytes")
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        if limits is not None:
+            # Pillow makes room for a WebP as soon as it opens it.
+            _check_pixels(*_webp_size(content), limits.pixels)
+        formats = None if limits is None else _strangers_formats()
+        with Image.open(io.BytesIO(content), formats=formats) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise PictureError("too large", f"{width} by {height} pixels")
+            _check_pixels(width, height, MAX_PIXELS)
             if reduce_to is not None:
                 wanted = reduce_to * _REDUCED_MARGIN
                 image.draft(None, (wanted, wanted))
+            if limits is not None:
+                _check_pixels(*image.size, limits.pixels)
+                _check_pixels(width, height, _PIXELS_OF_A_JPEG * limits.pixels)
             reduced = image.size != (width, height)
             image.load()
             turned = _is_turned(image)
@@ -219,6 +252,39 @@ def thumbnail(image: Image.Image) -> bytes:
     return output.getvalue()
 
 
+def _check_pixels(width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise PictureError("too large", f"{width} by {height} pixels")
+
+
+@cache
+def _strangers_formats() -> tuple[str, ...]:
+    """Those of the formats that this Pillow, with its plug-ins, can read."""
+    Image.init()
+    return tuple(name for name in _STRANGERS_FORMATS if name in Image.OPEN)
+
+
+def _webp_size(content: bytes) -> tuple[int, int]:
+    """Width and height that a WebP declares, 0 and 0 of anything else.
+
+    Format: RFC 9649, sections 2.5 to 2.7.
+    """
+    head = content[:30]
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 25:
+        return 0, 0
+    kind, data = head[12:16], head[20:]
+    if kind == b"VP8X":
+        return (
+            int.from_bytes(data[4:7], "little") + 1,
+            int.from_bytes(data[7:10], "little") + 1,
+        )
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = data[6:8], data[8:10]
+    return int.from_bytes(width, "little") & 0x3FFF, int.from_bytes(height, "little") & 0x3FFF
+
+
 def _reason(detail: str) -> str:
     """What kind of failure Pillow's words tell of; it has no classes for them."""
     words = detail.lower()
@@ -230,21 +296,39 @@ def _reason(detail: str) -> str:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """The picture as RGB or RGBA of 8 bits a channel."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.asarray(image, dtype=np.float64)
-        grey = np.nan_to_num(np.clip(values / _white_level(image.mode, values), 0, 1))
-        image = Image.fromarray((grey * 255).round().astype(np.uint8))
+        image = _grey_of_eight_bits(image)
     transparent = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     wanted = "RGBA" if transparent else "RGB"
     return image if image.mode == wanted else image.convert(wanted)
 
 
-def _white_level(mode: str, values: NDArray[np.float64]) -> float:
+def _grey_of_eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of more than 8 bits, scaled so that white is 255.
+
+    A few rows at a time: all of them in double precision would take ten times the memory of
+    the picture itself.
+    """
+    values = np.asarray(image)
+    white = _white_level(image.mode, values)
+    scaled = np.empty(values.shape, dtype=np.uint8)
+    rows = max(1, _PIXELS_AT_ONCE // max(1, image.width))
+    for top in range(0, len(values), rows):
+        some = values[top : top + rows].astype(np.float64)
+        grey = np.nan_to_num(np.clip(some / white, 0, 1))
+        scaled[top : top + rows] = (grey * 255).round()
+    return Image.fromarray(scaled)
+
+
+def _white_level(mode: str, values: NDArray[Any]) -> float:
     """The value that means white in a grey picture of more than 8 bits.
 
     Integers have 16 bits unless they need more; floats are in use as 0..1, 0..255 and
     0..65535.
     """
-    highest = float(values.max(initial=0, where=np.isfinite(values)))
+    if mode == "F":
+        highest = float(values.max(initial=0, where=np.isfinite(values)))
+    else:
+        highest = float(values.max(initial=0))
     levels = (1.0, 255.0, 65535.0) if mode == "F" else (65535.0,)
     return next((level for level in levels if highest <= level), highest)
 

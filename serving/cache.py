@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from serving import metrics
+from serving.metrics import Metrics
 
 Tokens = Sequence[int]
 Vectors = NDArray[np.float32]
@@ -24,9 +24,13 @@ class VectorCache:
     Args:
         encode: the vectors of tokenised texts, float32 ``[n, dim]``.
         size: texts to remember; none with 0.
+        metrics: counts what was remembered and what was not.
     """
 
-    def __init__(self, encode: Callable[[list[list[int]]], Vectors], size: int) -> None:
+    def __init__(
+        self, encode: Callable[[list[list[int]]], Vectors], size: int, metrics: Metrics
+    ) -> None:
+        self._metrics = metrics
         self._encode = encode
         self._size = size
         self._known: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
@@ -41,8 +45,8 @@ class VectorCache:
         found = {key: self._known[key] for key in keys if key in self._known}
         if new:
             found.update(zip(new, self._encode([list(key) for key in new]), strict=True))
-        metrics.CACHE_HITS.inc(len(keys) - len(new))
-        metrics.CACHE_MISSES.inc(len(new))
+        self._metrics.cache_hits.inc(len(keys) - len(new))
+        self._metrics.cache_misses.inc(len(new))
         if self._size:
             self._remember(found)
         return [found[key] for key in keys]

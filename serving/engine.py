@@ -1,13 +1,14 @@
-"""From a request to the pictures found: tokenise, batch, encode, search, look up.
+"""From a plan to the pictures found: batch, encode, search, look up.
 
-The event loop tokenises and waits; one thread encodes and searches whole batches.
+The event loop plans and waits; one thread encodes and searches whole batches, another takes
+the pictures that are sent as queries.
 """
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -17,22 +18,29 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.items import Item
-from models.manifest import IMAGE_ENCODER, THUMBNAILS
-from models.pictures import PictureError, decode, preprocess, reduced_side
+from models.manifest import IMAGE_ENCODER, THUMBNAILS, DamagedError
+from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
-from models.schemas import DEFAULT_K, EncodeRequest, SearchRequest
-from serving import metrics
-from serving.batching import Batcher
+from serving.batcher import WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
-from serving.errors import RequestError
-
-Vector = NDArray[np.float32]
-Tokens = list[int]
+from serving.errors import RequestError, too_late
+from serving.metrics import Metrics
+from serving.plan import Plan, Planner, Tokens, Vector
+from serving.settings import Settings
+from serving.timing import Timing
+from serving.wire import DEFAULT_K, MAX_K, EncodeRequest, SearchRequest
 
 # How much of an unwanted description is taken off the wanted one. At one half it moves
 # the unwanted pictures down without making the query mean something else.
-_NEGATIVE_WEIGHT = 0.5
+NEGATIVE_WEIGHT = 0.5
+# What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
+# k that equals at the border of k are all there, and are taken in their order.
+_DEPTHS = (32, MAX_K + 28)
+_BEYOND_K = 12
+# Between a thousandth of a gigabyte and the next, so that searches hardly notice.
+_SCRUB_PAUSE_SECONDS = 0.01
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
+_WARM_UP_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,240 +54,285 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Where the time of one search went, in seconds."""
-
-    tokenize: float = 0.0
-    queue: float = 0.0
-    encode: float = 0.0
-    search: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
-    """The pictures found, best first."""
+    """The pictures found, best first, and what to tell of the question."""
 
     hits: list[Hit]
     timing: Timing
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Query:
-    """One search of a batch: texts still to be encoded, and a vector that is known."""
+class _Upload:
+    """A picture that somebody sent, and until when the answer is waited for (monotonic)."""
 
-    k: int
-    wanted: Tokens | None = None
-    unwanted: Tokens | None = None
-    vector: Vector | None = None
-    positions: NDArray[np.int64] | None = None
-    min_similarity: float | None = None
-    with_vectors: bool = False
-    enqueued: float = 0.0
+    content: bytes
+    deadline: float
+
+
+_Part = list[Tokens]
+_Call = Plan | _Part
+_Answer = Found | Vector
 
 
 class Engine:
     """Answers searches over one bundle.
 
+    ``version`` names the bundle: 16 hex digits of what its manifest says.
+
     Args:
         bundle: what is searched.
-        max_batch_size: queries that share one encoder run and one index search.
-        max_queue: searches under way before new ones are refused.
-        cache_size: query texts whose vectors are remembered.
+        settings: how much at once.
+        metrics: counts.
+        closes_bundle: whether nobody else uses the bundle when this is closed.
     """
 
     def __init__(
-        self, bundle: Bundle, *, max_batch_size: int, max_queue: int, cache_size: int = 0
+        self,
+        bundle: Bundle,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        closes_bundle: bool = False,
     ) -> None:
         self.bundle = bundle
+        self._closes_bundle = closes_bundle
+        self.planner = Planner(bundle)
+        self._metrics = metrics
+        self._limits = Limits(pixels=settings.max_pixels)
         self._mean = bundle.index.mean()
         # Used by the batch thread only.
-        self._texts = VectorCache(bundle.text_encoder.encode, cache_size)
+        self._texts = VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics)
         # FAISS counts its threads for each calling thread.
-        self._executor = ThreadPoolExecutor(
+        self._batch_thread = ThreadPoolExecutor(
             1, "batch", initializer=faiss.omp_set_num_threads, initargs=(bundle.threads,)
         )
-        self._pictures = ThreadPoolExecutor(1, "picture")
-        self._search = Batcher(
+        self._picture_thread = ThreadPoolExecutor(1, "picture")
+        self._batches: Batcher[_Call, _Answer] = Batcher(
             "search",
             self._answer_together,
-            self._executor,
-            max_batch_size=max_batch_size,
-            max_queue=max_queue,
+            self._batch_thread,
+            metrics,
+            max_batch_size=settings.max_batch_size,
+            max_queue=settings.max_queue,
         )
-        self._encode = Batcher(
-            "encode",
-            self._encode_together,
-            self._executor,
-            max_batch_size=max_batch_size,
-            max_queue=max_queue,
+        self._pictures: Batcher[_Upload, Vector] = Batcher(
+            "picture",
+            lambda uploads: [self._encode_picture(upload) for upload in uploads],
+            self._picture_thread,
+            metrics,
+            max_batch_size=1,
+            max_queue=settings.max_picture_queue,
         )
+        self.version = bundle.manifest.version
+        # Set once nobody wants to know any more.
+        self._scrubbing = threading.Event()
+        self._scrubber: threading.Thread | None = None
 
     @property
-    def version(self) -> str:
+    def thumbnails(self) -> str:
         """Part of a thumbnail's address: changes whenever a thumbnail may have."""
         return self.bundle.manifest.files[THUMBNAILS].sha256[:8]
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""
-        tokens = self.bundle.tokenizer.encode([_WARM_UP_QUERY])
-        await self._encode.warm_up(tokens)
-        # By its vector: a text would be remembered, and counted, as if somebody had asked it.
-        await self._search.warm_up(_Query(k=DEFAULT_K, vector=self._mean))
+        tokens = self.planner.texts([_WARM_UP_QUERY])
+        for _ in range(_WARM_UP_RUNS):
+            await self._batches.in_parts([(tokens, 1)])
+            # By its vector: a text would be remembered, and counted, as if it had been asked.
+            await self._batches(Plan(k=DEFAULT_K, vector=self._mean))
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
-        self._search.close()
-        self._encode.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        self._pictures.shutdown(wait=False, cancel_futures=True)
+        self._batches.close()
+        self._pictures.close()
+        self.planner.close()
+        self._batch_thread.shutdown(wait=False, cancel_futures=True)
+        self._picture_thread.shutdown(wait=False, cancel_futures=True)
+        self._scrubbing.set()
+        if self._closes_bundle:
+            # Elsewhere, since what still runs in the threads may take its time.
+            threading.Thread(target=self._close_bundle, name="close").start()
 
-    async def search(self, request: SearchRequest) -> Found:
+    def _close_bundle(self) -> None:
+        """Close the bundle's files once nobody reads them any more."""
+        self.planner.close(wait=True)
+        self._batch_thread.shutdown()
+        self._picture_thread.shutdown()
+        if self._scrubber is not None:
+            self._scrubber.join()
+        self.bundle.close()
+
+    def scrub(self, damaged: Callable[[DamagedError], None]) -> None:
+        """Check what the start has left out, in a thread of its own, slowly.
+
+        Args:
+            damaged: is told where something is not what it must be.
+        """
+
+        def check() -> None:
+            try:
+                for _ in self.bundle.scrub():
+                    if self._scrubbing.wait(_SCRUB_PAUSE_SECONDS):
+                        return
+            except DamagedError as error:
+                damaged(error)
+
+        self._scrubber = threading.Thread(target=check, name="scrub", daemon=True)
+        self._scrubber.start()
+
+    async def search(self, request: SearchRequest, ticket: Ticket = WHENEVER) -> Found:
         """The pictures that a text describes, or that resemble a picture of the bundle.
 
         Raises:
-            RequestError: no such picture, a filter that makes no sense, or overload.
+            RequestError: no such picture, a filter that makes no sense, overload, or too late.
         """
-        started = time.perf_counter()
-        texts = [text for text in (request.query, request.negative) if text is not None]
-        tokens = self.bundle.tokenizer.encode(texts)
-        query = _Query(
-            k=request.k,
-            wanted=tokens[0] if request.query is not None else None,
-            unwanted=tokens[-1] if request.negative is not None else None,
-            vector=None if request.like is None else self._vector_of(request.like),
-            positions=None if request.filter is None else self._matching(request.filter),
-            min_similarity=request.min_similarity,
-            with_vectors=request.include_embeddings,
-        )
-        return await self._submit(query, time.perf_counter() - started)
+        return await self._find(await self.planner.search(request), ticket)
 
-    async def search_by_image(self, picture: bytes, k: int = DEFAULT_K) -> Found:
+    async def search_by_image(
+        self, picture: bytes, k: int = DEFAULT_K, ticket: Ticket = WHENEVER
+    ) -> Found:
         """The pictures that resemble a picture.
 
         Raises:
-            RequestError: the bytes are no picture, the bundle has no picture encoder, or the
-                service is overloaded.
+            RequestError: the bytes are no picture, the bundle has no picture encoder, the
+                service is overloaded, or it is too late.
         """
         if IMAGE_ENCODER not in self.bundle.manifest.files:
             raise RequestError(
                 501, "this service was deployed without its picture encoder: search by text"
             )
         started = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        vector = await loop.run_in_executor(self._pictures, self._encode_picture, picture)
+        vector = await self._pictures(_Upload(picture, ticket.deadline), 1, ticket)
         encoded = time.perf_counter() - started
-        found = await self._submit(_Query(k=k, vector=vector), 0.0)
-        return replace(found, timing=replace(found.timing, encode=encoded))
+        found = await self._find(Plan(k=k, vector=vector), ticket)
+        return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
 
-    async def encode(self, request: EncodeRequest) -> NDArray[np.float32]:
+    async def encode(
+        self, request: EncodeRequest, ticket: Ticket = WHENEVER
+    ) -> NDArray[np.float32]:
         """The vectors of some texts, float32 ``[n, dim]``, L2-normalised.
 
         Raises:
-            RequestError: the service is overloaded.
+            RequestError: the service is overloaded, or it is too late.
         """
-        return await self._encode(self.bundle.tokenizer.encode(request.texts))
+        parts = _cut(self.planner.texts(request.texts), self._batches.part)
+        vectors = await self._batches.in_parts(
+            [(part, sum(map(len, part))) for part in parts], ticket
+        )
+        return np.concatenate(vectors)  # type: ignore[arg-type]
 
-    async def _submit(self, query: _Query, tokenize: float) -> Found:
-        found = await self._search(replace(query, enqueued=time.perf_counter()))
-        return replace(found, timing=replace(found.timing, tokenize=tokenize))
+    async def _find(self, plan: Plan, ticket: Ticket) -> Found:
+        started = time.perf_counter()
+        found = await self._batches(plan, plan.cost, ticket)
+        assert isinstance(found, Found)
+        ran = found.timing
+        waited = time.perf_counter() - started - ran.encode - ran.search - ran.lookup
+        return Found(
+            found.hits,
+            Timing(
+                filter=plan.filtered,
+                tokenize=plan.tokenized,
+                queue=max(0.0, waited),
+                encode=ran.encode,
+                search=ran.search,
+                lookup=ran.lookup,
+            ),
+            plan.warnings,
+        )
 
-    def _vector_of(self, picture_id: str) -> Vector:
-        position = self.bundle.items.position_of(picture_id)
-        if position is None:
-            raise RequestError(404, f"like: no picture has the id {picture_id!r}", "like")
-        return self.bundle.index.reconstruct(position)
-
-    def _matching(self, conditions: dict[str, object]) -> NDArray[np.int64]:
-        try:
-            return self.bundle.items.matching(conditions).positions
-        except ValueError as error:
-            raise RequestError(400, f"filter: {error}", "filter") from None
-
-    def _encode_picture(self, picture: bytes) -> Vector:
+    def _encode_picture(self, upload: _Upload) -> Vector:
         preprocessing = self.bundle.manifest.model.preprocessing
         try:
             # Reduced as at build time, so that a picture finds itself exactly.
-            image = decode(picture, reduce_to=reduced_side(preprocessing))
+            image = decode(
+                upload.content, reduce_to=reduced_side(preprocessing), limits=self._limits
+            )
             pixels = preprocess(image, preprocessing)
         except PictureError as error:
-            raise RequestError(400, f"image: {error}", "image") from None
+            status = 413 if error.reason == "too large" else 400
+            raise RequestError(status, f"image: {error}", "image") from None
+        if time.monotonic() > upload.deadline:
+            raise too_late()
         vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]
         return vector
 
-    def _encode_together(self, requests: Sequence[list[Tokens]]) -> list[NDArray[np.float32]]:
-        """The vectors that each request asks for, all of them in one run."""
-        vectors = self.bundle.text_encoder.encode([text for texts in requests for text in texts])
-        ends = np.cumsum([len(texts) for texts in requests])
+    def _answer_together(self, calls: Sequence[_Call]) -> list[_Answer]:
+        plans = [call for call in calls if isinstance(call, Plan)]
+        parts = [call for call in calls if not isinstance(call, Plan)]
+        found = iter(self._search(plans) if plans else ())
+        vectors = iter(self._encode(parts) if parts else ())
+        return [next(found) if isinstance(call, Plan) else next(vectors) for call in calls]
+
+    def _encode(self, parts: Sequence[_Part]) -> list[NDArray[np.float32]]:
+        """The vectors of each part's texts, all of them in one run."""
+        vectors = self.bundle.text_encoder.encode([text for part in parts for text in part])
+        ends = np.cumsum([len(part) for part in parts])
         return list(np.split(vectors, ends[:-1]))
 
-    def _answer_together(self, queries: Sequence[_Query]) -> list[Found]:
+    def _search(self, plans: Sequence[Plan]) -> list[Found]:
         started = time.perf_counter()
-        vectors = self._vectors(queries)
+        vectors = self._vectors(plans)
         encoded = time.perf_counter()
-        positions, similarities = self._nearest(queries, vectors)
-        hits = self._look_up(queries, positions, similarities, vectors @ self._mean)
+        positions, similarities = self._nearest(plans, vectors)
         searched = time.perf_counter()
-        metrics.ENCODE_SECONDS.observe(encoded - started)
-        metrics.SEARCH_SECONDS.observe(searched - encoded)
-        return [
-            Found(
-                found,
-                Timing(
-                    queue=started - query.enqueued,
-                    encode=encoded - started,
-                    search=searched - encoded,
-                ),
-            )
-            for query, found in zip(queries, hits, strict=True)
-        ]
+        hits = self._look_up(plans, positions, similarities, (vectors * self._mean).sum(axis=1))
+        timing = Timing(
+            encode=encoded - started,
+            search=searched - encoded,
+            lookup=time.perf_counter() - searched,
+        )
+        self._metrics.encode_seconds.observe(timing.encode)
+        self._metrics.search_seconds.observe(timing.search)
+        return [Found(some, timing) for some in hits]
 
-    def _vectors(self, queries: Sequence[_Query]) -> NDArray[np.float32]:
-        """What each query seeks, float32 ``[n, dim]``, L2-normalised."""
-        texts = [tokens for query in queries for tokens in (query.wanted, query.unwanted) if tokens]
+    def _vectors(self, plans: Sequence[Plan]) -> NDArray[np.float32]:
+        """What each search seeks, float32 ``[n, dim]``, L2-normalised."""
+        texts = [tokens for plan in plans for tokens in (plan.wanted, plan.unwanted) if tokens]
         encoded = iter(self._texts.vectors(texts))
-        sought = np.zeros((len(queries), self.bundle.index.dim), dtype=np.float32)
-        for row, query in zip(sought, queries, strict=True):
-            if query.wanted is not None:
+        sought = np.zeros((len(plans), self.bundle.index.dim), dtype=np.float32)
+        for row, plan in zip(sought, plans, strict=True):
+            if plan.wanted is not None:
                 row += next(encoded)
-            if query.vector is not None:
-                row += query.vector
-            if query.unwanted is not None:
-                row -= _NEGATIVE_WEIGHT * next(encoded)
+            if plan.vector is not None:
+                row += plan.vector
+            if plan.unwanted is not None:
+                row -= NEGATIVE_WEIGHT * next(encoded)
         norms = np.linalg.norm(sought, axis=1, keepdims=True)
         # A text and its own opposite leave nothing to normalise.
         unit: NDArray[np.float32] = sought / np.maximum(norms, np.finfo(np.float32).tiny)
         return unit
 
     def _nearest(
-        self, queries: Sequence[_Query], vectors: NDArray[np.float32]
+        self, plans: Sequence[Plan], vectors: NDArray[np.float32]
     ) -> tuple[list[NDArray[np.int64]], list[Vector]]:
-        """The positions found for each query, best first, and their similarities."""
+        """The positions found for each search, best first, and their similarities."""
         index = self.bundle.index
-        positions: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(queries)
-        similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(queries)
-        unfiltered = [row for row, query in enumerate(queries) if query.positions is None]
-        if unfiltered:
-            most = min(max(queries[row].k for row in unfiltered), len(index))
-            found_similarities, found = index.search(vectors[unfiltered], most)
-            for row, near, score in zip(unfiltered, found, found_similarities, strict=True):
-                positions[row], similarities[row] = near, score
-        for row, query in enumerate(queries):
-            if query.positions is not None:
-                scores, near = index.search(
-                    vectors[row : row + 1], min(query.k, len(index)), query.positions
-                )
+        positions: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(plans)
+        similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(plans)
+        alike: dict[int, list[int]] = {}
+        for row, plan in enumerate(plans):
+            depth = min(next(d for d in _DEPTHS if d >= plan.k + _BEYOND_K), len(index))
+            if plan.positions is None:
+                alike.setdefault(depth, []).append(row)
+            else:
+                scores, near = index.search(vectors[row : row + 1], depth, plan.positions)
                 positions[row], similarities[row] = near[0], scores[0]
-        for row, query in enumerate(queries):
+        for depth, rows in alike.items():
+            found_similarities, found = index.search(vectors[rows], depth)
+            for row, near, score in zip(rows, found, found_similarities, strict=True):
+                positions[row], similarities[row] = near, score
+        for row, plan in enumerate(plans):
             keep = positions[row] >= 0
-            if query.min_similarity is not None:
-                keep &= similarities[row] >= query.min_similarity
-            positions[row] = positions[row][keep][: query.k]
-            similarities[row] = similarities[row][keep][: query.k]
+            if plan.min_similarity is not None:
+                keep &= similarities[row] >= plan.min_similarity
+            positions[row] = positions[row][keep][: plan.k]
+            similarities[row] = similarities[row][keep][: plan.k]
         return positions, similarities
 
     def _look_up(
         self,
-        queries: Sequence[_Query],
+        plans: Sequence[Plan],
         positions: list[NDArray[np.int64]],
         similarities: list[Vector],
         backgrounds: Vector,
@@ -292,7 +345,7 @@ class Engine:
                     items[position],
                     similarity,
                     shown,
-                    self.bundle.index.reconstruct(position) if query.with_vectors else None,
+                    self.bundle.index.reconstruct(position) if plan.with_vectors else None,
                 )
                 for position, similarity, shown in zip(
                     near.tolist(),
@@ -301,7 +354,20 @@ class Engine:
                     strict=True,
                 )
             ]
-            for query, near, scores, background in zip(
-                queries, positions, similarities, backgrounds.tolist(), strict=True
+            for plan, near, scores, background in zip(
+                plans, positions, similarities, backgrounds.tolist(), strict=True
             )
         ]
+
+
+def _cut(texts: list[Tokens], most: int) -> list[_Part]:
+    """The texts in order, in parts of at most so many tokens, or of one text."""
+    parts: list[_Part] = [[]]
+    room = most
+    for text in texts:
+        if parts[-1] and len(text) > room:
+            parts.append([])
+            room = most
+        parts[-1].append(text)
+        room -= len(text)
+    return parts

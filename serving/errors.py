@@ -49,19 +49,48 @@ class SpeechError(Exception):
     """The service cannot understand speech as it is set up."""
 
 
+def starting() -> RequestError:
+    """There is no bundle in use yet."""
+    return RequestError(503, "the service is starting", headers={"Retry-After": "1"})
+
+
+def stopping() -> RequestError:
+    """What answers is being closed."""
+    return RequestError(503, "the service is stopping: try again", headers={"Retry-After": "1"})
+
+
+def overloaded(what: str = "searches") -> RequestError:
+    """Too many are under way; a second from now there will be room."""
+    return RequestError(
+        429, f"too many {what} at once: try again in a second", headers={"Retry-After": "1"}
+    )
+
+
+def too_late() -> RequestError:
+    """The time that an answer may take is over."""
+    return RequestError(504, "there was no answer in time: try again", headers={"Retry-After": "1"})
+
+
+def nobody_waits() -> RequestError:
+    """The caller has hung up; the status is nginx's, and only ever seen in the metrics."""
+    return RequestError(499, "the caller has left")
+
+
+def too_long(limit: int) -> RequestError:
+    """A body of more than ``limit`` bytes."""
+    size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
+    return RequestError(413, f"the body is longer than {size}")
+
+
+def no_room() -> RequestError:
+    """The disk on which uploads are put is full."""
+    return RequestError(507, "there is no room for the upload: the service's /tmp is full")
+
+
 def speech_is_off() -> RequestError:
     """A recording was sent to a service that has no model for it."""
     return RequestError(
         501, "this service does not understand speech: SIGHTLINE_SPEECH_MODEL is not set"
-    )
-
-
-def overloaded() -> RequestError:
-    """Too many searches are under way; a second from now there will be room."""
-    return RequestError(
-        429,
-        "too many searches at once: try again in a second",
-        headers={"Retry-After": "1"},
     )
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
 
 _DEMO_BUNDLE = Path("bundles/demo")
-# Set by the process that starts the workers, once it has checked the bundle for them.
-_CHECKED = "SIGHTLINE_CHECKED_BUNDLE"
+# Set by the process that starts the workers, once it has checked the bundle for them: its
+# folder, and the version that its manifest had.
+_CHECKED_FOLDER = "SIGHTLINE_CHECKED_BUNDLE"
+_CHECKED_VERSION = "SIGHTLINE_CHECKED_VERSION"
 
 
 def check_bundle(settings: Settings) -> None:
@@ -30,15 +32,21 @@ def check_bundle(settings: Settings) -> None:
     """
     try:
         folder = _folder(settings)
-        verify_files(folder, Manifest.read(folder).files)
+        manifest = Manifest.read(folder)
+        verify_files(folder, manifest.files)
         _check_speech(settings)
     except (DamagedError, SpeechError) as error:
         raise SystemExit(f"error: {error}") from None
-    os.environ[_CHECKED] = str(folder.resolve())
+    os.environ[_CHECKED_FOLDER] = str(folder.resolve())
+    os.environ[_CHECKED_VERSION] = manifest.version
 
 
-def open_bundle(settings: Settings) -> Bundle:
+def open_bundle(settings: Settings, *, fresh: bool = False) -> Bundle:
     """Open the bundle, and hash its files unless that was done before this process started.
+
+    Args:
+        settings: where it is.
+        fresh: the one that is there now, where another was there at the start.
 
     Raises:
         SystemExit: names the file that is damaged or missing.
@@ -47,21 +55,21 @@ def open_bundle(settings: Settings) -> Bundle:
     from models.bundle import Bundle
 
     try:
-        folder = _folder(settings)
-        already_checked = os.environ.get(_CHECKED) == str(folder.resolve())
-        bundle = Bundle.open(folder, threads=settings.threads, verify=not already_checked)
+        folder = _folder(settings, fresh=fresh)
+        checked = os.environ.get(_CHECKED_VERSION) == Manifest.read(folder).version
+        bundle = Bundle.open(folder, threads=settings.threads, verify=fresh or not checked)
         _check_speech(settings)
     except (DamagedError, SpeechError) as error:
         raise SystemExit(f"error: {error}") from None
     return bundle
 
 
-def _folder(settings: Settings) -> Path:
+def _folder(settings: Settings, *, fresh: bool = False) -> Path:
     """The bundle asked for, the one in this bento, the demo's."""
     if settings.bundle is not None and "://" in settings.bundle:
         # What was fetched and checked is served, also where there is a newer one by now.
-        if _CHECKED in os.environ:
-            return Path(os.environ[_CHECKED])
+        if _CHECKED_FOLDER in os.environ and not fresh:
+            return Path(os.environ[_CHECKED_FOLDER])
         from serving.remote import fetch
 
         return fetch(settings.bundle, settings.bundle_cache)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks.environments import NotInstalledError
-from benchmarks.peers import Maker, Peer, Setting, clip_retrieval, flask_stack, infinity, sightline
+from benchmarks.peers import (
+    Maker,
+    Peer,
+    Setting,
+    bentoml_batching,
+    clip_retrieval,
+    flask_stack,
+    infinity,
+    sightline,
+)
 
 MAKERS: Mapping[str, Maker] = {
     "sightline": sightline.peers,
+    "bentoml": bentoml_batching.peers,
     "flask": flask_stack.peers,
     "clip-retrieval": clip_retrieval.peers,
     "infinity": infinity.peers,

@@ -17,7 +17,8 @@ from tests.conftest import ROOT
 def test_the_bench_measures_prints_writes_and_draws(tmp_path: Path) -> None:
     results, plot = tmp_path / "results.json", tmp_path / "plot.png"
     # What needs neither PyTorch nor an environment of its own: the rest takes minutes.
-    command = ["--quick", "--only", "search,cache,coldstart,endurance", "--peers", "sightline"]
+    command = ["--quick", "--only", "search,cache,coldstart,endurance"]
+    command += ["--peers", "sightline,bentoml"]
     places = ["--work", str(tmp_path), "--results", str(results), "--plot", str(plot)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *command, *places],
@@ -33,11 +34,14 @@ def test_the_bench_measures_prints_writes_and_draws(tmp_path: Path) -> None:
         name: phase["figures"] for name, phase in json.loads(results.read_text())["phases"].items()
     }
     assert phases["search"]["missing"] == {}
-    loads = phases["search"]["peers"]["Sightline"]["clients"]
+    peers = phases["search"]["peers"]
+    loads = peers["Sightline"]["clients"]
     assert list(loads) == ["1", "8", "32"]
-    for entry in loads.values():
+    for entry in (*loads.values(), *peers["BentoML's own batching"]["clients"].values()):
         (load,) = entry["rounds"]
         assert load["failed"] == 0
+    for entry in loads.values():
+        (load,) = entry["rounds"]
         assert sum(count for _, count in load["histogram"]) == load["requests"]
         assert load["p50"] <= load["p95"] <= load["p99"]
         assert {"encode", "search"} <= set(entry["steps_ms"])

@@ -141,7 +141,7 @@ def test_every_variable_exists(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["kubernetes.yaml", *KNATIVE])
 def test_ports_and_probes_are_the_services(name: str) -> None:
-    from serving.http import _PROBES
+    from serving.middleware import PROBES
 
     [container] = containers(name)
     [port] = container["ports"]
@@ -149,7 +149,7 @@ def test_ports_and_probes_are_the_services(name: str) -> None:
     probes = {kind: probe for kind, probe in container.items() if kind.endswith("Probe")}
     assert {"startupProbe", "livenessProbe"} <= probes.keys()
     for probe in probes.values():
-        assert probe["httpGet"]["path"] in _PROBES
+        assert probe["httpGet"]["path"] in PROBES
         assert probe["httpGet"]["port"] in (SERVICE_PORT, port["name"])
     # An endless search of a busy service is no reason to kill it.
     assert probes["livenessProbe"]["httpGet"]["path"] == "/livez"

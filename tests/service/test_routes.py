@@ -115,15 +115,15 @@ def test_texts_sent_at_once_are_encoded_together_and_apart_all_the_same(
             sent = (crowd.post("/encode", json={"texts": texts}) for texts in requests)
             return [answer.json()["embeddings"] for answer in await asyncio.gather(*sent)]
 
-    before = _encode_batches(client)
+    before = _batches(client)
     together = asyncio.run(all_at_once())
-    assert _encode_batches(client) - before <= 30, "two to a batch at the least"
+    assert _batches(client) - before <= 30, "two to a batch at the least"
     for texts, vectors in zip(requests, together, strict=True):
         assert vectors == client.post("/encode", json={"texts": texts}).json()["embeddings"]
 
 
-def _encode_batches(client: httpx.Client) -> float:
-    name = 'bentoml_service_adaptive_batch_size_count{method_name="encode"}'
+def _batches(client: httpx.Client) -> float:
+    name = 'bentoml_service_adaptive_batch_size_count{method_name="search"}'
     lines = client.get("/metrics").text.splitlines()
     return next(float(line.split()[-1]) for line in lines if line.startswith(name))
 

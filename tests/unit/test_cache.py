@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from serving import metrics
 from serving.cache import VectorCache
+from serving.metrics import Metrics
 
 
 class Encoder:
@@ -26,9 +26,13 @@ class Encoder:
         return [float(len(text)), float(sum(text))]
 
 
+def cache_of(encoder: Encoder, size: int) -> VectorCache:
+    return VectorCache(encoder, size, Metrics())
+
+
 def test_a_text_is_encoded_once() -> None:
     encoder = Encoder()
-    cache = VectorCache(encoder, size=10)
+    cache = cache_of(encoder, size=10)
     for _ in range(3):
         [vector] = cache.vectors([[1, 2]])
         assert vector.tolist() == [2, 3]
@@ -37,14 +41,14 @@ def test_a_text_is_encoded_once() -> None:
 
 def test_twice_in_one_batch_is_encoded_once() -> None:
     encoder = Encoder()
-    first, other, again = VectorCache(encoder, size=0).vectors([[1], [2], [1]])
+    first, other, again = cache_of(encoder, size=0).vectors([[1], [2], [1]])
     assert encoder.asked == [[1], [2]]
     assert first.tolist() == again.tolist() != other.tolist()
 
 
 def test_the_one_used_longest_ago_is_forgotten() -> None:
     encoder = Encoder()
-    cache = VectorCache(encoder, size=2)
+    cache = cache_of(encoder, size=2)
     cache.vectors([[1], [2]])
     cache.vectors([[1]])
     cache.vectors([[3]])
@@ -57,21 +61,27 @@ def test_the_one_used_longest_ago_is_forgotten() -> None:
 
 def test_without_room_nothing_is_remembered() -> None:
     encoder = Encoder()
-    cache = VectorCache(encoder, size=0)
+    cache = cache_of(encoder, size=0)
     cache.vectors([[1]])
     cache.vectors([[1]])
     assert encoder.asked == [[1], [1]]
 
 
 def test_hits_and_misses_are_counted() -> None:
-    def counts() -> tuple[float, float]:
-        return metrics.CACHE_HITS._value.get(), metrics.CACHE_MISSES._value.get()
-
-    hits, misses = counts()
-    cache = VectorCache(Encoder(), size=5)
+    counters = Metrics()
+    cache = VectorCache(Encoder(), 5, counters)
     cache.vectors([[1], [2]])
     cache.vectors([[2], [3]])
-    assert counts() == (hits + 1, misses + 3)
+    exposition = counters.exposition().decode()
+    assert "sightline_cache_hits_total 1.0" in exposition
+    assert "sightline_cache_misses_total 3.0" in exposition
+
+
+def test_what_is_remembered_does_not_keep_its_batch() -> None:
+    cache = cache_of(Encoder(), size=5)
+    cache.vectors([[1], [2], [3]])
+    [again] = cache.vectors([[2]])
+    assert again.base is None
 
 
 @given(
@@ -81,7 +91,7 @@ def test_hits_and_misses_are_counted() -> None:
 def test_the_answer_is_the_encoder_s_whatever_is_remembered(
     batches: list[list[list[int]]], size: int
 ) -> None:
-    cache = VectorCache(Encoder(), size)
+    cache = cache_of(Encoder(), size)
     for batch in batches:
         vectors = cache.vectors(batch)
         assert [vector.tolist() for vector in vectors] == [Encoder.vector(text) for text in batch]

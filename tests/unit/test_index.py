@@ -236,3 +236,16 @@ def test_what_is_no_index_is_named(tmp_path: Path) -> None:
     built = VectorIndex.build(unit_vectors(2), "ip")
     with pytest.raises(DamagedError, match=r"index\.faiss is no FAISS index"):
         VectorIndex.load(folder, built.facts, built.mean())
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+def test_a_similarity_is_the_same_to_the_last_bit_in_any_company(metric: Metric) -> None:
+    random = np.random.default_rng(5)
+    vectors = random.standard_normal((9000, 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    queries = np.ascontiguousarray(vectors[:64] + vectors[64:128])
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    index = VectorIndex.build(vectors, metric)
+    together, _ = index.search(queries, 100)
+    alone = [index.search(queries[row : row + 1], 100)[0][0] for row in range(64)]
+    np.testing.assert_array_equal(together, alone)

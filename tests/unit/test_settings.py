@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from serving.settings import Settings, _cores
+from serving.settings import Settings, _cores, _max_pixels, _memory
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -27,6 +27,77 @@ def test_a_variable_is_read_and_checked(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SIGHTLINE_MAX_QUEUE", "none")
     with pytest.raises(ValidationError, match="max_queue"):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "rule"),
+    [
+        ("MAX_QUEUE", "none", "valid integer"),
+        ("MAX_QUEUE", "0", "greater than or equal to 1"),
+        ("WORKERS", "0", "greater than or equal to 1"),
+        ("MAX_UPLOAD_MB", "nan", "less than or equal to 1024"),
+        ("TIMEOUT", "-1", "greater than 0"),
+        ("API_KEY", "", "holds no key"),
+        ("API_KEYS", "", "holds no key"),
+        ("API_KEYS", " , ", "holds no key"),
+        ("API_KEYS", "schlüssel", "no header can carry"),
+        ("API_KEYS_FILE", "/nowhere/keys", "cannot be read"),
+        ("CORS_ORIGINS", "example.org", "is no origin"),
+        ("LOG_QUERIES", "1", "needs SIGHTLINE_LOG_REQUESTS"),
+    ],
+)
+def test_a_bad_value_ends_in_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, rule: str
+) -> None:
+    monkeypatch.setenv(f"SIGHTLINE_{variable}", value)
+    with pytest.raises(SystemExit) as ended:
+        Settings.load()
+    message = str(ended.value)
+    assert f"SIGHTLINE_{variable}" in message
+    assert rule in message
+    assert "\n" not in message
+
+
+def test_keys_come_from_three_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    mounted = tmp_path / "keys"
+    mounted.write_text("four\nfive\n")
+    assert Settings().keys == []
+    monkeypatch.setenv("SIGHTLINE_API_KEY", "one")
+    monkeypatch.setenv("SIGHTLINE_API_KEYS", "two, three")
+    monkeypatch.setenv("SIGHTLINE_API_KEYS_FILE", str(mounted))
+    assert Settings.load().keys == [b"one", b"two", b"three", b"four", b"five"]
+    mounted.write_text("\n")
+    with pytest.raises(SystemExit, match="SIGHTLINE_API_KEYS_FILE: holds no key"):
+        Settings.load()
+
+
+def test_no_key_is_shown_where_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_API_KEYS", "s3cret schlüssel")
+    with pytest.raises(SystemExit) as ended:
+        Settings.load()
+    assert "s3cret" not in str(ended.value)
+
+
+@pytest.mark.parametrize(
+    ("limit", "megapixels"), [("536870912", 12.4), ("max", 61.9), ("68719476736", 61.9)]
+)
+def test_the_largest_picture_follows_the_memory_there_is(
+    tmp_path: Path, limit: str, megapixels: float
+) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    system = tmp_path / "meminfo"
+    system.write_text("MemFree: 1 kB\nMemTotal:        2614312 kB\n")
+    pixels = _max_pixels(_memory(tmp_path, system))
+    assert pixels / 1e6 == pytest.approx(megapixels, abs=0.1)
+    assert _max_pixels(1 << 50) == 100_000_000
+
+
+def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.settings._cores", lambda: 8)
+    assert Settings(workers=1).threads == 8
+    assert Settings(workers=4).threads == 2
+    assert Settings(workers=16).threads == 1
+    assert Settings(workers=4, threads=3).threads == 3
 
 
 def test_a_key_does_not_show_in_logs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.schemas import SearchRequest
 from serving.errors import RequestError
+from serving.wire import SearchRequest
 
 
 def refusal(body: Any) -> RequestError:

@@ -1,0 +1,132 @@
+"""The application: middleware around routes, over the bundle that is in use.
+
+>>> app = create_app(Settings(), Bundle.open(Path("bundles/demo")))
+
+That is all which a test needs, and any ASGI server can run it; ``service.py`` and
+``python -m serving`` put it before BentoML's own application.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from models.bundle import Bundle
+from models.manifest import DamagedError
+from serving import openapi
+from serving.answer import BUNDLE_HEADER
+from serving.engine import Engine
+from serving.middleware import Bodies, Edge, Errors, Keys
+from serving.reload import Reloader
+from serving.routes import FORM_FRAME, MAX_JSON, Routes
+from serving.settings import Settings
+from serving.state import State
+from serving.tracing import Tracing
+
+logger = logging.getLogger("sightline")
+
+Opener = Callable[[], Bundle]
+
+
+class App:
+    """Answers every HTTP request; 503 until :meth:`use` has given it a bundle.
+
+    Args:
+        settings: everything that can be set.
+        schema: what BentoML's clients ask for at ``/schema.json``, None for nothing there.
+        open_bundle: opens the bundle that is now where the one in use came from.
+        tracing: where spans go, None for nowhere.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        schema: Callable[[], dict[str, Any]] | None = None,
+        open_bundle: Opener | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
+        self.state = State()
+        self.settings = settings
+        self.reloader = Reloader(self.state, self.use, open_bundle)
+        self._tracing = tracing
+        document = openapi.document(
+            keys=bool(settings.keys),
+            speech=settings.speech_model is not None,
+            schema=schema is not None,
+        )
+        routes = Routes(self.state, settings, document, schema, self.reloader.reload)
+        self.routes = routes.table()
+        app: ASGIApp = Router(self.routes, redirect_slashes=False)
+        form = settings.max_upload + FORM_FRAME
+        app = Bodies(
+            app,
+            {"/search_by_image": form, "/transcribe": form},
+            limit=MAX_JSON,
+            seconds=settings.upload_timeout,
+        )
+        if settings.keys:
+            app = Keys(app, settings.keys)
+        app = Errors(app)
+        if settings.origins:
+            app = CORSMiddleware(
+                app,
+                allow_origins=settings.origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                expose_headers=["Server-Timing", "X-Request-ID", "Retry-After", BUNDLE_HEADER],
+            )
+        self._app = Edge(
+            app,
+            self.state,
+            {route.endpoint: route.path for route in self.routes},
+            log_requests=settings.log_requests,
+            tracing=tracing,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; anything but HTTP is refused by leaving it unanswered."""
+        if scope["type"] == "http":
+            # By which Starlette's router knows that somebody puts its errors into words.
+            scope["app"] = self
+            await self._app(scope, receive, send)
+
+    async def use(self, bundle: Bundle) -> None:
+        """Warm a bundle up beside the one in use, and then answer with it.
+
+        It is closed when another has taken its place.
+        """
+        engine = Engine(bundle, self.settings, self.state.metrics, closes_bundle=True)
+        await engine.warm_up()
+        self.state.use(engine)
+
+        def damaged(error: DamagedError) -> None:
+            logger.error("not ready any more: %s", error)
+            self.state.distrust(engine)
+
+        engine.scrub(damaged)
+
+    def close(self) -> None:
+        """Let go of bundle and threads."""
+        self.reloader.close()
+        self.state.close()
+        if self._tracing is not None:
+            self._tracing.close()
+
+
+def create_app(
+    settings: Settings,
+    bundle: Bundle,
+    *,
+    open_bundle: Opener | None = None,
+    tracing: Tracing | None = None,
+) -> App:
+    """An application that answers with a bundle at once, without a warm-up."""
+    app = App(settings, open_bundle=open_bundle, tracing=tracing)
+    app.state.use(Engine(bundle, settings, app.state.metrics))
+    return app

@@ -1,0 +1,259 @@
+"""Concurrent calls that share one run.
+
+BentoML has adaptive batching of its own (``@bentoml.api(batchable=True)``); this one is here
+since a search needs what that does not give, and asks for nothing but asyncio:
+
+- It starts as soon as nothing runs, with all that waits.  It never waits for company: what
+  arrives during a run is company enough for the next.
+- A batch is measured by what it costs, in tokens, not by how many calls it holds.
+- Calls are *urgent* or not.  Those that are not (the parts of a long ``/encode``) fill what the
+  urgent ones leave, and a quarter of each batch is theirs, so that neither waits for the other.
+- A caller who has left, or whose time is up, is dropped before the run.
+- A call that fails harms no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from serving.errors import nobody_waits, overloaded, stopping, too_late
+from serving.metrics import Metrics
+
+logger = logging.getLogger("sightline")
+
+Call = TypeVar("Call")
+Answer = TypeVar("Answer")
+
+# What the urgent leave to the others, where both wait.
+_LEFT_TO_OTHERS = 1 / 4
+# Tokens of an ordinary query, and how many times as many a long one has.
+ORDINARY_COST = 16
+_LONG = 4
+
+
+def nobody_leaves() -> bool:
+    """For callers of whom it is not known."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a caller says of a call beside the call itself.
+
+    ``deadline`` is on the event loop's clock; ``left`` says whether the caller has gone.
+    """
+
+    deadline: float = float("inf")
+    left: Callable[[], bool] = nobody_leaves
+
+
+WHENEVER = Ticket()
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting(Generic[Call, Answer]):
+    call: Call
+    cost: int
+    ticket: Ticket
+    future: asyncio.Future[Answer]
+
+
+class Batcher(Generic[Call, Answer]):
+    """Collects calls and answers them together.  For use on one event loop.
+
+    Args:
+        name: the label of its metrics.
+        answer: answers a batch, off the event loop.  Where it raises, each call of the
+            batch is answered by itself, so that the error reaches only who caused it.
+        executor: runs ``answer``; one batch at a time.
+        metrics: counts batches, what waits and what is dropped.
+        max_batch_size: calls in one batch at most; of ordinary cost, since a batch costs no
+            more than as many of those.
+        max_queue: urgent calls under way at most, waiting and running.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        answer: Callable[[Sequence[Call]], Sequence[Answer]],
+        executor: Executor,
+        metrics: Metrics,
+        *,
+        max_batch_size: int,
+        max_queue: int,
+    ) -> None:
+        self._answer = answer
+        self._executor = executor
+        self._max_batch_size = max_batch_size
+        self._max_cost = max_batch_size * ORDINARY_COST
+        self._max_queue = max_queue
+        self._under_way = 0
+        self._urgent: deque[_Waiting[Call, Answer]] = deque()
+        self._others: deque[_Waiting[Call, Answer]] = deque()
+        # What those that are not urgent cost together, waiting and running, and may cost.
+        self._cost_of_others = 0
+        self._max_cost_of_others = max_queue * ORDINARY_COST * _LONG
+        self._running = False
+        self._planned = False
+        self._closed = False
+        self._batch_size = metrics.batch_size.labels(method_name=name)
+        self._queue_length = metrics.queue.labels(method_name=name)
+        self._dropped = metrics.dropped.labels(method_name=name)
+
+    @property
+    def part(self) -> int:
+        """The most that a call which is not urgent should cost, to fit beside urgent ones."""
+        return max(1, int(self._max_cost * _LEFT_TO_OTHERS))
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._running and not self._urgent and not self._others
+
+    async def __call__(self, call: Call, cost: int = 1, ticket: Ticket = WHENEVER) -> Answer:
+        """Wait for the answer to one urgent call.
+
+        Raises:
+            RequestError: 429 where too many calls are under way, 504 where the deadline
+                passed before its turn came.
+        """
+        if self._under_way >= self._max_queue:
+            raise overloaded()
+        self._under_way += 1
+        try:
+            return await self._put(self._urgent, call, cost, ticket)
+        finally:
+            self._under_way -= 1
+
+    async def in_parts(
+        self, calls: Sequence[tuple[Call, int]], ticket: Ticket = WHENEVER
+    ) -> list[Answer]:
+        """Wait for the answers to calls with their costs, of which none is urgent.
+
+        Raises:
+            RequestError: as above, by the costs of all that is under way; who finds nothing
+                under way is let in whatever it costs.
+        """
+        cost = sum(cost for _, cost in calls)
+        if self._cost_of_others and self._cost_of_others + cost > self._max_cost_of_others:
+            raise overloaded()
+        self._cost_of_others += cost
+        futures: list[asyncio.Future[Answer]] = []
+        try:
+            for call, share in calls:
+                futures.append(self._put(self._others, call, share, ticket))
+            return list(await asyncio.gather(*futures))
+        finally:
+            # Those that still wait where one of them failed.
+            for future in futures:
+                future.cancel()
+            self._cost_of_others -= cost
+
+    def close(self) -> None:
+        """Refuse all calls from now on, and those that wait."""
+        self._closed = True
+        for queue in (self._urgent, self._others):
+            while queue:
+                one = queue.popleft()
+                if not one.future.done():
+                    one.future.set_exception(stopping())
+
+    def _put(
+        self, queue: deque[_Waiting[Call, Answer]], call: Call, cost: int, ticket: Ticket
+    ) -> asyncio.Future[Answer]:
+        if self._closed:
+            raise stopping()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        queue.append(_Waiting(call, cost, ticket, future))
+        if not self._running and not self._planned:
+            # In a moment: what arrived at the same time as this is on its way here.
+            self._planned = True
+            loop.call_soon(self._start, loop)
+        return future
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run what waits, unless a run is under way."""
+        self._planned = False
+        if self._running or self._closed:
+            return
+        self._queue_length.set(len(self._urgent) + len(self._others))
+        batch = self._take(loop.time())
+        if not batch:
+            return
+        self._running = True
+        self._batch_size.observe(len(batch))
+        run = self._executor.submit(self._answer_each, [one.call for one in batch])
+        run.add_done_callback(lambda run: loop.call_soon_threadsafe(self._end, loop, batch, run))
+
+    def _end(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[_Waiting[Call, Answer]],
+        run: Future[list[Answer | Exception]],
+    ) -> None:
+        self._running = False
+        # First, so that the executor does not wait for the answers to be written.
+        self._start(loop)
+        if run.cancelled():
+            answers: list[Answer | Exception] = [stopping()] * len(batch)
+        else:
+            answers = run.result()
+        for one, answer in zip(batch, answers, strict=True):
+            if one.future.done():
+                continue
+            if isinstance(answer, Exception):
+                one.future.set_exception(answer)
+            else:
+                one.future.set_result(answer)
+
+    def _take(self, now: float) -> list[_Waiting[Call, Answer]]:
+        """The next batch: urgent calls, and what is left of it for the others."""
+        batch: list[_Waiting[Call, Answer]] = []
+        kept = self.part if self._others else 0
+        room = self._fill(batch, self._urgent, self._max_cost - kept, now)
+        self._fill(batch, self._others, room + kept, now)
+        return batch
+
+    def _fill(
+        self,
+        batch: list[_Waiting[Call, Answer]],
+        queue: deque[_Waiting[Call, Answer]],
+        room: int,
+        now: float,
+    ) -> int:
+        """Move calls from a queue into a batch, one at the least; gives the room that is left."""
+        taken = 0
+        while queue and taken < self._max_batch_size and not (taken and queue[0].cost > room):
+            one = queue.popleft()
+            if not self._is_dropped(one, now):
+                batch.append(one)
+                room -= one.cost
+                taken += 1
+        return room
+
+    def _is_dropped(self, one: _Waiting[Call, Answer], now: float) -> bool:
+        if not one.future.done():
+            if now > one.ticket.deadline:
+                one.future.set_exception(too_late())
+            elif one.ticket.left():
+                one.future.set_exception(nobody_waits())
+        if one.future.done():
+            self._dropped.inc()
+            return True
+        return False
+
+    def _answer_each(self, calls: Sequence[Call]) -> list[Answer | Exception]:
+        try:
+            return list(self._answer(calls))
+        except Exception as error:
+            if len(calls) == 1:
+                return [error]
+            logger.exception("a batch of %d failed: each of it is answered by itself", len(calls))
+            return [answer for call in calls for answer in self._answer_each([call])]

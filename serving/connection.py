@@ -1,0 +1,78 @@
+"""A connection that neither a slow nor a wordy caller keeps busy.
+
+uvicorn waits for ever for the rest of a request's headers, and takes any number of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+# Within which the headers of a request have to be there, from its first byte or, for the first
+# request, from the connection's beginning.
+HEADER_SECONDS = 15.0
+# What a request's line and headers may have together before the application, which refuses
+# in words what is half as long, is not even asked.
+_LONGEST_HEADERS = 64 << 10
+_TOO_LONG = b'{"error":{"field":null,"message":"the headers are too long"}}'
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's, with limits."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _reading_headers = True
+    _header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._await_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless headers that do not end have got too long."""
+        if self._reading_headers:
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._reading_headers and self._header_bytes > _LONGEST_HEADERS:
+            head = (
+                "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(_TOO_LONG)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + _TOO_LONG)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._reading_headers = True
+        if self._timer is None:
+            self._await_headers()
+
+    def on_headers_complete(self) -> None:
+        """Its headers are there."""
+        self._reading_headers = False
+        self._header_bytes = 0
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def _await_headers(self) -> None:
+        self._timer = self.loop.call_later(HEADER_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,339 @@
+"""The HTTP API: each route reads a request, asks the engine, and writes the answer.
+
+Documented in :mod:`serving.openapi`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from serving import metrics, originals
+from serving.answer import BUNDLE_HEADER, results
+from serving.asgi import has_left
+from serving.batcher import Ticket
+from serving.engine import Engine
+from serving.errors import (
+    RequestError,
+    no_room,
+    nobody_waits,
+    speech_is_off,
+    starting,
+    too_late,
+    too_long,
+)
+from serving.page import index_page
+from serving.settings import Settings
+from serving.state import State
+from serving.tracing import TIMING
+from serving.wire import EncodeRequest, ImageSearchRequest, Json, ReloadResponse, SearchRequest
+
+_BOM = b"\xef\xbb\xbf"
+_FOREVER = "max-age=31536000, immutable"
+_A_WHILE = "max-age=3600"
+_MAX_FIELDS = 4
+# What a form needs beside its file: borders, headers and the other fields.
+FORM_FRAME = 64 << 10
+MAX_JSON = 4 << 20
+
+Handler = Callable[[Request], Awaitable[Response]]
+T = TypeVar("T")
+Question = TypeVar("Question", bound=BaseModel)
+
+
+class _Endpoint:
+    """A handler as an ASGI application, without what Starlette would wrap around a function.
+
+    That turns exceptions into answers, which is done elsewhere for all routes at once.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._handler(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
+class Routes:
+    """Answers each route.
+
+    Args:
+        state: the engine in use.
+        settings: time and size limits, the picture folder.
+        openapi: the document at ``/docs.json``.
+        schema: what BentoML's own clients ask for, at ``/schema.json``; None for nothing there.
+        reload: looks for another bundle.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        settings: Settings,
+        openapi: dict[str, Any],
+        schema: Callable[[], dict[str, Any]] | None,
+        reload: Callable[[], Awaitable[ReloadResponse]],
+    ) -> None:
+        self._state = state
+        self._settings = settings
+        self._openapi = to_json(openapi)
+        self._page = index_page(openapi)
+        self._schema = schema
+        self._reload = reload
+        # Whose key opens the service may keep a picture; who lies between must not.
+        self._scope = "private" if settings.keys else "public"
+
+    def table(self) -> list[Route]:
+        """All routes, those first that are asked for most."""
+        post, get = ["POST"], ["GET"]
+        return [
+            Route(path, _Endpoint(handler), methods=methods)
+            for path, handler, methods in (
+                ("/search", self.search, post),
+                ("/images/{id}", self.image_by_id, get),
+                ("/encode", self.encode, post),
+                ("/search_by_image", self.search_by_image, post),
+                ("/transcribe", self.transcribe, post),
+                ("/image", self.image_by_path, get),
+                ("/info", self.info, get),
+                ("/livez", self.livez, get),
+                ("/readyz", self.readyz, get),
+                ("/healthz", self.livez, get),
+                ("/metrics", self.metrics, get),
+                ("/reload", self.reload, post),
+                ("/docs.json", self.documentation, get),
+                ("/schema.json", self.schema, get),
+                ("/", self.page, get),
+            )
+        ]
+
+    async def search(self, request: Request) -> Response:
+        """The pictures that a text describes."""
+        question = await _read(request, SearchRequest)
+        with self._state.engine() as engine:
+            self._note(request, question.query)
+            found = await self._in_time(request, lambda ticket: engine.search(question, ticket))
+            request.scope["state"][TIMING] = found.timing
+            return results(found, engine)
+
+    async def search_by_image(self, request: Request) -> Response:
+        """The pictures that resemble a picture."""
+        content, fields = await self._uploaded(request, "image")
+        try:
+            question = ImageSearchRequest.model_validate(fields)
+        except ValidationError as error:
+            raise RequestError.from_validation(error) from None
+        with self._state.engine() as engine:
+            found = await self._in_time(
+                request, lambda ticket: engine.search_by_image(content, question.k, ticket)
+            )
+            request.scope["state"][TIMING] = found.timing
+            return results(found, engine)
+
+    async def encode(self, request: Request) -> Response:
+        """The vectors of some texts."""
+        question = await _read(request, EncodeRequest)
+        with self._state.engine() as engine:
+            vectors = await self._in_time(request, lambda ticket: engine.encode(question, ticket))
+            answer = {
+                "embeddings": vectors.tolist(),
+                "dim": vectors.shape[1],
+                "model": engine.bundle.manifest.model.name,
+            }
+            return Json(to_json(answer), headers={BUNDLE_HEADER: engine.version})
+
+    async def transcribe(self, request: Request) -> Response:
+        """The words of a recording."""
+        if self._settings.speech_model is None:
+            raise speech_is_off()
+        transcriber = self._state.transcriber
+        if transcriber is None:
+            raise starting()
+        recording, fields = await self._uploaded(request, "audio")
+        if fields:
+            raise RequestError(400, f"{min(fields)}: no such field", min(fields))
+        text = await self._in_time(request, lambda _: transcriber.transcribe(recording))
+        return Json(to_json({"text": text}))
+
+    async def info(self, request: Request) -> Response:
+        """What answers here."""
+        with self._state.engine() as engine:
+            facts = engine.bundle.manifest.public() | {
+                "version": engine.version,
+                "speech": self._settings.speech_model is not None,
+            }
+            return Json(to_json(facts), headers={BUNDLE_HEADER: engine.version})
+
+    async def reload(self, request: Request) -> Response:
+        """Change over to the bundle that is now where this one was."""
+        if not self._settings.keys:
+            raise RequestError(
+                403, "only who has a key may ask for this: set SIGHTLINE_API_KEYS, or send SIGHUP"
+            )
+        return Json((await self._reload()).model_dump_json())
+
+    async def livez(self, request: Request) -> Response:
+        """The process is well."""
+        return PlainTextResponse("\n")
+
+    async def readyz(self, request: Request) -> Response:
+        """Searches are answered."""
+        if not self._state.ready:
+            raise starting()
+        return PlainTextResponse("\n")
+
+    async def metrics(self, request: Request) -> Response:
+        """Counters for Prometheus."""
+        exposition = await asyncio.to_thread(self._state.metrics.exposition)
+        return Response(exposition, media_type=metrics.CONTENT_TYPE)
+
+    async def documentation(self, request: Request) -> Response:
+        """This API in OpenAPI's words."""
+        return Json(self._openapi)
+
+    async def schema(self, request: Request) -> Response:
+        """This API in BentoML's words."""
+        if self._schema is None:
+            raise HTTPException(404)
+        return Json(to_json(self._schema()))
+
+    async def page(self, request: Request) -> Response:
+        """A page that says what is where."""
+        return HTMLResponse(
+            self._page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'self'"}
+        )
+
+    async def image_by_id(self, request: Request) -> Response:
+        """A picture."""
+        with self._state.engine() as engine:
+            return await self._picture(engine, request, request.path_params["id"])
+
+    async def image_by_path(self, request: Request) -> Response:
+        """A picture, by where it lay when it was indexed."""
+        path = request.query_params.get("path")
+        if not path:
+            raise RequestError(400, "path: which picture? /image?path=…", "path")
+        with self._state.engine() as engine:
+            picture_id = await engine.planner.look_up(engine.bundle.items.id_of_path, path)
+            if picture_id is None:
+                raise RequestError(404, "path: no picture of the bundle has this path", "path")
+            return await self._picture(engine, request, picture_id)
+
+    async def _picture(self, engine: Engine, request: Request, picture_id: str) -> Response:
+        """The original where it can be had, else the thumbnail that the bundle carries."""
+        size = request.query_params.get("size")
+        if size not in (None, "thumbnail"):
+            raise RequestError(400, "size: 'thumbnail', or leave it out", "size")
+        etag = f'"{picture_id}-{engine.thumbnails}"'
+        # The address that a search gives changes with the bundle, any other may not.
+        lasting = request.query_params.get("v") == engine.thumbnails
+        headers = {
+            "Cache-Control": f"{self._scope}, {_FOREVER if size and lasting else _A_WHILE}",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
+        stored = await engine.planner.look_up(
+            self._stored, engine, picture_id, thumbnail=size is not None
+        )
+        if stored is None:
+            raise RequestError(404, f"id: no picture has the id {picture_id!r}", "id")
+        if isinstance(stored, originals.Original):
+            return FileResponse(stored.path, media_type=stored.media_type, headers=headers)
+        headers |= {"ETag": etag, "Date": formatdate(usegmt=True)}
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(stored, media_type="image/webp", headers=headers)
+
+    def _stored(
+        self, engine: Engine, picture_id: str, *, thumbnail: bool
+    ) -> originals.Original | bytes | None:
+        """The original where it is asked for and there, else the bundle's thumbnail."""
+        items = engine.bundle.items
+        position = items.position_of(picture_id)
+        if position is None:
+            return None
+        root = self._settings.images or engine.bundle.manifest.picture_root
+        if root is not None and not thumbnail:
+            found = originals.find(Path(root), items.get([position])[0].image_path)
+            if found is not None:
+                return found
+        return engine.bundle.thumbnails.get(position)
+
+    async def _uploaded(self, request: Request, name: str) -> tuple[bytes, dict[str, object]]:
+        """The file of a form that is called ``name``, and the form's other fields."""
+        limit = self._settings.max_upload
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise RequestError(
+                400, f"{name}: send multipart/form-data with the file as {name!r}", name
+            )
+        try:
+            form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=1024)
+        # Starlette gives its parser's errors to the application as 400s of its own.
+        except (MultiPartException, HTTPException) as error:
+            detail = getattr(error, "message", None) or getattr(error, "detail", "")
+            raise RequestError(400, f"the body is no multipart form: {detail}") from None
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise no_room() from None
+            raise
+        except (LookupError, ValueError) as error:
+            # Of a form without a border, in a character set that there is not.
+            raise RequestError(400, f"the body is no multipart form: {error}") from None
+        try:
+            names = [key for key, _ in form.multi_items()]
+            if repeated := [key for key in names if names.count(key) > 1]:
+                raise RequestError(400, f"{repeated[0]}: is there twice", repeated[0])
+            file = form.get(name)
+            if not isinstance(file, UploadFile):
+                raise RequestError(400, f"{name}: the file is missing", name)
+            content = await file.read(limit + 1)
+            fields: dict[str, object] = {key: form[key] for key in names if key != name}
+        finally:
+            await form.close()
+        if len(content) > limit:
+            raise too_long(limit)
+        return content, fields
+
+    async def _in_time(self, request: Request, work: Callable[[Ticket], Awaitable[T]]) -> T:
+        """The outcome of some work, unless the time for an answer is over before."""
+        deadline = asyncio.get_running_loop().time() + self._settings.timeout
+        ticket = Ticket(deadline, lambda: has_left(request.receive))
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await work(ticket)
+        except TimeoutError:
+            raise too_late() from None
+
+    def _note(self, request: Request, query: str | None) -> None:
+        if self._settings.log_queries:
+            request.scope["state"]["query"] = query
+
+
+async def _read(request: Request, kind: type[Question]) -> Question:
+    """The question in a JSON body."""
+    chunks = []
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise nobody_waits()
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    try:
+        return kind.model_validate_json(b"".join(chunks).removeprefix(_BOM))
+    except ValidationError as error:
+        raise RequestError.from_validation(error) from None

@@ -1,0 +1,219 @@
+"""What goes over the wire: requests, checked before they reach a batch, and answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from starlette.responses import Response
+
+from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, read_filter
+
+DEFAULT_K = 5
+MAX_K = 100
+MAX_QUERY = 1000
+MAX_TEXTS = 256
+
+
+QueryText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY),
+    # What is left without the white space around it is something.
+    Field(json_schema_extra={"pattern": r"\S"}),
+]
+
+
+def _whole(number: object) -> object:
+    """JSON knows no integers: 3.0 is as whole as 3."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
+
+
+_COMPARABLE = {
+    "anyOf": [
+        {"type": "string", "maxLength": MAX_TEXT},
+        {"type": "number", "minimum": -(2**63), "exclusiveMaximum": 2**63},
+    ]
+}
+_VALUE = {"anyOf": [*_COMPARABLE["anyOf"], {"type": "boolean"}, {"type": "null"}]}
+_VALUES = {"type": "array", "items": _VALUE, "minItems": 1, "maxItems": MAX_VALUES}
+_OPERATORS: dict[str, Any] = {
+    **dict.fromkeys(("gt", "gte", "lt", "lte"), _COMPARABLE),
+    **dict.fromkeys(("in", "not_in", "any", "all"), _VALUES),
+    "exists": {"type": "boolean"},
+    "prefix": {"type": "string", "maxLength": MAX_TEXT},
+}
+_FILTER_SCHEMA = {
+    "type": "object",
+    "maxProperties": MAX_CONDITIONS,
+    "propertyNames": {"maxLength": MAX_NAME},
+    "additionalProperties": {
+        "anyOf": [
+            *_VALUE["anyOf"],
+            {
+                "type": "object",
+                "properties": _OPERATORS,
+                "additionalProperties": False,
+                "minProperties": 1,
+            },
+        ]
+    },
+}
+
+
+def _makes_sense(conditions: dict[str, Any]) -> dict[str, Any]:
+    read_filter(conditions)
+    return conditions
+
+
+# Read as models.filters reads it, which names what is wrong better than pydantic could.
+Conditions = Annotated[dict[str, Any], AfterValidator(_makes_sense), WithJsonSchema(_FILTER_SCHEMA)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SearchRequest(_Request):
+    """``POST /search``: the pictures that a text describes, or that resemble one.
+
+    ``query`` is needed unless ``like`` names a picture; with both, the pictures
+    near both are sought.
+    """
+
+    like: str | None = Field(None, description="the id of a picture that it should resemble")
+    query: QueryText | None = Field(
+        None, validate_default=True, description="what the picture shows", examples=["a red fox"]
+    )
+    k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+    negative: QueryText | None = Field(None, description="what it should not show")
+    filter: Conditions | None = Field(
+        None,
+        description="what the metadata must equal, or the range in which it must lie",
+        examples=[{"year": {"gte": 1990, "lt": 2000}, "licence": "CC0"}],
+    )
+    min_similarity: float | None = Field(None, ge=-1, le=1, description="leave out what is below")
+    include_embeddings: bool = Field(False, description="send each picture's vector too")
+
+    @field_validator("query")
+    @classmethod
+    def _something_to_seek(cls, query: str | None, info: ValidationInfo) -> str | None:
+        if query is None and info.data.get("like") is None:
+            raise ValueError(f"a text of 1 to {MAX_QUERY} characters is needed")
+        return query
+
+
+class EncodeRequest(_Request):
+    """``POST /encode``: the vectors of some texts."""
+
+    texts: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_TEXTS)]
+
+
+class ImageSearchRequest(_Request):
+    """``POST /search_by_image``: the fields of a form beside the picture itself."""
+
+    k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+
+    @field_validator("k", mode="before")
+    @classmethod
+    def _written(cls, k: object) -> object:
+        """A form's fields are texts."""
+        return int(k) if isinstance(k, str) and re.fullmatch("[0-9]{1,9}", k) else k
+
+
+class SearchResult(BaseModel):
+    """One picture of an answer.
+
+    ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
+    (:mod:`models.relevance`).
+    """
+
+    id: str
+    image_path: str
+    similarity: float
+    relevant: bool
+    alt_text: str
+    image_url: str
+    caption: str | None
+    metadata: dict[str, Any]
+    embedding: list[float] | None = None
+
+
+class SearchResponse(BaseModel):
+    """The pictures found, best first.
+
+    ``warnings`` tell of conditions that no picture could meet, and are there only then.
+    """
+
+    results: list[SearchResult]
+    warnings: list[str] | None = None
+
+
+class EncodeResponse(BaseModel):
+    """L2-normalised vectors in the order of the texts, their width, and the model."""
+
+    embeddings: list[list[float]]
+    dim: int
+    model: str
+
+
+class TranscribeResponse(BaseModel):
+    """The words of a recording; empty where nobody speaks."""
+
+    text: str
+
+
+class InfoResponse(BaseModel):
+    """What answers: the facts of the bundle's manifest that are nobody's secret.
+
+    ``version`` is the bundle's, as in the header ``X-Sightline-Bundle``; ``speech`` says
+    whether recordings are heard.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    version: str
+    speech: bool
+    pictures: int
+    model: dict[str, Any]
+    index: dict[str, Any]
+
+
+class ReloadResponse(BaseModel):
+    """Which bundle answers from now on, and whether it is another than before."""
+
+    version: str
+    changed: bool
+
+
+class ErrorDetail(BaseModel):
+    """What is wrong: the field of the request (None: the whole), and the rule it broke."""
+
+    field: str | None
+    message: str
+
+
+class ErrorResponse(BaseModel):
+    """Every answer whose status is 400 or above."""
+
+    error: ErrorDetail
+
+
+class Json(Response):
+    """A body that pydantic has serialised."""
+
+    media_type = "application/json"

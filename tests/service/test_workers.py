@@ -1,0 +1,182 @@
+"""Several workers: who looks after them, and what is lost with one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from models.bundle import Bundle
+from tests.load import Load
+from tests.service.conftest import free_port, start_service, wait_until_ready
+from tests.serving.conftest import build_bundle
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same pictures by two models."""
+    first, second = (build_bundle(tmp_path_factory.mktemp("bundles"), seed=seed) for seed in (0, 1))
+    return first, second
+
+
+@dataclass(frozen=True)
+class Service:
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children()
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", trust_env=False, timeout=10)
+
+
+@contextlib.contextmanager
+def two_workers(bundle: Path, tmp_path: Path) -> Iterator[Service]:
+    port = free_port()
+    log = tmp_path / "log"
+    process = start_service(bundle, port, log, SIGHTLINE_WORKERS="2")
+    service = Service(process, f"http://127.0.0.1:{port}", log)
+    try:
+        with httpx.Client(base_url=service.url, trust_env=False) as client:
+            wait_until_ready(client, process, log)
+        wait_for(lambda: len(listening(service)) == 2, "two workers")
+        yield service
+    finally:
+        process.kill()
+        process.wait()
+        # They see that it is gone; whoever does not is a failure of the test that says so.
+        for worker in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if f"--port {port} " in " ".join(worker.cmdline()) + " ":
+                    worker.kill()
+
+
+def listening(service: Service) -> list[int]:
+    found = []
+    for worker in service.workers():
+        with contextlib.suppress(psutil.Error):
+            if any(one.status == psutil.CONN_LISTEN for one in worker.net_connections("tcp")):
+                found.append(worker.pid)
+    return found
+
+
+def wait_for(condition: object, what: str, seconds: float = 30) -> float:
+    """Until a condition holds; the seconds that it took."""
+    assert callable(condition)
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"no {what} within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def test_connections_are_spread_and_counters_add_up(
+    bundles: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with two_workers(bundles[0], tmp_path) as service, contextlib.ExitStack() as stack:
+        for number in range(64):
+            client = stack.enter_context(httpx.Client(base_url=service.url, trust_env=False))
+            answer = client.post("/search", json={"query": f"fox {number}"})
+            assert answer.status_code == 200
+        shares = [
+            sum(one.status == psutil.CONN_ESTABLISHED for one in worker.net_connections("tcp"))
+            for worker in service.workers()
+        ]
+        assert sum(shares) == 64
+        assert min(shares) >= 12
+        counted = 'request_total{endpoint="/search",http_response_code="200"} 64.0'
+        assert counted in service.get("/metrics").text
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def test_a_worker_that_is_lost_is_replaced(
+    how: signal.Signals, bundles: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with two_workers(bundles[0], tmp_path) as service:
+        lost, other = listening(service)
+        os.kill(lost, how)
+        wait_for(lambda: not psutil.pid_exists(lost), "end of the lost worker")
+        wait_for(lambda: len(listening(service)) == 2, "other in its place")
+        assert other in listening(service)
+        for number in range(20):
+            assert service.get(f"/livez?{number}").status_code == 200
+        metrics = service.get("/metrics").text
+        assert "bentoml_service_request_in_progress 1.0" in metrics
+
+
+def test_no_request_is_lost_when_they_are_told_to_stop(
+    bundles: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with two_workers(bundles[0], tmp_path) as service:
+        with Load(service.url, clients=16) as load:
+            while len(load.outcomes) < 100:
+                time.sleep(0.01)
+            service.process.send_signal(signal.SIGTERM)
+            told = time.monotonic()
+            assert service.process.wait(timeout=15) == 0
+        taken = [one for one in load.outcomes if one.sent is not None and one.sent < told + 0.5]
+        assert [one for one in taken if one.status != 200] == []
+        assert max(one.sent for one in taken if one.sent is not None) > told
+
+
+def test_without_who_looks_after_them_they_end(bundles: tuple[Path, Path], tmp_path: Path) -> None:
+    with two_workers(bundles[0], tmp_path) as service:
+        workers = listening(service)
+        service.process.kill()
+        service.process.wait()
+        wait_for(lambda: not any(map(psutil.pid_exists, workers)), "end of the orphans")
+
+
+def test_all_of_them_change_over(bundles: tuple[Path, Path], tmp_path: Path) -> None:
+    place = tmp_path / "served"
+    shutil.copytree(bundles[0], place)
+    with two_workers(place, tmp_path) as service:
+        shutil.copytree(bundles[1], tmp_path / "new")
+        place.rename(tmp_path / "old")
+        (tmp_path / "new").rename(place)
+        service.process.send_signal(signal.SIGHUP)
+        wanted = Bundle.open(bundles[1]).manifest.version
+
+        def all_new() -> bool:
+            versions = {service.get("/info").json()["version"] for _ in range(20)}
+            return versions == {wanted}
+
+        wait_for(all_new, "new version everywhere")
+
+
+def test_a_bundle_that_is_damaged_ends_all(bundles: tuple[Path, Path], tmp_path: Path) -> None:
+    place = tmp_path / "served"
+    shutil.copytree(bundles[0], place)
+    (place / "text_encoder.onnx").write_bytes(b"nonsense")
+    log = tmp_path / "log"
+    process = start_service(place, free_port(), log, SIGHTLINE_WORKERS="2")
+    assert process.wait(timeout=60) != 0
+    assert "text_encoder.onnx is damaged" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(
+    bundles: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with two_workers(bundles[0], tmp_path) as service:
+        port = int(service.url.rpartition(":")[2])
+        for workers in ("1", "2"):
+            log = tmp_path / f"log-{workers}"
+            process = start_service(bundles[0], port, log, SIGHTLINE_WORKERS=workers)
+            assert process.wait(timeout=60) != 0
+            assert f"{port} cannot be listened on" in log.read_text()
+            assert "Traceback" not in log.read_text()

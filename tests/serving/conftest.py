@@ -1,0 +1,117 @@
+"""The application in this very process, over a small bundle."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from build.index import IndexOptions, build_index
+from models.bundle import Bundle
+from serving.app import App, create_app
+from serving.settings import Settings
+from tests.build.pictures import picture
+from tests.tiny_package import write_tiny_package
+
+T = TypeVar("T")
+
+DIFFERENT = 70
+# Every picture lies there three times, so that every answer has equals in it.
+COPIES = 3
+
+Make = Callable[..., App]
+
+
+def build_bundle(folder: Path, *, seed: int = 0) -> Path:
+    """A bundle of ``3 * DIFFERENT`` pictures with metadata; another seed gives another model."""
+    package = folder / "package"
+    write_tiny_package(package, seed=seed, pretrained="random")
+    images = folder / "images"
+    images.mkdir()
+    with (images / "captions.csv").open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["image_path", "caption", "year", "kind"])
+        for number in range(DIFFERENT):
+            for copy in range(COPIES):
+                name = f"{number:02}-{copy}.png"
+                (images / name).write_bytes(picture(number))
+                kind = "odd" if number % 2 else "even"
+                rows.writerow([name, f"blobs number {number}", 1950 + number, kind])
+    build_index(IndexOptions(output=folder / "bundle", model=package, images=images, threads=1))
+    return folder / "bundle"
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tests must not alter it."""
+    return build_bundle(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def opened(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle)
+
+
+@pytest.fixture
+def make(opened: Bundle) -> Iterator[Make]:
+    """Make an application with settings of one's own: ``make(max_queue=3)``."""
+    made: list[App] = []
+
+    def create(bundle: Bundle = opened, **settings: Any) -> App:
+        open_bundle = settings.pop("open_bundle", None)
+        tracing = settings.pop("tracing", None)
+        app = create_app(Settings(**settings), bundle, open_bundle=open_bundle, tracing=tracing)
+        made.append(app)
+        return app
+
+    yield create
+    for app in made:
+        app.close()
+
+
+@pytest.fixture
+def app(make: Make) -> App:
+    return make()
+
+
+def client_of(app: App) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://sightline")
+
+
+def with_client(app: App, work: Callable[[httpx.AsyncClient], Awaitable[T]]) -> T:
+    """What some work with a client comes to."""
+
+    async def run() -> T:
+        async with client_of(app) as client:
+            return await work(client)
+
+    return asyncio.run(run())
+
+
+def ask(app: App, method: str, path: str, **options: Any) -> httpx.Response:
+    """One request and its answer."""
+    return with_client(app, lambda client: client.request(method, path, **options))
+
+
+def search(app: App, **body: Any) -> list[dict[str, Any]]:
+    response = ask(app, "POST", "/search", json=body)
+    assert response.status_code == 200, response.text
+    results: list[dict[str, Any]] = response.json()["results"]
+    return results
+
+
+def error_of(response: httpx.Response) -> dict[str, Any]:
+    """The error of an answer, which has the one shape."""
+    body = response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"field", "message"}
+    assert body["error"]["message"]
+    assert response.headers["x-request-id"]
+    error: dict[str, Any] = body["error"]
+    return error

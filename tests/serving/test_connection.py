@@ -1,0 +1,99 @@
+"""Connections that a slow or wordy caller would keep busy."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from serving import connection
+from serving.connection import Connection
+from serving.server import listen
+from tests.serving.conftest import Make
+
+
+@pytest.fixture
+def port(make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Where an application listens that waits half a second for headers."""
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 0.5)
+    listener = listen("127.0.0.1", 0)
+    config = uvicorn.Config(make(), http=Connection, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+@contextlib.contextmanager
+def connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        yield line
+
+
+def received(line: socket.socket) -> bytes:
+    """Everything until the other side hangs up."""
+    chunks = []
+    with contextlib.suppress(ConnectionError):
+        while chunk := line.recv(65536):
+            chunks.append(chunk)
+    return b"".join(chunks)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A"])
+def test_who_does_not_get_to_the_point_is_hung_up_on(port: int, said: bytes) -> None:
+    with connected(port) as line:
+        line.sendall(said)
+        assert received(line) == b""
+
+
+def test_the_time_is_for_each_request_anew(port: int) -> None:
+    with connected(port) as line:
+        for _ in range(3):
+            time.sleep(0.3)
+            line.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        # Between requests a connection may rest for as long as it is kept.
+        time.sleep(0.8)
+        line.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        time.sleep(0.2)
+        line.sendall(b"\r\n")
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        line.sendall(b"GET /livez HTTP/1.1\r\n")
+        assert received(line) == b""
+
+
+def test_headers_that_do_not_end_are_cut_off(port: int) -> None:
+    with connected(port) as line, contextlib.suppress(ConnectionError):
+        line.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        for number in range(10_000):
+            line.sendall(b"X-%d: %s\r\n" % (number, b"y" * 1000))
+            time.sleep(0.0005)
+            if number > 2000:
+                pytest.fail("2 MB of headers were taken")
+
+
+def test_a_request_line_that_does_not_end_is_refused_in_words(port: int) -> None:
+    with connected(port) as line:
+        line.sendall(b"GET /" + b"x" * 66_000)
+        head, _, body = received(line).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(body)["error"]["message"] == "the headers are too long"
+
+
+def test_what_comes_after_a_long_body_is_read_as_ever(port: int) -> None:
+    body = b'{"query": "a fox", "k": 1}' + b" " * 200_000
+    request = b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with connected(port) as line:
+        for _ in range(2):
+            line.sendall(request + body)
+            assert line.recv(65536).startswith(b"HTTP/1.1 200")

@@ -1,0 +1,121 @@
+"""Which files are given away, and as what."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from serving import originals
+from serving.app import App
+from tests.build.pictures import picture
+from tests.serving.conftest import Make, ask, error_of, search
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A picture root with a neighbour that is nobody's business."""
+    root = tmp_path / "root"
+    (root / "deep").mkdir(parents=True)
+    (root / "deep" / "a.png").write_bytes(picture(1))
+    (root / "a.jpg").write_bytes(picture(2, "jpg"))
+    (tmp_path / "secret.png").write_bytes(picture(3))
+    (tmp_path / "root-of-another").mkdir()
+    (tmp_path / "root-of-another" / "a.png").write_bytes(picture(4))
+    return root
+
+
+def test_a_picture_below_the_root_is_found_by_its_own_type(root: Path) -> None:
+    found = originals.find(root, "deep/a.png")
+    assert found is not None
+    assert found.media_type == "image/png"
+    # Whatever its name says.
+    shutil.copy(root / "a.jpg", root / "a.png")
+    found = originals.find(root, "a.png")
+    assert found is not None
+    assert found.media_type == "image/jpeg"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret.png",
+        "deep/../../secret.png",
+        "deep/../a.jpg",
+        "../root-of-another/a.png",
+        "/etc/passwd",
+        "deep",
+        ".",
+        "",
+        "a\0.jpg",
+        "nowhere.png",
+        "x" * 5000,
+    ],
+)
+def test_nothing_else_is(root: Path, path: str) -> None:
+    assert originals.find(root, path) is None
+    absolute = str(root.parent / "secret.png")
+    assert originals.find(root, absolute) is None
+
+
+def test_a_link_leads_nowhere_out_of_the_root(root: Path) -> None:
+    (root / "out.png").symlink_to(root.parent / "secret.png")
+    (root / "folder").symlink_to(root.parent / "root-of-another")
+    (root / "within.png").symlink_to(root / "deep" / "a.png")
+    (root / "round.png").symlink_to(root / "round.png")
+    assert originals.find(root, "out.png") is None
+    assert originals.find(root, "folder/a.png") is None
+    assert originals.find(root, "round.png") is None
+    assert originals.find(root, "within.png") is not None
+    # The root itself may be one.
+    other = root.parent / "link-to-root"
+    other.symlink_to(root)
+    assert originals.find(other, "a.jpg") is not None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"<html><script>alert(1)</script>", b"<svg xmlns='x'/>", b"%PDF-1.7", b"", b"GIF8"],
+)
+def test_what_a_browser_would_run_is_no_picture(root: Path, content: bytes) -> None:
+    (root / "a.png").write_bytes(content)
+    assert originals.find(root, "a.png") is None
+
+
+def test_originals_and_thumbnails_carry_what_a_browser_has_to_know(
+    make: Make, app: App, tmp_path: Path
+) -> None:
+    [hit, *_] = search(app, query="a red fox")
+    for path, kind in [(f"/images/{hit['id']}", "image/png"), (hit["image_url"], "image/webp")]:
+        response = ask(app, "GET", path)
+        assert response.status_code == 200
+        assert response.headers["content-type"] == kind
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in response.headers["content-security-policy"]
+        assert response.headers["cache-control"].startswith("public, ")
+    by_path = ask(app, "GET", "/image", params={"path": hit["image_path"]})
+    assert by_path.content == ask(app, "GET", f"/images/{hit['id']}").content
+    # Where the originals are not, the thumbnail is what there is.
+    elsewhere = make(images=tmp_path)
+    assert ask(elsewhere, "GET", f"/images/{hit['id']}").headers["content-type"] == "image/webp"
+
+
+def test_a_picture_that_only_a_key_opens_is_kept_by_nobody_between(make: Make) -> None:
+    app = make(api_keys="k")
+    key = {"Authorization": "Bearer k"}
+    found = ask(app, "POST", "/search", json={"query": "a fox"}, headers=key).json()["results"]
+    for path in (found[0]["image_url"], f"/images/{found[0]['id']}"):
+        assert ask(app, "GET", path, headers=key).headers["cache-control"].startswith("private, ")
+
+
+def test_a_thumbnail_is_kept_for_ever_under_the_address_that_a_search_gives(app: App) -> None:
+    [hit, *_] = search(app, query="a red fox")
+    first = ask(app, "GET", hit["image_url"])
+    assert "immutable" in first.headers["cache-control"]
+    again = ask(app, "GET", hit["image_url"], headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+    for path in (f"/images/{hit['id']}?size=thumbnail", f"/images/{hit['id']}?size=thumbnail&v=0"):
+        assert "immutable" not in ask(app, "GET", path).headers["cache-control"]
+    assert error_of(ask(app, "GET", "/images/nosuchid"))["field"] == "id"

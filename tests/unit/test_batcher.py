@@ -1,0 +1,275 @@
+"""Calls that share a run, and what each may and may not do to the others."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serving.batcher import ORDINARY_COST, Batcher, Ticket
+from serving.errors import RequestError
+from serving.metrics import Metrics
+
+
+class Work:
+    """Doubles numbers; odd ones fail; waits at a gate, so that others can gather."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(batch) for batch in self.batches]
+
+    def answer(self, calls: Sequence[int]) -> list[int]:
+        self.gate.wait(10)
+        self.batches.append(list(calls))
+        for call in calls:
+            if call % 2:
+                raise ValueError(str(call))
+        return [2 * call for call in calls]
+
+
+def batcher(work: Work, max_queue: int = 1000, max_batch_size: int = 16) -> Batcher[int, int]:
+    executor = ThreadPoolExecutor(1)
+    return Batcher(
+        "test",
+        work.answer,
+        executor,
+        Metrics(),
+        max_batch_size=max_batch_size,
+        max_queue=max_queue,
+    )
+
+
+async def behind_a_gate(
+    work: Work, calls: Batcher[int, int], crowd: Callable[[], Sequence[Awaitable[object]]]
+) -> list[object]:
+    """What a crowd is answered that has gathered while another call ran."""
+    work.gate.clear()
+    first = asyncio.ensure_future(calls(2))
+    await asyncio.sleep(0.02)
+    tasks = [asyncio.ensure_future(one) for one in crowd()]
+    await asyncio.sleep(0.02)
+    work.gate.set()
+    answers: list[object] = await asyncio.gather(*tasks, return_exceptions=True)
+    await first
+    return answers
+
+
+def test_one_that_fails_harms_no_other() -> None:
+    async def run() -> list[int | BaseException]:
+        calls = batcher(Work())
+        return await asyncio.gather(*(calls(n) for n in range(40)), return_exceptions=True)
+
+    for number, answer in enumerate(asyncio.run(run())):
+        if number % 2:
+            assert isinstance(answer, ValueError)
+            assert str(answer) == str(number)
+        else:
+            assert answer == 2 * number
+
+
+def test_what_arrives_at_once_shares_a_run_and_what_arrives_meanwhile_the_next() -> None:
+    work = Work()
+
+    async def run() -> None:
+        calls = batcher(work)
+        await asyncio.gather(*(calls(4) for _ in range(3)))
+        await behind_a_gate(work, calls, lambda: [calls(4) for _ in range(20)])
+
+    asyncio.run(run())
+    assert work.sizes == [3, 1, 16, 4]
+
+
+def test_a_batch_costs_no_more_than_ordinary_calls_would() -> None:
+    work = Work()
+
+    async def run() -> None:
+        calls = batcher(work)
+        await behind_a_gate(work, calls, lambda: [calls(4, 4 * ORDINARY_COST) for _ in range(6)])
+
+    asyncio.run(run())
+    assert work.sizes == [1, 4, 2]
+
+
+def test_one_that_costs_more_than_a_batch_may_is_answered_alone() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work)
+        return await behind_a_gate(
+            work, calls, lambda: [calls(4, 10_000), calls(6), calls(8, 10_000)]
+        )
+
+    assert asyncio.run(run()) == [8, 12, 16]
+    assert work.batches[1:] == [[4], [6], [8]]
+
+
+def test_too_many_are_refused_and_the_others_answered() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work, max_queue=5)
+        return await behind_a_gate(work, calls, lambda: [calls(2) for _ in range(7)])
+
+    answers = asyncio.run(run())
+    refused = [answer for answer in answers if isinstance(answer, RequestError)]
+    assert [error.status for error in refused] == [429] * 3
+    assert answers.count(4) == 4
+
+
+def test_an_urgent_call_does_not_wait_for_all_parts_of_a_long_one() -> None:
+    work = Work()
+
+    async def run() -> None:
+        calls = batcher(work)
+        parts = [(100 + 2 * number, calls.part) for number in range(40)]
+        await behind_a_gate(
+            work, calls, lambda: [calls.in_parts(parts), *(calls(4) for _ in range(3))]
+        )
+
+    asyncio.run(run())
+    # Behind the gate's own call: the urgent ones all, and what fits beside them.
+    assert work.batches[1][:3] == [4, 4, 4]
+    assert len(work.batches[1]) > 3
+    assert all(len(batch) == 4 for batch in work.batches[2:-1])
+
+
+def test_a_long_call_goes_on_beside_any_number_of_urgent_ones() -> None:
+    work = Work()
+
+    async def run() -> None:
+        calls = batcher(work)
+        parts = [(100, calls.part)] * 3
+        await behind_a_gate(
+            work,
+            calls,
+            lambda: [*(calls(4, ORDINARY_COST) for _ in range(100)), calls.in_parts(parts)],
+        )
+
+    asyncio.run(run())
+    assert [batch.count(100) for batch in work.batches[1:4]] == [1, 1, 1]
+
+
+def test_long_calls_are_refused_by_what_they_cost_and_one_is_always_let_in() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work, max_queue=1)
+        huge = [(2, 10_000)]
+        return await behind_a_gate(
+            work, calls, lambda: [calls.in_parts(huge), calls.in_parts(huge)]
+        )
+
+    first, second = asyncio.run(run())
+    assert first == [4]
+    assert isinstance(second, RequestError)
+    assert second.status == 429
+
+
+def test_who_has_left_and_who_is_late_are_not_run() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work)
+        now = asyncio.get_running_loop().time()
+
+        def crowd() -> list[Awaitable[object]]:
+            return [
+                calls(10, 1, Ticket(left=lambda: True)),
+                calls(12, 1, Ticket(deadline=now - 1)),
+                calls(14, 1, Ticket(deadline=now + 60, left=lambda: False)),
+                asyncio.wait_for(calls(16), 0.01),
+            ]
+
+        return await behind_a_gate(work, calls, crowd)
+
+    left, late, there, gone = asyncio.run(run())
+    assert isinstance(left, RequestError)
+    assert left.status == 499
+    assert isinstance(late, RequestError)
+    assert late.status == 504
+    assert there == 28
+    assert isinstance(gone, TimeoutError)
+    assert work.batches[1:] == [[14]]
+
+
+def test_a_long_call_that_is_given_up_leaves_nothing_behind() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work)
+        parts = [(2, calls.part)] * 50
+        return await behind_a_gate(
+            work, calls, lambda: [asyncio.wait_for(calls.in_parts(parts), 0.01), calls(4)]
+        )
+
+    gone, other = asyncio.run(run())
+    assert isinstance(gone, TimeoutError)
+    assert other == 8
+    assert work.batches[1:] == [[4]]
+
+
+def test_closing_refuses_those_who_wait_and_answers_who_runs() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work)
+        work.gate.clear()
+        running = asyncio.ensure_future(calls(2))
+        await asyncio.sleep(0.02)
+        waiting = asyncio.ensure_future(calls(4))
+        await asyncio.sleep(0.02)
+        calls.close()
+        work.gate.set()
+        return await asyncio.gather(running, waiting, calls(6), return_exceptions=True)
+
+    answered, waiting, later = asyncio.run(run())
+    assert answered == 4
+    for refused in (waiting, later):
+        assert isinstance(refused, RequestError)
+        assert refused.status == 503
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 300)), max_size=60),
+    st.integers(1, 16),
+)
+def test_everybody_gets_the_answer_to_his_own_call(
+    asked: list[tuple[int, int]], max_batch_size: int
+) -> None:
+    async def run() -> list[int | BaseException]:
+        calls = batcher(Work(), max_batch_size=max_batch_size)
+        return await asyncio.gather(
+            *(calls(2 * call, cost) for call, cost in asked), return_exceptions=True
+        )
+
+    assert asyncio.run(run()) == [4 * call for call, _ in asked]
+
+
+@pytest.mark.parametrize("crowd", [1, 64])
+def test_nobody_is_held_back(crowd: int) -> None:
+    """After a crowd as before: a lone call runs in the next turn of the loop."""
+    work = Work()
+
+    async def run() -> None:
+        calls = batcher(work)
+        await asyncio.gather(*(calls(2) for _ in range(crowd)))
+        work.batches.clear()
+        lone = asyncio.ensure_future(calls(4))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert calls.idle is False
+        await lone
+
+    asyncio.run(run())
+    assert work.batches == [[4]]
