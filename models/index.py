@@ -49,9 +49,8 @@ _BITS = 4
 _BLOCK = 64
 _DECIMALS = 6
 _CHUNK = 1 << 20
-# Of so many at least the best are taken: which of equal ones lie before the cut must not
-# depend on how many were asked for, nor on the kernel that a batch's size makes FAISS take.
-_AT_LEAST = 128
+# How many more than the k best are looked at, to see where those end that equal the last.
+_MARGIN = 12
 # Among pictures that a filter keeps, so many candidates find the ten nearest (200 of 200
 # queries, 1,000,000 pictures, where 1,024 find 99.65 %).
 _KEPT_CANDIDATES = 4096
@@ -165,8 +164,9 @@ class VectorIndex:
             return _stack([self._among(query, k, positions) for query in queries], k)
         # Compared again, vector by vector: the last bits of FAISS's own scores depend on how many
         # queries there are.
-        candidates = self.facts.search_parameters.get("candidates", _AT_LEAST)
-        _, named = self._index.search(queries, max(k, candidates))
+        if self.facts.kind == "flat":
+            return self._all_compared(queries, k)
+        _, named = self._index.search(queries, max(k, self.facts.search_parameters["candidates"]))
         return _stack(
             [
                 self._compared(query, k, near[near >= 0])
@@ -186,6 +186,32 @@ class VectorIndex:
     def mean(self) -> Vectors:
         """The mean of the picture vectors, float32 ``[dim]``."""
         return self._mean
+
+    def _all_compared(self, queries: Vectors, k: int) -> tuple[Vectors, Positions]:
+        """The best of all pictures for each query, where all have their vectors in the index.
+
+        All queries in one go: to settle each by itself would take longer than to search for it.
+        """
+        depth = min(k + _MARGIN, len(self))
+        while True:
+            _, named = self._index.search(queries, depth)
+            scores = np.empty(named.shape, dtype=np.float32)
+            self._index.compute_distance_subset(
+                len(queries),
+                faiss.swig_ptr(np.ascontiguousarray(queries)),
+                depth,
+                faiss.swig_ptr(scores),
+                faiss.swig_ptr(named),
+            )
+            cosines = scores if self.facts.metric == "ip" else 1 - scores / 2
+            rounded = np.round(cosines, _DECIMALS)
+            # Which of equals FAISS names is chance: there must be one less near than the k-th.
+            if depth == len(self) or (np.partition(rounded, -k)[:, -k] > rounded.min(axis=1)).all():
+                break
+            depth = min(4 * depth, len(self))
+        order = np.lexsort((named, -rounded), axis=-1)[:, :k]
+        best = np.take_along_axis(cosines, order, -1)
+        return _stack(list(zip(best, np.take_along_axis(named, order, -1), strict=True)), k)
 
     def _compared(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
         return _best(self.embeddings.products(query, positions), positions, k)
