@@ -154,6 +154,7 @@ def logged(app: App, **body: Any) -> list[dict[str, Any]]:
     handler.setFormatter(JsonLines())
     logger = logging.getLogger("sightline")
     logger.addHandler(handler)
+    # Harmless: more is heard of our own logger than without it.
     logger.setLevel(logging.INFO)
     try:
         ask(app, "POST", "/search", json=body, headers={"X-Request-ID": "mine"})
