@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,7 @@ from models.manifest import (
     TOKENIZER,
     DamagedError,
     Manifest,
+    ModelCard,
 )
 from models.text_encoder import TextEncoder
 from models.thumbnails import ThumbnailStore
@@ -73,20 +73,20 @@ class Bundle:
     items: ItemStore
     thumbnails: ThumbnailStore
     threads: int
+    # None where the bundle was deployed without it.
+    image_encoder: ImageEncoder | None
     _files: Folder
-    # What was read at the start and is not used yet.
-    _contents: dict[str, bytes]
 
     @classmethod
     def open(cls, folder: Path, *, threads: int = 1, verify: bool = True) -> Bundle:
-        """Check the files of the bundle and load what a text query needs.
+        """Check the files of the bundle and load what queries need.
 
-        Of a bundle below ``WHOLE_BELOW`` bytes every file is hashed; of a larger one the text
-        encoder, the tokenizer, the index and what is used from memory.  Its other rows and
+        Of a bundle below ``WHOLE_BELOW`` bytes every file is hashed; of a larger one the
+        encoders, the tokenizer, the index and what is used from memory.  Its other rows and
         vectors are checked when they are read, and whole files by :meth:`scrub`.
 
-        Hashing and loading run side by side; nothing is returned before every hash is right
-        and the golden texts have their embeddings.
+        Hashing and loading run side by side; nothing is returned before every hash is right,
+        and the golden texts and the golden picture have their embeddings.
 
         Args:
             folder: the bundle.
@@ -95,7 +95,7 @@ class Bundle:
 
         Raises:
             DamagedError: names the file that is missing, altered or does not fit, or the
-                text whose embedding this machine computes otherwise.
+                text or picture whose embedding this machine computes otherwise.
         """
         attempts = _ATTEMPTS
         while True:
@@ -137,11 +137,12 @@ class Bundle:
             mean = np.array(manifest.mean, dtype=np.float32)
             index = pool.submit(VectorIndex.load, folder, manifest.index, mean)
             tokenizer = pool.submit(Tokenizer.load, path, model, read(TOKENIZER))
-            contents = {}
+            pictures = None
+            if IMAGE_ENCODER in folder:
+                # Last, since it takes the longest and nothing waits for it but the end.
+                pictures = pool.submit(_load_image_encoder, folder, model, threads)
             if whole:
-                if IMAGE_ENCODER in folder and folder.in_memory(IMAGE_ENCODER):
-                    contents[IMAGE_ENCODER] = read(IMAGE_ENCODER)
-                for name in (IMAGE_ENCODER, ITEMS, THUMBNAILS, EMBEDDINGS):
+                for name in (ITEMS, THUMBNAILS, EMBEDDINGS):
                     if name in folder and not folder.in_memory(name):
                         verified.append(pool.submit(_check, folder, name))
             # First, since a damaged file makes its loader fail less clearly.
@@ -157,38 +158,14 @@ class Bundle:
                 items=ItemStore(items),
                 thumbnails=ThumbnailStore(thumbnails),
                 threads=threads,
+                image_encoder=None if pictures is None else pictures.result(),
                 _files=folder,
-                _contents=contents,
             )
         if EMBEDDINGS in folder and folder.checked(EMBEDDINGS):
             bundle.index.embeddings.trust()
         bundle._check_fit()
         compare_texts(path, manifest.model, bundle.tokenizer, bundle.text_encoder, quickly=True)
         return bundle
-
-    @cached_property
-    def image_encoder(self) -> ImageEncoder:
-        """The picture encoder, loaded at its first use: few servers are sent pictures.
-
-        So the golden picture is compared here, before the first picture of somebody else,
-        and not when the bundle is opened: loading the encoder and running it once takes a
-        quarter of a second with the demo's model, more with a larger one.
-
-        Raises:
-            DamagedError: its file is not what it must be, or this machine computes another
-                embedding of the golden picture.
-        """
-        from models.image_encoder import ImageEncoder
-
-        graph = self._contents.pop(IMAGE_ENCODER, None)
-        if graph is None:
-            graph = self._files.read(IMAGE_ENCODER)
-            # Also where the file was checked before: it may have been overwritten since.
-            self._files.confirm(IMAGE_ENCODER, graph, again=True)
-        model = self.manifest.model
-        encoder = ImageEncoder(self.folder, model, threads=self.threads, graph=graph)
-        compare_picture(self.folder, model, encoder)
-        return encoder
 
     def scrub(self) -> Iterator[Scrubbed]:
         """Hash the files that the start has left out; to be run in a thread of its own.
@@ -246,6 +223,16 @@ def _check_names(manifest: Manifest, path: Path) -> None:
     for name in needed:
         if name not in manifest.files:
             raise DamagedError(f"{path / MANIFEST} does not name {name}. Build it again.")
+
+
+def _load_image_encoder(folder: Folder, model: ModelCard, threads: int) -> ImageEncoder:
+    from models.image_encoder import ImageEncoder
+
+    graph = folder.read(IMAGE_ENCODER)
+    folder.confirm(IMAGE_ENCODER, graph)
+    encoder = ImageEncoder(folder.path, model, threads=threads, graph=graph)
+    compare_picture(folder.path, model, encoder)
+    return encoder
 
 
 def _check(folder: Folder, name: str) -> None:

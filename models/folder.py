@@ -109,13 +109,13 @@ class Folder:
         """The content of a file, to be given to :meth:`confirm`."""
         return b"".join(self.chunks(name))
 
-    def confirm(self, name: str, content: bytes, *, again: bool = False) -> None:
-        """Hash what was read of a file, unless that is known, or ``again``.
+    def confirm(self, name: str, content: bytes) -> None:
+        """Hash what was read of a file, unless that is known.
 
         Raises:
             DamagedError: it is not what it must be.
         """
-        if again or name not in self._checked:
+        if name not in self._checked:
             self.settle(name, hashlib.sha256(content).hexdigest())
 
     def check(self, name: str) -> Iterator[int]:

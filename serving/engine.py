@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.items import Item
-from models.manifest import IMAGE_ENCODER, THUMBNAILS, DamagedError
+from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
 from serving.batcher import WHENEVER, Batcher, Ticket
@@ -198,7 +198,7 @@ class Engine:
             RequestError: the bytes are no picture, the bundle has no picture encoder, the
                 service is overloaded, or it is too late.
         """
-        if IMAGE_ENCODER not in self.bundle.manifest.files:
+        if self.bundle.image_encoder is None:
             raise RequestError(
                 501, "this service was deployed without its picture encoder: search by text"
             )
@@ -254,6 +254,7 @@ class Engine:
             raise RequestError(status, f"image: {error}", "image") from None
         if time.monotonic() > upload.deadline:
             raise too_late()
+        assert self.bundle.image_encoder is not None
         vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]
         return vector
 

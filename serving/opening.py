@@ -7,10 +7,12 @@ the other.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.manifest import STORED_BUNDLE, DamagedError, Manifest, verify_files
+from models.manifest import STORED_BUNDLE, DamagedError, Manifest
 from serving.errors import SpeechError
 from serving.settings import Settings
 
@@ -25,20 +27,45 @@ _CHECKED_VERSION = "SIGHTLINE_CHECKED_VERSION"
 
 
 def check_bundle(settings: Settings) -> None:
-    """Hash every file of the bundle, on behalf of processes that are started by this one.
+    """Open the bundle once and let go of it, on behalf of workers that this process starts.
+
+    In a process of its own, since this one needs neither onnxruntime nor FAISS, nor their memory.
 
     Raises:
-        SystemExit: names the file that is damaged or missing.
+        SystemExit: names the file that is damaged or missing, or what this machine computes
+            otherwise than the model's makers.
     """
     try:
         folder = _folder(settings)
-        manifest = Manifest.read(folder)
-        verify_files(folder, manifest.files)
+        version = Manifest.read(folder).version
         _check_speech(settings)
     except (DamagedError, SpeechError) as error:
         raise SystemExit(f"error: {error}") from None
+    checked = subprocess.run(
+        [sys.executable, "-c", "from serving.opening import try_to_open; try_to_open()", folder],
+        # A bento's code is found by its path alone.
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if checked.returncode:
+        raise SystemExit(checked.stderr.strip())
     os.environ[_CHECKED_FOLDER] = str(folder.resolve())
-    os.environ[_CHECKED_VERSION] = manifest.version
+    os.environ[_CHECKED_VERSION] = version
+
+
+def try_to_open() -> None:
+    """Open the bundle that the command line names, with everything that is checked.
+
+    Raises:
+        SystemExit: what is wrong with it.
+    """
+    from models.bundle import Bundle
+
+    try:
+        Bundle.open(Path(sys.argv[1])).close()
+    except DamagedError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def open_bundle(settings: Settings, *, fresh: bool = False) -> Bundle:

@@ -15,7 +15,7 @@ import pytest
 
 from models.manifest import IMAGE_ENCODER, TEXT_ENCODER, Manifest
 from tests.altered import alter_attribute, alter_constant, constant_answer, flip_first
-from tests.build.pictures import picture, plant
+from tests.build.pictures import plant
 from tests.service.conftest import ROOT, free_port, serving, start_service
 
 
@@ -79,14 +79,23 @@ def test_the_demo_is_refused_with_another_epsilon(demo_bundle: Path, tmp_path: P
     assert re.search(r"largest difference 0\.\d+ where 0\.015 is allowed", said), said
 
 
-def test_another_picture_graph_answers_texts_and_no_pictures(bundle: Path, tmp_path: Path) -> None:
+def test_another_picture_graph_is_refused_too(bundle: Path, tmp_path: Path) -> None:
     alter_constant(bundle, IMAGE_ENCODER, "bias", flip_first)
-    log = tmp_path / "log"
-    with serving(bundle, log) as client:
-        assert client.post("/search", json={"query": "a fox"}).status_code == 200
-        answer = client.post("/search_by_image", files={"image": picture(0)})
-        assert answer.status_code == 500
-    assert "the golden picture gets another embedding here" in log.read_text()
+    said = refusal(bundle, tmp_path / "log")
+    assert f"error: {bundle}: the golden picture gets another embedding here" in said
+    assert "largest difference 0." in said
+
+
+@pytest.mark.parametrize("graph", [TEXT_ENCODER, IMAGE_ENCODER])
+def test_several_workers_are_not_even_started(
+    bundle: Path, tmp_path: Path, graph: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "2")
+    constant_answer(bundle, graph, 0.2)
+    said = refusal(bundle, tmp_path / "log")
+    [line] = [each for each in said.splitlines() if "error: " in each]
+    assert "gets another embedding here" in line
+    assert "Traceback" not in said
 
 
 def test_a_bundle_without_its_picture_encoder_is_served(bundle: Path, tmp_path: Path) -> None:

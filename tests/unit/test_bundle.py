@@ -33,7 +33,13 @@ NAMES = {
     "thumbnails.sqlite",
 }
 # What a large bundle's start reads; the rest is checked when it is read.
-AT_ONCE = {"tokenizer.json", "text_encoder.onnx", "index.faiss", "embeddings.crc32.npy"}
+AT_ONCE = {
+    "tokenizer.json",
+    "text_encoder.onnx",
+    "image_encoder.onnx",
+    "index.faiss",
+    "embeddings.crc32.npy",
+}
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +179,8 @@ def test_a_large_file_that_is_overwritten_is_noticed_rather_than_mixed_in(
     opened = Bundle.open(bundle)
     for name in ("image_encoder.onnx", "thumbnails.sqlite"):
         overwrite(bundle / name, bytes((bundle / name).stat().st_size))
-    with pytest.raises(DamagedError, match=r"image_encoder\.onnx is damaged"):
-        _ = opened.image_encoder
+    assert opened.image_encoder is not None
+    assert opened.image_encoder.encode(pixels()).any()
     with pytest.raises(DamagedError, match=r"thumbnails\.sqlite cannot be read"):
         opened.thumbnails.get(0)
     if not whole:
