@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Annotated, Any
 
 from pydantic import (
@@ -19,7 +20,7 @@ from pydantic import (
 )
 from starlette.responses import Response
 
-from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, read_filter
+from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, fits, read_filter
 
 DEFAULT_K = 5
 MAX_K = 100
@@ -46,7 +47,7 @@ ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole
 _COMPARABLE = {
     "anyOf": [
         {"type": "string", "maxLength": MAX_TEXT},
-        {"type": "number", "minimum": -(2**63), "exclusiveMaximum": 2**63},
+        {"type": "number"},
     ]
 }
 _VALUE = {"anyOf": [*_COMPARABLE["anyOf"], {"type": "boolean"}, {"type": "null"}]}
@@ -76,8 +77,20 @@ _FILTER_SCHEMA = {
 
 
 def _makes_sense(conditions: dict[str, Any]) -> dict[str, Any]:
-    read_filter(conditions)
-    return conditions
+    told: dict[str, Any] = _as_numbers(conditions)
+    read_filter(told)
+    return told
+
+
+def _as_numbers(value: Any) -> Any:
+    """Whole numbers that no database holds as what they are in JSON as well: 1e20."""
+    if isinstance(value, dict):
+        return {name: _as_numbers(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_as_numbers(one) for one in value]
+    if isinstance(value, int) and not fits(value) and abs(value) <= sys.float_info.max:
+        return float(value)
+    return value
 
 
 # Read as models.filters reads it, which names what is wrong better than pydantic could.
