@@ -14,7 +14,8 @@ from PIL import Image
 from build import captioner as module
 from build.__main__ import main
 from build.captioner import Captioner
-from models.items import Item, ItemStore
+from models.bundle import Bundle
+from models.items import Item
 from models.manifest import Manifest
 from tests.conftest import ROOT
 from tests.tools import require_module
@@ -122,7 +123,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def items(bundle: Path) -> list[Item]:
-    return list(ItemStore.open(bundle / "items.sqlite"))
+    return list(Bundle.open(bundle).items)
 
 
 def alt_texts(bundle: Path) -> dict[str, str]:
