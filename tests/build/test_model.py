@@ -17,6 +17,7 @@ from open_clip.tokenizer import HFTokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+import build.export.gate
 import build.export.package
 import build.export.precision
 from build.errors import BuildError
@@ -115,6 +116,7 @@ def test_auto_keeps_fp32_where_nothing_else_finds_the_same(
     vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build.export.precision, "LEAST_OVERLAP", 1.01)
+    monkeypatch.setattr(build.export.gate, "_PICTURES", 24)
     card = export(vit, tmp_path / "package", "auto")
     assert card.text_precision == "fp32"
     assert card.text_finer_parts == {}
