@@ -202,8 +202,9 @@ class Verification(BaseModel):
     The differences are the largest absolute ones between the ONNX fp32 outputs
     and open_clip's, over ``texts`` texts and ``pictures`` pictures.
     ``overlap_at_10`` is the mean share of the ten nearest pictures that the text
-    encoder has in common with an fp32 one, ``int8_overlap_at_10`` the share that one
-    in int8 throughout has; None where int8 was not tried.
+    encoder has in common with an fp32 one, ``int8_overlap_at_10`` the share that plain
+    int8 throughout has, before its mean error is taken back; None where int8 was not
+    tried.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

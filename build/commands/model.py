@@ -77,12 +77,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _precision(card: ModelCard) -> Iterator[str]:
     """What was measured of the text encoder's precisions, and which of them was kept."""
-    if card.verification.int8_overlap_at_10 is None or card.text_speed is None:
+    plain, found = card.verification.int8_overlap_at_10, card.verification.overlap_at_10
+    if plain is None or found is None or card.text_speed is None:
         return
-    kept = ": kept" if card.text_precision == "int8" else ""
-    yield f"int8 finds {card.verification.int8_overlap_at_10:.1%} of what fp32 finds{kept}"
-    if card.text_precision == "mixed":
-        yield f"left finer than int8: {finer_parts(card)}"
-    if card.text_precision != "int8":
-        yield f"{card.text_precision} kept: finds {card.verification.overlap_at_10:.1%} of it"
+    kept = f"{card.text_precision} is kept"
+    if card.text_precision == "int8" and found == plain:
+        yield f"int8 finds {plain:.1%} of what fp32 finds: {kept}"
+    else:
+        yield f"int8 finds {plain:.1%} of what fp32 finds"
+        if card.text_precision != "fp32":
+            kept += ", its mean error taken back"
+        if card.text_precision == "mixed":
+            kept += f", with {finer_parts(card)}"
+        yield f"{kept}: it finds {found:.1%}"
     yield speed(card.text_speed)

@@ -1,12 +1,13 @@
 """The precision of a text encoder: int8 where it does no harm, else the fastest mix.
 
-What rounding one part adds to the vectors hardly depends on what is done to the others, so
-that squared errors add up: for ViT-B/32 with random weights the sum over all parts, each
-rounded alone, is within 7 % of what rounding all of them gives.  So one probe of each part
-tells which to leave in fp32, namely those whose error is the largest for the time that fp32
-takes there.  How many of them is a matter of retrieval, not of error: the fewest that pass
-the gate.  Time is counted in multiplications, never taken by a clock: the choice is the same
-whatever else the machine does.
+Half of the squared error of int8 is often the same for all texts, since weights are rounded
+once for all.  It costs nothing to take it back: the tower's last bias takes it in.
+
+What is left of it adds up over the parts, since what rounding one of them does hardly depends
+on the others.  So one probe of each part tells which to leave in fp32, namely those whose
+error is the largest for the time that fp32 takes there.  How many of them is a matter of
+retrieval, not of error: the fewest that pass the gate.  Time is counted in multiplications,
+never taken by a clock: the choice is the same whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -15,31 +16,36 @@ import statistics
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from build.export.gate import LEAST_OVERLAP, THREADS, Gate
+from build.export.probe import Probe, probe_texts
 from build.export.quantise import TOKENS, Quantised, linears, quantise, quantise_table
-from build.export.text_graph import probe_graph, text_graph
-from build.export.text_tower import TextTower
+from build.export.text_graph import text_graph
+from build.export.text_tower import Norm, TextTower
 from build.processor import describe_processor
 from models.manifest import TEXT_ENCODER, ModelCard, TextSpeed
 from models.text_encoder import TextEncoder
+from models.tokenizer import Tokenizer
 
 Precision = Literal["auto", "int8", "fp32"]
-# What ``text_graph`` takes: the parts that are not in fp32.
-Mix = Mapping[str, Quantised]
 
-# With so many texts a part's error is within a tenth of what all queries give.
-_PROBED_TEXTS = 48
 _BATCH = 32
 _ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A tower, and those of its parts that are not in fp32."""
+
+    tower: TextTower
+    quantised: Mapping[str, Quantised]
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Choice:
         precision: of the text encoder.
         finer_parts: what of a mixed one is finer than int8: ``fp32`` or ``int16``, by part.
         overlap: what it finds of what fp32 finds.
-        int8_overlap: what int8 throughout finds of it.
+        int8_overlap: what plain int8 throughout finds of it.
         speed: of fp32, of int8 and of what was kept.
     """
 
@@ -74,26 +80,30 @@ def choose_precision(
     """
 
     def write(mix: Mix) -> TextEncoder:
-        onnx.save(text_graph(tower, mix), folder / TEXT_ENCODER)
+        onnx.save(text_graph(mix.tower, mix.quantised), folder / TEXT_ENCODER)
         return TextEncoder(folder, card, threads=THREADS)
 
     gate = Gate(folder, card)
     fp32 = TextEncoder(folder, card, threads=THREADS)
     int8 = quantise(tower)
-    encoders = {"fp32": fp32, "int8": write(int8)}
+    mix = Mix(tower, int8)
+    encoders = {"fp32": fp32, "int8": write(mix)}
     precision: Literal["fp32", "int8", "mixed"] = "int8"
     overlap = int8_overlap = gate.overlap(encoders["int8"])
-    mix: Mix = int8
     if wanted == "auto" and overlap < LEAST_OVERLAP:
+        token_ids = Tokenizer.load(folder, card).encode(probe_texts())
         mix = fastest_mix(
-            tower, int8, gate.token_ids, lambda mix: gate.overlap(write(mix)) >= LEAST_OVERLAP
+            tower, int8, token_ids, lambda mix: gate.overlap(write(mix)) >= LEAST_OVERLAP
         )
-        precision = "mixed" if mix else "fp32"
+        if not mix.quantised:
+            precision = "fp32"
+        elif finer_parts(mix.quantised, int8):
+            precision = "mixed"
         encoders[precision] = write(mix)
         overlap = gate.overlap(encoders[precision])
     return Choice(
         precision=precision,
-        finer_parts=_finer_parts(mix, int8) if precision == "mixed" else {},
+        finer_parts=finer_parts(mix.quantised, int8) if precision == "mixed" else {},
         overlap=overlap,
         int8_overlap=int8_overlap,
         speed=_measure_speed(encoders, gate.token_ids),
@@ -102,61 +112,61 @@ def choose_precision(
 
 def fastest_mix(
     tower: TextTower,
-    int8: Mix,
+    int8: Mapping[str, Quantised],
     token_ids: Sequence[list[int]],
     passes: Callable[[Mix], bool],
 ) -> Mix:
-    """The mix with the fewest costly parts in fp32 that passes; empty where none does.
+    """The mix with the fewest costly parts in fp32 that passes; fp32 throughout where none does.
 
     The token table costs no time either way, but is most of the file: it becomes int16, and
     int8 again where the rest passes without.
 
     Args:
-        tower: whose parts they are.
-        int8: all of them; what does not pass.
+        tower: the tower.
+        int8: all of its parts.
         token_ids: of texts like those that will be encoded.
         passes: asked for some seven mixes, of which those with more in fp32 pass sooner.
     """
-    errors = part_errors(tower, int8, token_ids)
+    probe = Probe(tower, int8, token_ids)
     costs = _costs(tower, token_ids)
     # What costs nothing comes first.
-    order = sorted(int8, key=lambda part: errors[part] / max(costs[part], 1e-9), reverse=True)
+    gain = {part: probe.error(part) / max(costs[part], 1e-9) for part in int8}
+    order = sorted(int8, key=gain.__getitem__, reverse=True)
 
     def leave_out(parts: Sequence[str]) -> Mix:
-        mix = {part: int8[part] for part in int8 if part not in parts}
-        return mix | {TOKENS: quantise_table(tower.tokens, np.int16)} if TOKENS in parts else mix
+        rounded = {part: int8[part] for part in int8 if part not in parts}
+        corrected = _shift(tower, probe.offset(rounded))
+        if TOKENS in parts:
+            rounded[TOKENS] = quantise_table(tower.tokens, np.int16)
+        return Mix(corrected, rounded)
 
-    counts = range(1, len(order))
-    place = bisect_left(counts, True, key=lambda count: passes(leave_out(order[:count])))
-    if place == len(counts):
-        return {}
-    finer = order[: counts[place]]
+    counts = range(len(order))
+    count = bisect_left(counts, True, key=lambda count: passes(leave_out(order[:count])))
+    if count == len(counts):
+        return Mix(tower, {})
+    finer = order[:count]
     without_table = [part for part in finer if part != TOKENS]
-    if without_table != finer and without_table and passes(leave_out(without_table)):
+    if without_table and without_table != finer and passes(leave_out(without_table)):
         return leave_out(without_table)
     return leave_out(finer)
 
 
-def part_errors(tower: TextTower, int8: Mix, token_ids: Sequence[list[int]]) -> dict[str, float]:
-    """The mean squared error of the texts' vectors when one part alone is int8, by part."""
-    evenly = np.linspace(0, len(token_ids) - 1, min(_PROBED_TEXTS, len(token_ids)), dtype=int)
-    texts = sorted(token_ids[place] for place in evenly)
-    # What follows the end token changes nothing; repeating it does no harm in any tower.
-    longest = max(len(ids) for ids in texts)
-    padded = np.array([ids + ids[-1:] * (longest - len(ids)) for ids in texts], dtype=np.int64)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    graph = probe_graph(tower, int8).SerializeToString()
-    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+def finer_parts(mix: Mapping[str, Quantised], int8: Mapping[str, Quantised]) -> dict[str, str]:
+    """What is not int8 in a mix, ``fp32`` or ``int16``, by part."""
+    return {
+        part: str(mix[part].values.dtype) if part in mix else "fp32"
+        for part in int8
+        if mix.get(part) is not int8[part]
+    }
 
-    def encode(part: str | None) -> NDArray[np.float32]:
-        rounded = np.array([name == part for name in int8])
-        vectors: NDArray[np.float32]
-        [vectors] = session.run(None, {"input_ids": padded, "rounded": rounded})
-        return vectors
 
-    exact = encode(None)
-    return {part: float(np.square(encode(part) - exact).sum(axis=1).mean()) for part in int8}
+def _shift(tower: TextTower, offset: NDArray[np.float32]) -> TextTower:
+    """The tower with an offset ``[dim]`` added to what it puts out."""
+    last = tower.projection or tower.final_norm
+    shifted = replace(last, bias=last.bias + offset)
+    if isinstance(shifted, Norm):
+        return replace(tower, final_norm=shifted)
+    return replace(tower, projection=shifted)
 
 
 def _costs(tower: TextTower, token_ids: Sequence[list[int]]) -> dict[str, float]:
@@ -171,14 +181,6 @@ def _costs(tower: TextTower, token_ids: Sequence[list[int]]) -> dict[str, float]
     }
     total = sum(products.values())
     return {TOKENS: 0.0} | {part: count / total for part, count in products.items()}
-
-
-def _finer_parts(mix: Mix, int8: Mix) -> dict[str, str]:
-    return {
-        part: str(mix[part].values.dtype) if part in mix else "fp32"
-        for part in int8
-        if mix.get(part) is not int8[part]
-    }
 
 
 def _measure_speed(

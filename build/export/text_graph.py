@@ -50,6 +50,7 @@ def probe_graph(tower: TextTower, quantised: Mapping[str, Quantised]) -> onnx.Mo
 
     It says, run by run, which of the parts of ``quantised`` are to be as they are there and
     which in fp32.  Every part is computed both ways: this is for measuring what each does.
+    Embeddings have the length that the tower gives them.
     """
     return _ProbeGraph(tower, quantised).build()
 
@@ -89,7 +90,7 @@ class _TextGraph:
             # In fp32 whatever the precision: it is one row a text, and it is the answer.
             product = self._op("MatMul", [normed, self._keep(tower.projection.weight)])
             normed = self._op("Add", [product, self._keep(tower.projection.bias)])
-        self._op("LpNormalization", [normed], output="embedding", axis=-1, p=2)
+        self._put_out(normed)
 
         graph = helper.make_graph(
             self._nodes,
@@ -107,6 +108,9 @@ class _TextGraph:
     def _inputs(self) -> list[onnx.ValueInfoProto]:
         tokens: str | int = "tokens" if self._tower.causal else len(self._tower.positions)
         return [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", tokens])]
+
+    def _put_out(self, vectors: str) -> None:
+        self._op("LpNormalization", [vectors], output="embedding", axis=-1, p=2)
 
     def _lay_out(self) -> None:
         """Work out where each token lies: once, for all layers.
@@ -337,6 +341,9 @@ class _ProbeGraph(_TextGraph):
         parts = [len(self._quantised)]
         rounded = helper.make_tensor_value_info("rounded", TensorProto.BOOL, parts)
         return [*super()._inputs(), rounded]
+
+    def _put_out(self, vectors: str) -> None:
+        self._op("Identity", [vectors], output="embedding")
 
     def _linear(self, vectors: str, part: str, linear: Linear) -> str:
         rounded = self._multiply_rounded(vectors, self._quantised[part])

@@ -13,6 +13,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+import build.export.gate
 import build.export.package
 import build.export.precision
 from build.errors import BuildError
@@ -81,6 +82,7 @@ def test_auto_keeps_fp32_where_nothing_else_finds_the_same(
     tiny: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build.export.precision, "LEAST_OVERLAP", 1.01)
+    monkeypatch.setattr(build.export.gate, "_PICTURES", 24)
     card = export(tiny, tmp_path / "package", "auto")
     assert card.text_precision == "fp32"
     assert card.text_finer_parts == {}

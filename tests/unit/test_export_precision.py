@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import build.export.precision
-from build.export.precision import Mix, fastest_mix, part_errors
+from build.export.precision import Mix, fastest_mix, finer_parts
+from build.export.probe import Probe, probe_texts
 from build.export.quantise import TOKENS, linears, quantise, quantise_table
 from build.export.text_graph import text_graph
 from build.export.text_tower import Block, Linear, Norm, TextTower
+from build.export.verify import verification_queries, verification_texts
 from models.manifest import TEXT_ENCODER
 from models.text_encoder import TextEncoder
 from tests.documents import card
@@ -74,24 +75,28 @@ def made_texts(causal: bool, count: int, seed: int = 1) -> list[list[int]]:
     return texts if causal else [ids + [0] * (CONTEXT - len(ids)) for ids in texts]
 
 
-Load = Callable[[TextTower, Mix], TextEncoder]
+Load = Callable[[Mix], TextEncoder]
 
 
 @pytest.fixture
 def encoder(tmp_path: Path) -> Load:
-    def load(tower: TextTower, mix: Mix) -> TextEncoder:
-        onnx.save(text_graph(tower, mix), tmp_path / TEXT_ENCODER)
-        return TextEncoder(tmp_path, card().model_copy(update={"embedding_dim": 32}))
+    def load(mix: Mix) -> TextEncoder:
+        onnx.save(text_graph(mix.tower, mix.quantised), tmp_path / TEXT_ENCODER)
+        projection = mix.tower.projection
+        dim = WIDTH if projection is None else projection.weight.shape[1]
+        return TextEncoder(tmp_path, card().model_copy(update={"embedding_dim": dim}))
 
     return load
 
 
+def all_int8(tower: TextTower) -> Mix:
+    return Mix(tower, quantise(tower))
+
+
 def close_enough(load: Load, tower: TextTower, texts: list[list[int]]) -> Callable[[Mix], bool]:
     """A gate: the worst cosine to fp32 has to reach ``LEAST_COSINE``."""
-    exact = load(tower, {}).encode(texts)
-    return lambda mix: bool(
-        (load(tower, mix).encode(texts) * exact).sum(axis=1).min() >= LEAST_COSINE
-    )
+    exact = load(Mix(tower, {})).encode(texts)
+    return lambda mix: bool((load(mix).encode(texts) * exact).sum(axis=1).min() >= LEAST_COSINE)
 
 
 def with_outlier(tower: TextTower, number: int) -> TextTower:
@@ -113,12 +118,12 @@ def test_the_one_hard_part_stays_in_fp32(encoder: Load, causal: bool, number: in
     plain = made_tower(causal)
     tower = with_outlier(plain, number)
     passes = close_enough(encoder, tower, texts)
-    assert close_enough(encoder, plain, texts)(quantise(plain)), "else int8 would do"
-    assert not passes(quantise(tower))
-    mix = fastest_mix(tower, quantise(tower), texts, passes)
+    assert close_enough(encoder, plain, texts)(all_int8(plain)), "else int8 would do"
+    assert not passes(all_int8(tower))
+    int8 = quantise(tower)
+    mix = fastest_mix(tower, int8, texts, passes)
     assert passes(mix)
-    assert set(quantise(tower)) - set(mix) == {f"{number}.up"}
-    assert mix[TOKENS].values.dtype == np.int8
+    assert finer_parts(mix.quantised, int8) == {f"{number}.up": "fp32"}
 
 
 def test_a_hard_token_table_becomes_int16_and_all_else_stays_int8(encoder: Load) -> None:
@@ -130,11 +135,11 @@ def test_a_hard_token_table_becomes_int16_and_all_else_stays_int8(encoder: Load)
     positions[:, 7] -= 60
     table = replace(plain, tokens=tokens, positions=positions)
     passes = close_enough(encoder, table, texts)
-    assert close_enough(encoder, plain, texts)(quantise(plain)), "else int8 would do"
-    assert not passes(quantise(table))
-    mix = fastest_mix(table, quantise(table), texts, passes)
-    assert set(mix) == set(quantise(table))
-    assert mix[TOKENS].values.dtype == np.int16
+    assert close_enough(encoder, plain, texts)(all_int8(plain)), "else int8 would do"
+    assert not passes(all_int8(table))
+    int8 = quantise(table)
+    mix = fastest_mix(table, int8, texts, passes)
+    assert finer_parts(mix.quantised, int8) == {TOKENS: "int16"}
 
 
 def test_where_no_mix_passes_nothing_is_quantised() -> None:
@@ -145,23 +150,53 @@ def test_where_no_mix_passes_nothing_is_quantised() -> None:
         asked.append(mix)
         return False
 
-    assert fastest_mix(tower, quantise(tower), made_texts(True, 20), passes) == {}
-    assert len(asked) <= 5
-    assert all(mix for mix in asked)
+    mix = fastest_mix(tower, quantise(tower), made_texts(True, 20), passes)
+    assert mix == Mix(tower, {})
+    assert 0 < len(asked) <= 5
+    assert all(mix.quantised for mix in asked)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("projects", [True, False])
+def test_the_mean_error_is_taken_back(encoder: Load, causal: bool, projects: bool) -> None:
+    tower, texts = made_tower(causal), made_texts(causal, 60)
+    if not projects:
+        tower = replace(tower, projection=None)
+    int8 = quantise(tower)
+    corrected = fastest_mix(tower, int8, texts, lambda _: True)
+    assert corrected.quantised == int8
+    # What is the same for these texts is the same for others.
+    others = made_texts(causal, 200, seed=5)
+    exact, plain, better = (
+        encoder(mix).encode(others) for mix in (Mix(tower, {}), Mix(tower, int8), corrected)
+    )
+    left, was = (np.linalg.norm((found - exact).mean(axis=0)) for found in (better, plain))
+    assert left < 0.5 * was
+    assert np.square(better - exact).sum() < np.square(plain - exact).sum()
 
 
 @pytest.mark.parametrize("causal", [True, False])
 def test_errors_of_parts_add_up(encoder: Load, causal: bool) -> None:
-    tower, texts = made_tower(causal), made_texts(causal, 40)
+    tower, texts = made_tower(causal), made_texts(causal, 48)
     int8 = quantise(tower)
-    exact = encoder(tower, {}).encode(texts)
-    total = np.square(encoder(tower, int8).encode(texts) - exact).sum(axis=1).mean()
-    alone = part_errors(tower, int8, texts)
-    assert list(alone) == list(int8)
-    assert sum(alone.values()) == pytest.approx(total, rel=0.3)
-    for part in ("1.down", TOKENS):
-        vectors = encoder(tower, {part: int8[part]}).encode(texts)
-        assert alone[part] == pytest.approx(np.square(vectors - exact).sum(axis=1).mean(), rel=0.05)
+    probe = Probe(tower, int8, texts)
+    alone = {part: probe.error(part) for part in int8}
+    exact = encoder(Mix(tower, {})).encode(texts)
+    for mix, expected in (
+        (int8, sum(alone.values())),
+        ({"1.down": int8["1.down"]}, alone["1.down"]),
+        ({TOKENS: int8[TOKENS]}, alone[TOKENS]),
+    ):
+        error = encoder(Mix(tower, mix)).encode(texts) - exact
+        varying = np.square(error - error.mean(axis=0)).sum(axis=1).mean()
+        assert varying == pytest.approx(expected, rel=0.25)
+
+
+def test_probed_texts_are_none_of_those_that_are_asked_for() -> None:
+    texts = probe_texts()
+    assert len(set(texts)) == 48
+    assert not set(texts) & {*verification_queries(), *verification_texts()}
+    assert not any("{" in text for text in texts)
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -182,11 +217,11 @@ def test_a_vector_does_not_depend_on_its_company_in_any_mix(
     if TOKENS in mix and data.draw(st.booleans()):
         mix[TOKENS] = quantise_table(tower.tokens, np.int16)
     texts = made_texts(causal, 33, seed=data.draw(st.integers(0, 9)))
-    mixed = encoder(tower, mix)
+    mixed = encoder(Mix(tower, mix))
     together = mixed.encode(texts)
     alone = np.concatenate([mixed.encode([ids]) for ids in texts])
     np.testing.assert_allclose(together, alone, atol=1e-5)
-    exact = encoder(tower, {}).encode(texts)
+    exact = encoder(Mix(tower, {})).encode(texts)
     assert (together * exact).sum(axis=1).min() > 0.999
     if not mix:
         np.testing.assert_array_equal(together, exact)
@@ -220,12 +255,11 @@ def test_of_equal_errors_the_one_that_costs_least_time_goes_first(
     """After the last attention a text is one token, so that fp32 is cheapest there."""
     tower = made_tower(True)
     int8 = quantise(tower)
-    equal = dict.fromkeys(int8, 1.0)
-    monkeypatch.setattr(build.export.precision, "part_errors", lambda *_: equal)
+    monkeypatch.setattr(Probe, "error", lambda *_: 1.0)
     texts = made_texts(True, 60)
 
     def in_fp32(mix: Mix) -> set[str]:
-        return set(int8) - set(mix)
+        return set(int8) - set(mix.quantised)
 
     for count, cheapest in enumerate(["2.out", "2.up", "2.down", "0.out", "1.out"], start=1):
         mix = fastest_mix(tower, int8, texts, lambda mix, n=count: len(in_fp32(mix)) >= n)  # type: ignore[misc]
