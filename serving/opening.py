@@ -43,8 +43,8 @@ def check_bundle(settings: Settings) -> None:
         raise SystemExit(f"error: {error}") from None
     checked = subprocess.run(
         [sys.executable, "-c", "from serving.opening import try_to_open; try_to_open()", folder],
-        # A bento's code is found by its path alone.
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        # Where this code lies: a bento's is on the path only while BentoML loads it.
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(_path())},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -89,6 +89,11 @@ def open_bundle(settings: Settings, *, fresh: bool = False) -> Bundle:
     except (DamagedError, SpeechError) as error:
         raise SystemExit(f"error: {error}") from None
     return bundle
+
+
+def _path() -> list[str]:
+    own = str(Path(__file__).resolve().parents[1])
+    return [own, *filter(None, [os.environ.get("PYTHONPATH")])]
 
 
 def _folder(settings: Settings, *, fresh: bool = False) -> Path:
