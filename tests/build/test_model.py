@@ -131,6 +131,8 @@ def test_all_the_way_from_an_architecture_to_an_answer(tmp_path: Path) -> None:
     model = ["model", "--model", "ViT-B-32", "--pretrained", "random", "--output", str(package)]
     said = run(*model, "--precision", "int8")
     assert "WARNING: random weights" in said
+    assert ": int8 is kept" in said
+    assert "queries a second, 32 at a time" in said
     assert ModelCard.read(package).text_precision == "int8"
     index = ["index", "--images", "demo/gallery", "--model", str(package), "--output", str(bundle)]
     said = run(*index, "--sample-size", "60")
