@@ -114,7 +114,7 @@ def test_a_build_killed_after_them_is_put_right(tmp_path: Path) -> None:
 def test_a_reader_finds_a_bundle_at_every_instant(tmp_path: Path) -> None:
     make(tmp_path / "photos", "0")
     if not build.output._exchange(tmp_path / "photos", tmp_path / "photos"):
-        pytest.skip("this file system cannot exchange names")
+        pytest.skip("platform: this file system cannot exchange names")
     done = threading.Event()
 
     def read() -> int:
