@@ -47,13 +47,15 @@ def _serve(settings: Settings, host: str, port: int, heartbeat: int | None) -> N
 
         process.bundle = opening.result()
     reloader = process.app.reloader
-    Server(
+    server = Server(
         InFront(Sightline.to_asgi()),  # type: ignore[attr-defined]
         settings,
         listener,
         reload=reloader.reload_soon,
         heartbeat=heartbeat,
-    ).serve_until_stopped()
+    )
+    reloader.tell_others = server.tell_others_to_reload
+    server.serve_until_stopped()
 
 
 if __name__ == "__main__":

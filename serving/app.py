@@ -60,7 +60,7 @@ class App:
             speech=settings.speech_model is not None,
             schema=schema is not None,
         )
-        routes = Routes(self.state, settings, document, schema, self.reloader.reload)
+        routes = Routes(self.state, settings, document, schema, self.reloader.reload_everywhere)
         self.routes = routes.table()
         app: ASGIApp = Router(self.routes, redirect_slashes=False)
         form = settings.max_upload + FORM_FRAME

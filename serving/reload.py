@@ -26,6 +26,8 @@ _LOOK_EVERY_SECONDS = 1.0
 class Reloader:
     """Changes bundles, one at a time.
 
+    ``tell_others`` reaches the other processes that serve the same port, where there are any.
+
     Args:
         state: which one is in use.
         use: warms a bundle up and puts it in use.
@@ -42,6 +44,7 @@ class Reloader:
         self._state = state
         self._use = use
         self._open = open_bundle
+        self.tell_others: Callable[[], None] = lambda: None
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,6 +70,16 @@ class Reloader:
             seconds = time.perf_counter() - started
             logger.info("bundle %s in place of %s, in %.1f s", self._state.version, before, seconds)
             return ReloadResponse(version=bundle.manifest.version, changed=True)
+
+    async def reload_everywhere(self) -> ReloadResponse:
+        """The same, and then the others.
+
+        Raises:
+            RequestError: 409, what is there cannot be used; the bundle in use stays everywhere.
+        """
+        response = await self.reload()
+        self.tell_others()
+        return response
 
     def reload_soon(self) -> None:
         """The same for who cannot wait; what comes of it is logged."""

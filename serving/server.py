@@ -21,6 +21,9 @@ _LAST_CALL_SECONDS = 0.3
 # seconds that container engines wait before they kill.
 _PATIENCE_SECONDS = 7
 HEARTBEAT_SECONDS = 0.5
+# What is written to the pipe: the event loop is well; the other workers are to reload.
+_WELL = b"."
+RELOAD = b"r"
 
 
 class Server(uvicorn.Server):
@@ -86,9 +89,14 @@ class Server(uvicorn.Server):
         await asyncio.sleep(_LAST_CALL_SECONDS)
         await super().shutdown(sockets)
 
+    def tell_others_to_reload(self) -> None:
+        """Have whoever looks after the workers tell the others."""
+        if self._heartbeat is not None:
+            os.write(self._heartbeat, RELOAD)
+
     def _beat(self, loop: asyncio.AbstractEventLoop, pipe: int) -> None:
         try:
-            os.write(pipe, b".")
+            os.write(pipe, _WELL)
         except BlockingIOError:
             # Nobody reads at the moment, which is the reader's affair.
             pass

@@ -23,7 +23,7 @@ from prometheus_client import multiprocess
 
 from serving.metrics import METRICS_FOLDER
 from serving.opening import check_bundle
-from serving.server import listen
+from serving.server import RELOAD, listen
 from serving.settings import Settings
 
 logger = logging.getLogger("sightline")
@@ -87,7 +87,7 @@ class Supervisor:
         """
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        signal.signal(signal.SIGHUP, self._pass_on)
+        signal.signal(signal.SIGHUP, lambda sig, _: self._pass_on(sig))
         try:
             while not self._stopping:
                 self._fill_up()
@@ -116,9 +116,11 @@ class Supervisor:
     def _listen_to_them(self) -> None:
         for key, _ in self._selector.select(_LOOK_EVERY_SECONDS):
             worker: _Worker = key.data
-            if os.read(worker.pipe, 4096):
+            if said := os.read(worker.pipe, 4096):
                 worker.heard = time.monotonic()
                 self._was_ready = True
+                if RELOAD in said:
+                    self._pass_on(signal.SIGHUP, but=worker)
             else:
                 # It is ending, which _bury sees.
                 self._selector.unregister(worker.pipe)
@@ -154,10 +156,10 @@ class Supervisor:
         for worker in self._workers:
             worker.process.send_signal(sig)
 
-    def _pass_on(self, sig: int, frame: FrameType | None) -> None:
+    def _pass_on(self, sig: int, but: _Worker | None = None) -> None:
         for worker in self._workers:
             # One that is not ready yet would die of it, and reads what is there now anyway.
-            if worker.heard is not None:
+            if worker is not but and worker.heard is not None:
                 worker.process.send_signal(sig)
 
     def _end(self) -> None:

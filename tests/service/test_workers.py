@@ -23,6 +23,9 @@ from tests.serving.conftest import build_bundle
 
 pytestmark = pytest.mark.slow
 
+KEY = "k"
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
+
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
@@ -41,14 +44,14 @@ class Service:
         return psutil.Process(self.process.pid).children()
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", trust_env=False, timeout=10)
+        return httpx.get(f"{self.url}{path}", headers=AUTHORIZED, trust_env=False, timeout=10)
 
 
 @contextlib.contextmanager
-def two_workers(bundle: Path, tmp_path: Path) -> Iterator[Service]:
+def two_workers(bundle: Path, tmp_path: Path, **variables: str) -> Iterator[Service]:
     port = free_port()
     log = tmp_path / "log"
-    process = start_service(bundle, port, log, SIGHTLINE_WORKERS="2")
+    process = start_service(bundle, port, log, SIGHTLINE_WORKERS="2", **variables)
     service = Service(process, f"http://127.0.0.1:{port}", log)
     try:
         with httpx.Client(base_url=service.url, trust_env=False) as client:
@@ -141,14 +144,21 @@ def test_without_who_looks_after_them_they_end(bundles: tuple[Path, Path], tmp_p
         wait_for(lambda: not any(map(psutil.pid_exists, workers)), "end of the orphans")
 
 
-def test_all_of_them_change_over(bundles: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["signal", "route"])
+def test_all_of_them_change_over(how: str, bundles: tuple[Path, Path], tmp_path: Path) -> None:
     place = tmp_path / "served"
     shutil.copytree(bundles[0], place)
-    with two_workers(place, tmp_path) as service:
+    with two_workers(place, tmp_path, SIGHTLINE_API_KEY=KEY) as service:
         shutil.copytree(bundles[1], tmp_path / "new")
         place.rename(tmp_path / "old")
         (tmp_path / "new").rename(place)
-        service.process.send_signal(signal.SIGHUP)
+        if how == "signal":
+            service.process.send_signal(signal.SIGHUP)
+        else:
+            reload = httpx.post(
+                f"{service.url}/reload", headers=AUTHORIZED, trust_env=False, timeout=10
+            )
+            assert reload.json()["changed"] is True
         wanted = Bundle.open(bundles[1]).manifest.version
 
         def all_new() -> bool:
