@@ -17,7 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import building, cache, coldstart, encoders, endurance, http, machine, report
+from benchmarks import (
+    building,
+    cache,
+    coldstart,
+    encoders,
+    endurance,
+    filters,
+    http,
+    machine,
+    overload,
+    report,
+)
 from benchmarks.corpus import Corpus
 from benchmarks.environments import installed
 from benchmarks.figures import merge
@@ -27,7 +38,10 @@ from benchmarks.servers import ROOT
 
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
 _PLOT = ROOT / "docs" / "bench.png"
-PHASES = ("encoders", "search", "encode", "cache", "coldstart", "endurance", "building")
+PHASES = (
+    *("encoders", "search", "encode", "cache", "coldstart", "endurance", "building"),
+    *("overload", "filters"),
+)
 
 
 def main() -> int:
@@ -95,6 +109,8 @@ def _phases(
         "cache": lambda: cache.measure_zipf(corpus, cores, logs, 200 if quick else 10_000),
         "coldstart": lambda: coldstart.measure_starts(corpus, cores, logs, 1 if quick else 5),
         "endurance": lambda: endurance.measure_endurance(corpus, cores, logs, marks, alone),
+        "overload": lambda: overload.measure_overload(corpus, cores[:1], logs, 2 * seconds),
+        "filters": lambda: filters.measure_filters(corpus, cores, logs, seconds),
         "building": lambda: building.measure(corpus, cores, rounds, quick),
     }
 

@@ -1,4 +1,5 @@
-"""A closed-loop HTTP client: so many at once, each sends when it has its answer.
+"""HTTP clients: so many at once, each of which sends when it has its answer (a closed loop), or so
+many requests a second, whatever becomes of those before (an open one).
 
 Written on asyncio's streams, since a comfortable client costs more than the servers it is
 to measure; what it costs itself is measured by :func:`own_cost`.
@@ -12,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 from benchmarks.figures import histogram, percentiles
@@ -35,6 +37,28 @@ class Load:
     p99: float
     steps: dict[str, float]
     histogram: list[list[float]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Flood:
+    """What became of ``sent`` requests that arrived ``arriving`` a second.
+
+    ``good`` is how many a second were answered with 200 while they arrived; the percentiles of
+    these, and of the refusals with 429, are milliseconds.
+    """
+
+    arriving: float
+    sent: int
+    answered: int
+    refused: int
+    failed: int
+    good: float
+    answers: dict[str, float]
+    refusals: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
         """The figures by name."""
@@ -95,6 +119,71 @@ async def _measure(port: int, requests: Iterator[bytes], clients: int, seconds: 
         **percentiles(latencies),
         steps={step: total / len(latencies) for step, total in steps.items()},
         histogram=histogram(latencies),
+    )
+
+
+def flood(
+    port: int, path: str, bodies: Iterable[dict[str, Any]], per_second: float, seconds: float
+) -> Flood:
+    """Send the bodies to a server on this machine, so many a second for so long.
+
+    Nobody waits for an answer before the next is sent: as many connections are opened as it takes.
+    """
+    requests = (_request(path, body) for body in bodies)
+    return asyncio.run(_flood(port, requests, per_second, seconds))
+
+
+async def _flood(port: int, requests: Iterator[bytes], per_second: float, seconds: float) -> Flood:
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    latencies: defaultdict[int, list[float]] = defaultdict(list)
+    good = failed = 0
+    began = time.perf_counter()
+
+    async def ask(request: bytes) -> None:
+        nonlocal good, failed
+        sent = time.perf_counter()
+        try:
+            reader, writer = (
+                idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+            )
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+        except (OSError, EOFError):
+            failed += 1
+            return
+        answered = time.perf_counter()
+        status = int(head.split(b" ", 2)[1])
+        latencies[status].append(1e3 * (answered - sent))
+        good += status == 200 and answered - began <= seconds
+        if b"connection: close" in head:
+            writer.close()
+        else:
+            idle.append((reader, writer))
+
+    tasks: set[asyncio.Task[None]] = set()
+    sent = 0
+    while (elapsed := time.perf_counter() - began) < seconds:
+        for request in islice(requests, int(elapsed * per_second) + 1 - sent):
+            task = asyncio.create_task(ask(request))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            sent += 1
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*tasks)
+    for _, writer in idle:
+        writer.close()
+    answers, refusals = latencies.pop(200, []), latencies.pop(429, [])
+    return Flood(
+        arriving=per_second,
+        sent=sent,
+        answered=len(answers),
+        refused=len(refusals),
+        failed=failed + sum(map(len, latencies.values())),
+        good=good / seconds,
+        answers=percentiles(answers) if answers else {},
+        refusals=percentiles(refusals) if refusals else {},
     )
 
 

@@ -6,6 +6,7 @@ Kept from run to run; made anew when the code that makes it has changed.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -22,9 +23,13 @@ from build.packages import DEMO_MODEL
 
 MODEL = "ViT-B-32"
 DIM = 512
+DEMO_DIM = 384
 K = 5
 _COUNT = 100_000
 _COUNT_QUICK = 2_000
+_COUNT_WITH_FACTS = 1_000_000
+# Each picture with facts has a number below this as its part.
+PARTS = 1000
 _CLUSTERS = 1_000
 _SPREAD = 0.6
 
@@ -95,6 +100,22 @@ class Corpus:
         return self._index("bundle", [*given, "--model", str(self.package)])
 
     @cached_property
+    def with_facts(self) -> tuple[Path, NDArray[np.float32], NDArray[np.int64]]:
+        """A bundle of a million pictures with metadata, its vectors, and each picture's part."""
+        count = _COUNT_QUICK if self._quick else _COUNT_WITH_FACTS
+        dim = DEMO_DIM if self._quick else DIM
+        vectors = clustered_vectors(count, dim)
+        parts = np.random.default_rng(1).permutation(count) % PARTS
+        given = self.folder / "facts"
+        if not (given / "metadata.jsonl").exists():
+            given.mkdir(exist_ok=True)
+            _write_facts(given, parts)
+        np.save(given / "vectors.npy", vectors)
+        options = ["--embeddings", str(given / "vectors.npy"), "--paths", str(given / "paths.txt")]
+        options += ["--images", str(given), "--model", str(self.package)]
+        return self._index("with-facts", options), vectors, parts
+
+    @cached_property
     def demo(self) -> Path:
         """The gallery's bundle."""
         return self._index("demo", ["--images", "demo/gallery"])
@@ -132,13 +153,30 @@ def clustered_vectors(count: int, dim: int = DIM, seed: int = 0) -> NDArray[np.f
     return unit
 
 
+def _write_facts(folder: Path, parts: NDArray[np.int64]) -> None:
+    """The paths of pictures that are not there, and what a photo library knows of them."""
+    paths = [f"pictures/{number:07d}.jpg" for number in range(len(parts))]
+    (folder / "paths.txt").write_text("\n".join(paths), encoding="utf-8")
+    with (folder / "metadata.jsonl").open("w", encoding="utf-8") as lines:
+        for number, (path, part) in enumerate(zip(paths, parts.tolist(), strict=True)):
+            facts = {
+                "file_name": path,
+                "text": f"picture {number} of an archive",
+                "part": part,
+                "year": 1950 + number % 75,
+                "creator": f"photographer {number % 5003}",
+                "tags": [f"tag {number % 997}", f"tag {number % 89}"],
+            }
+            lines.write(json.dumps(facts) + "\n")
+
+
 def _forget_outdated(folder: Path) -> None:
     """Delete packages and bundles that other code than today's has made."""
     sources = sorted([*ROOT.glob("build/**/*.py"), *ROOT.glob("models/*.py")])
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     stamp = folder / "made-by"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != digest:
-        for made in ("int8", "auto", "fp32", "bundle", "demo"):
+        for made in ("int8", "auto", "fp32", "bundle", "demo", "with-facts"):
             shutil.rmtree(folder / made, ignore_errors=True)
         stamp.write_text(digest, encoding="utf-8")
 

@@ -28,6 +28,8 @@ def tables(results: Mapping[str, Any]) -> str:
         "coldstart": _coldstart,
         "endurance": _endurance,
         "building": _building,
+        "overload": _overload,
+        "filters": _filters,
     }
     parts += [write(phases[name]) for name, write in writers.items() if name in phases]
     rows = [[text, f"{value:.2f}", bar] for text, value, bar in ratios(phases)]
@@ -72,6 +74,8 @@ def ratios(phases: Mapping[str, Any]) -> list[tuple[str, float, str]]:
             found.append((f"pictures/s ÷ script, {size}", ours[size] / script[size], bar))
         cosine = phases["building"]["reduced_decoding"]["least_cosine"]
         found.append(("cosine of reduced to full decoding", cosine, "≥ 0.995"))
+    found += _overload_ratios(phases.get("overload", {}))
+    found += _filter_ratios(phases.get("filters", {}))
     return found
 
 
@@ -109,6 +113,33 @@ def _endurance_ratios(phase: Mapping[str, Any]) -> Iterable[tuple[str, float, st
     if "one_client" in phase:
         load = phase["one_client"]
         yield f"1 client, {load['requests']}: p99 ÷ p50", load["p99"] / load["p50"], "≤ 3"
+
+
+def _overload_ratios(phase: Mapping[str, Any]) -> Iterable[tuple[str, float, str]]:
+    if phase:
+        flood, alone, beside = phase["flood"], phase["alone"], phase["beside_encoders"]
+        yield (
+            "good answers at 2.5 × the knee ÷ knee",
+            flood["good"] / phase["knee"]["per_second"],
+            ("≥ 0.85"),
+        )
+        if flood["refusals"]:
+            yield "429 within, p99, ms", flood["refusals"]["p99"], "≤ 200"
+        yield "search beside 64 × /encode - alone, p50, ms", beside["p50"] - alone["p50"], "≤ 100"
+
+
+def _filter_ratios(phase: Mapping[str, Any]) -> Iterable[tuple[str, float, str]]:
+    if phase:
+        without = phase["by_filter"]["none"]["load"]
+        for name, one in phase["by_filter"].items():
+            if name != "none":
+                yield f"recall@10, filter keeps {name}", one["recall"], "≥ 1"
+                ratio = one["load"]["p50"] / without["p50"]
+                yield f"search, filter keeps {name} ÷ without", ratio, "≤ 3"
+        filtering, searching = (phase[f"beside_{what}"] for what in ("filtering", "searching"))
+        ratio = filtering["one"]["p99"] / searching["one"]["p99"]
+        yield "p99 beside 16 filtering ÷ beside 16 searching", ratio, "≤ 1.5"
+        yield "slowest /livez beside 16 filtering, ms", filtering["slowest_livez_ms"], "≤ 50"
 
 
 def _encoders(phase: Mapping[str, Any]) -> str:
@@ -193,6 +224,47 @@ def _building(phase: Mapping[str, Any]) -> str:
         for key, name in (("script", "the script's loop"), ("sightline", f"{NAME}, index"))
     ]
     return _table("Pictures embedded a second, fp32", ["", *sizes], rows)
+
+
+def _overload(phase: Mapping[str, Any]) -> str:
+    flood = phase["flood"]
+    rows = [
+        [name, f"{load['per_second']:.1f}", f"{load['p50']:.1f}", f"{load['p99']:.1f}"]
+        for name, load in (
+            ("1 client", phase["alone"]),
+            ("32 clients (the knee)", phase["knee"]),
+            ("1 client beside 64 × /encode of 256 texts", phase["beside_encoders"]),
+        )
+    ]
+    name = f"{flood['arriving']:.0f} arrive a second"
+    rows.append([name, f"{flood['good']:.1f}", *_both(flood["answers"])])
+    rows.append(["… those refused", f"{flood['refused']} in all", *_both(flood["refusals"])])
+    if flood["failed"]:
+        rows.append(["… those that failed", f"{flood['failed']} in all", "", ""])
+    return _table(
+        "One core, more than it can answer", ["", "good a second", "p50 ms", "p99 ms"], rows
+    )
+
+
+def _both(latencies: Mapping[str, float]) -> list[str]:
+    return [f"{latencies[key]:.1f}" if latencies else "" for key in ("p50", "p99")]
+
+
+def _filters(phase: Mapping[str, Any]) -> str:
+    rows = [
+        [f"keeps {name}" if name != "none" else "no filter", f"{one['recall']:.3f}"]
+        + [f"{one['load'][key]:.1f}" for key in ("per_second", "p50", "p99")]
+        for name, one in phase["by_filter"].items()
+    ]
+    for what in ("searching", "filtering"):
+        beside = phase[f"beside_{what}"]
+        load = beside["one"]
+        figures = [f"{load[key]:.1f}" for key in ("per_second", "p50", "p99")]
+        rows.append([f"no filter, beside 16 that are {what}", "", *figures])
+        slowest = f"{beside['slowest_livez_ms']:.1f}"
+        rows.append(["… the slowest /livez", "", "", "", slowest])
+    title = f"Filters among {phase['pictures']} pictures, 1 client"
+    return _table(title, ["", "recall@10", "a second", "p50 ms", "p99 ms"], rows)
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

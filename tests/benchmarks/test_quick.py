@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 def test_the_bench_measures_prints_writes_and_draws(tmp_path: Path) -> None:
     results, plot = tmp_path / "results.json", tmp_path / "plot.png"
     # What needs neither PyTorch nor an environment of its own: the rest takes minutes.
-    command = ["--quick", "--only", "search,cache,coldstart,endurance"]
+    command = ["--quick", "--only", "search,cache,coldstart,endurance,overload,filters"]
     command += ["--peers", "sightline,bentoml"]
     places = ["--work", str(tmp_path), "--results", str(results), "--plot", str(plot)]
     done = subprocess.run(
@@ -46,6 +46,9 @@ def test_the_bench_measures_prints_writes_and_draws(tmp_path: Path) -> None:
         assert load["p50"] <= load["p95"] <= load["p99"]
         assert {"encode", "search"} <= set(entry["steps_ms"])
     assert phases["cache"]["on"]["hit_rate"] > phases["cache"]["off"]["hit_rate"]
+    assert phases["overload"]["flood"]["failed"] == 0
+    assert phases["overload"]["flood"]["good"] > 0
+    assert phases["filters"]["by_filter"]["3 %"]["recall"] == 1.0
     assert phases["endurance"]["resident_mb"]["200"]["worker"] > 0
     with Image.open(plot) as drawn:
         assert drawn.width > 1000
