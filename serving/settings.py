@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -13,7 +11,8 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+from serving import machine
+
 # What decoding takes at its worst for each pixel (WebP: its own planes, RGBA, and a copy).
 _BYTES_A_PIXEL = 16
 # So much of the memory there is may go into one picture: 12 megapixels of 512 MB.
@@ -23,57 +22,13 @@ _MOST_PIXELS = 100_000_000
 _USABLE_KEY = re.compile(r"[!-~]+")
 
 
-def _cores(control_groups: Path = _CONTROL_GROUPS) -> int:
-    """The processors that this process may use, which in a container are fewer.
-
-    A container's limit is a share of all processors' time, which no affinity shows: more
-    threads than that only wait for each other.
-    """
-    cores = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    return max(1, min(cores, math.ceil(_quota(control_groups) or cores)))
-
-
-def _quota(control_groups: Path) -> float | None:
-    """The control group's limit in processors: version 2's file, else version 1's two."""
-    try:
-        quota, period = (control_groups / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (control_groups / "cpu" / "cpu.cfs_quota_us").read_text()
-            period = (control_groups / "cpu" / "cpu.cfs_period_us").read_text()
-        except OSError:
-            return None
-    # "max" in version 2 and -1 in version 1 are no limit.
-    return int(quota) / int(period) if quota.strip().isdigit() else None
-
-
-def _memory(control_groups: Path = _CONTROL_GROUPS, system: Path = Path("/proc/meminfo")) -> int:
-    """The bytes of memory that this process may use: its control group's, or the machine's."""
-    limits = []
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            limit = (control_groups / name).read_text().strip()
-        except OSError:
-            continue
-        if limit.isdigit():
-            limits.append(int(limit))
-    try:
-        total = re.search(r"^MemTotal:\s+(\d+) kB", system.read_text(), re.MULTILINE)
-        limits.append(int(total[1]) * 1024 if total else 0)
-    except OSError:
-        pass
-    return min((limit for limit in limits if limit), default=2 << 30)
-
-
 def _max_pixels(memory: int) -> int:
     return min(_MOST_PIXELS, int(memory * _SHARE_FOR_A_PICTURE / _BYTES_A_PIXEL))
 
 
 def _threads(data: Mapping[str, Any]) -> int:
     """This process's share of the processors."""
-    return max(1, _cores() // int(data.get("workers", 1)))
+    return max(1, machine.cores() // int(data.get("workers", 1)))
 
 
 class Settings(BaseSettings):
@@ -129,7 +84,7 @@ class Settings(BaseSettings):
         20.0, gt=0, le=1024, description="the largest picture or recording sent to the service"
     )
     max_pixels: int = Field(
-        default_factory=lambda: _max_pixels(_memory()),
+        default_factory=lambda: _max_pixels(machine.memory()),
         ge=1,
         description="the largest picture sent to the service, in pixels, as it is decoded",
     )

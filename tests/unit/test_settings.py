@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from serving.settings import Settings, _cores, _max_pixels, _memory
+from serving.settings import Settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -79,21 +79,17 @@ def test_no_key_is_shown_where_one_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("limit", "megapixels"), [("536870912", 12.4), ("max", 61.9), ("68719476736", 61.9)]
+    ("memory", "megapixels"), [(512 << 20, 12.4), (2614312 << 10, 61.9), (1 << 50, 100)]
 )
 def test_the_largest_picture_follows_the_memory_there_is(
-    tmp_path: Path, limit: str, megapixels: float
+    monkeypatch: pytest.MonkeyPatch, memory: int, megapixels: float
 ) -> None:
-    (tmp_path / "memory.max").write_text(f"{limit}\n")
-    system = tmp_path / "meminfo"
-    system.write_text("MemFree: 1 kB\nMemTotal:        2614312 kB\n")
-    pixels = _max_pixels(_memory(tmp_path, system))
-    assert pixels / 1e6 == pytest.approx(megapixels, abs=0.1)
-    assert _max_pixels(1 << 50) == 100_000_000
+    monkeypatch.setattr("serving.machine.memory", lambda: memory)
+    assert Settings().max_pixels / 1e6 == pytest.approx(megapixels, abs=0.1)
 
 
 def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.settings._cores", lambda: 8)
+    monkeypatch.setattr("serving.machine.cores", lambda: 8)
     assert Settings(workers=1).threads == 8
     assert Settings(workers=4).threads == 2
     assert Settings(workers=16).threads == 1
@@ -103,24 +99,3 @@ def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_does_not_show_in_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_API_KEY", "s3cret")
     assert "s3cret" not in repr(Settings())
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({"cpu.max": "150000 100000\n"}, 2),
-        ({"cpu.max": "50000 100000\n"}, 1),
-        ({"cpu.max": "max 100000\n"}, 64),
-        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 64),
-        ({}, 64),
-    ],
-)
-def test_no_more_threads_than_a_container_may_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64), raising=False)
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content)
-    assert _cores(tmp_path) == cores

@@ -1,0 +1,82 @@
+"""What control groups leave of the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from serving import machine
+
+MEMINFO = "MemFree: 1 kB\nMemTotal:        2614312 kB\n"
+ALL = 2614312 << 10
+NOWHERE = Path("/nowhere")
+UNIT = "0::/system.slice/sightline.service\n"
+UNITS = "4:memory:/a/b\n2:cpu,cpuacct:/a/b\n1:name=systemd:/other\n"
+
+
+def written(folder: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "cores"),
+    [
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "50000 100000\n"}, 1),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, 64),
+        ("", {"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ("", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 64),
+        ("0::/\n", {}, 64),
+        ("", {}, 64),
+        (UNIT, {"system.slice/sightline.service/cpu.max": "200000 100000\n"}, 2),
+        (UNIT, {"system.slice/cpu.max": "400000 100000\n"}, 4),
+        (UNITS, {"cpu/a/cpu.cfs_quota_us": "500000\n", "cpu/a/cpu.cfs_period_us": "100000\n"}, 5),
+        # Another hierarchy's.
+        (UNITS, {"cpu/other/cpu.cfs_quota_us": "1\n", "cpu/other/cpu.cfs_period_us": "1\n"}, 64),
+    ],
+)
+def test_no_more_threads_than_a_container_may_use(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own: str,
+    files: dict[str, str],
+    cores: int,
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64), raising=False)
+    groups = written(tmp_path / "groups", files)
+    (tmp_path / "own").write_text(own)
+    assert machine.cores(groups, tmp_path / "own") == cores
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "memory"),
+    [
+        ("0::/\n", {"memory.max": "536870912\n"}, 512 << 20),
+        ("0::/\n", {"memory.max": "max\n"}, ALL),
+        ("0::/\n", {"memory.max": "68719476736\n"}, ALL),
+        ("", {"memory/memory.limit_in_bytes": "536870912\n"}, 512 << 20),
+        ("", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, ALL),
+        (UNIT, {"system.slice/sightline.service/memory.max": "1000\n", "memory.max": "max"}, 1000),
+        (UNIT, {"system.slice/memory.max": "1000\n"}, 1000),
+        (UNITS, {"memory/a/b/memory.limit_in_bytes": "1000\n"}, 1000),
+        (UNITS, {"memory/other/memory.limit_in_bytes": "1000\n"}, ALL),
+        # The group's name is another's, since this process sees the tree from elsewhere.
+        ("0::/../elsewhere\n", {}, ALL),
+    ],
+)
+def test_no_more_memory_than_a_container_may_use(
+    tmp_path: Path, own: str, files: dict[str, str], memory: int
+) -> None:
+    groups = written(tmp_path / "groups", files)
+    (tmp_path / "own").write_text(own)
+    (tmp_path / "meminfo").write_text(MEMINFO)
+    assert machine.memory(groups, tmp_path / "own", tmp_path / "meminfo") == memory
+
+
+def test_a_system_that_says_nothing_is_taken_for_a_usual_one() -> None:
+    assert machine.memory(NOWHERE, NOWHERE, NOWHERE) == 2 << 30
+    assert machine.cores(NOWHERE, NOWHERE) >= 1
