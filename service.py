@@ -167,7 +167,7 @@ class Sightline:
         from serving.answer import result_fields
 
         with self.app.state.engine() as engine:
-            return result_fields(await engine.search_by_image(image.read_bytes(), k), engine)
+            return result_fields(await engine.search_by_image(image.read_bytes, k), engine)
 
     @bentoml.api(route="/encode", input_spec=EncodeRequest, output_spec=EncodeResponse)
     async def encode(self, **fields: Any) -> dict[str, Any]:
@@ -182,7 +182,7 @@ class Sightline:
         """Turn a recording into the words that are said in it."""
         if self.transcriber is None:
             raise speech_is_off()
-        return {"text": await self.transcriber.transcribe(audio.read_bytes())}
+        return {"text": await self.transcriber.transcribe(audio.read_bytes)}
 
 
 class InFront:

@@ -33,6 +33,10 @@ _THUMBNAIL_EFFORT = 2
 _REDUCED_MARGIN = 2
 # Scaling the shorter side of a longer strip to the encoder's size could fill any memory.
 _LONGEST_STRIP = 32
+# EXIF's orientations: as it is; mirrored or turned; those of them that swap width and height.
+_UPRIGHT = 1
+_TURNED = range(2, 9)
+_LYING = range(5, 9)
 _WHITE = (255, 255, 255)
 _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -44,7 +48,9 @@ _STRANGERS_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP
 # A JPEG that is decoded at a fraction of its size is held as a whole all the same, in a quarter
 # of the memory at most, where it is a progressive one.
 _PIXELS_OF_A_JPEG = 4
-# Grey of more than 8 bits is scaled so many pixels at a time.
+# A WebP takes 16 bytes a pixel: its decoder's own two pictures, its bytes, and Pillow's picture.
+_PIXELS_OF_A_WEBP = 0.5
+# Grey of more than 8 bits is scaled, and what is transparent laid on white, so many at a time.
 _PIXELS_AT_ONCE = 1 << 20
 
 # What Pillow warns of once a picture is open nobody can do anything about, and whoever sends
@@ -98,7 +104,8 @@ class Limits:
     """What a picture that anybody may send must keep to.
 
     ``pixels`` are counted as they are decoded: a JPEG that is decoded at a fraction of its
-    size may have four times as many.  Decoding takes 16 bytes for each, or less.
+    size may have four times as many, a WebP half as many.  Decoding then takes ten bytes for
+    each, or less.
     """
 
     pixels: int
@@ -148,7 +155,7 @@ def read(
     try:
         if limits is not None:
             # Pillow makes room for a WebP as soon as it opens it.
-            _check_pixels(*_webp_size(content), limits.pixels)
+            _check_pixels(*_webp_size(content), _PIXELS_OF_A_WEBP * limits.pixels)
         formats = None if limits is None else _strangers_formats()
         with Image.open(io.BytesIO(content), formats=formats) as image:
             width, height = image.size
@@ -161,8 +168,11 @@ def read(
                 _check_pixels(width, height, _PIXELS_OF_A_JPEG * limits.pixels)
             reduced = image.size != (width, height)
             image.load()
-            turned = _is_turned(image)
-            upright = _eight_bits(_upright(image))
+            orientation = _orientation(image)
+            upright = _eight_bits(_upright(image, orientation))
+            if upright is image and image.format == "WEBP":
+                # Its decoder has two more pictures in memory for as long as this one lives.
+                upright = image.copy()
     except PictureError:
         raise
     except Image.DecompressionBombError:
@@ -177,7 +187,7 @@ def read(
         raise PictureError(_reason(detail), detail) from None
     if not reduced:
         width, height = upright.size
-    elif turned:
+    elif orientation in _LYING:
         width, height = height, width
     return Picture(upright, width, height)
 
@@ -205,12 +215,22 @@ def reduced_side(preprocessing: Preprocessing) -> int:
     return max(preprocessing.width, preprocessing.height, THUMBNAIL_SIDE // _REDUCED_MARGIN)
 
 
-def on_white(image: Image.Image) -> Image.Image:
-    """The picture as ``RGB``, what is transparent in it white."""
+def on_white(image: Image.Image, *, trim: bool = False) -> Image.Image:
+    """A decoded picture as ``RGB``, what is transparent in it white.
+
+    Args:
+        image: ``RGB`` or ``RGBA``.
+        trim: without a border that is transparent.
+    """
     if image.mode != "RGBA":
-        return image.convert("RGB")
-    background = Image.new("RGB", image.size, _WHITE)
-    background.paste(image, mask=image.getchannel("A"))
+        return image
+    left, top, right, bottom = (trim and image.getchannel("A").getbbox()) or (0, 0, *image.size)
+    background = Image.new("RGB", (right - left, bottom - top), _WHITE)
+    rows = max(1, _PIXELS_AT_ONCE // background.width)
+    # A few rows at a time: Pillow makes copies of what it pastes.
+    for start in range(top, bottom, rows):
+        strip = image.crop((left, start, right, min(start + rows, bottom)))
+        background.paste(strip, (0, start - top), mask=strip)
     return background
 
 
@@ -219,10 +239,8 @@ def preprocess(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.f
 
     The same numbers as ``open_clip.image_transform`` gives for an opaque picture.
     """
-    if preprocessing.trim_transparent and image.mode == "RGBA":
-        box = image.getchannel("A").getbbox()
-        image = image.crop(box) if box else image
-    fitted = _fit(on_white(image), preprocessing)
+    opaque = on_white(image, trim=preprocessing.trim_transparent)
+    fitted = _fit(opaque, preprocessing)
     pixels = np.asarray(fitted, dtype=np.float32) / 255
     mean = np.array(preprocessing.mean, dtype=np.float32)
     std = np.array(preprocessing.std, dtype=np.float32)
@@ -252,7 +270,7 @@ def thumbnail(image: Image.Image) -> bytes:
     return output.getvalue()
 
 
-def _check_pixels(width: int, height: int, most: int) -> None:
+def _check_pixels(width: int, height: int, most: float) -> None:
     if width * height > most:
         raise PictureError("too large", f"{width} by {height} pixels")
 
@@ -333,20 +351,23 @@ def _white_level(mode: str, values: NDArray[Any]) -> float:
     return next((level for level in levels if highest <= level), highest)
 
 
-def _is_turned(image: Image.Image) -> bool:
-    """Whether EXIF says that width and height have to change places."""
+def _orientation(image: Image.Image) -> int:
+    """What EXIF says of how the picture is to be turned; 1 where it says nothing."""
     try:
-        return image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+        return int(image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT))
     except Exception:
-        return False
+        # Pillow raises much.  Broken EXIF is no reason to lose the picture.
+        return _UPRIGHT
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF orientation says."""
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    """The picture turned as its EXIF orientation says; as it is, and no copy, where it is right."""
+    if orientation not in _TURNED:
+        return image
     try:
         return ImageOps.exif_transpose(image)
     except Exception:
-        # Broken EXIF is no reason to lose the picture.
+        # What follows the orientation may be broken, too.
         return image
 
 

@@ -64,9 +64,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Upload:
-    """A picture that somebody sent, and until when the answer is waited for (monotonic)."""
+    """A picture that somebody sent, and until when the answer is waited for (monotonic).
 
-    content: bytes
+    ``read`` gives its bytes.
+    """
+
+    read: Callable[[], bytes]
     deadline: float
 
 
@@ -190,9 +193,15 @@ class Engine:
         return await self._find(await self.planner.search(request), ticket)
 
     async def search_by_image(
-        self, picture: bytes, k: int = DEFAULT_K, ticket: Ticket = WHENEVER
+        self, read: Callable[[], bytes], k: int = DEFAULT_K, ticket: Ticket = WHENEVER
     ) -> Found:
         """The pictures that resemble a picture.
+
+        Args:
+            read: gives the picture's bytes.  Called once it is its turn: those that wait for
+                theirs together might not fit into memory.
+            k: how many.
+            ticket: until when somebody waits.
 
         Raises:
             RequestError: the bytes are no picture, the bundle has no picture encoder, the
@@ -203,7 +212,7 @@ class Engine:
                 501, "this service was deployed without its picture encoder: search by text"
             )
         started = time.perf_counter()
-        vector = await self._pictures(_Upload(picture, ticket.deadline), 1, ticket)
+        vector = await self._pictures(_Upload(read, ticket.deadline), 1, ticket)
         encoded = time.perf_counter() - started
         found = await self._find(Plan(k=k, vector=vector), ticket)
         return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
@@ -246,7 +255,7 @@ class Engine:
         try:
             # Reduced as at build time, so that a picture finds itself exactly.
             image = decode(
-                upload.content, reduce_to=reduced_side(preprocessing), limits=self._limits
+                upload.read(), reduce_to=reduced_side(preprocessing), limits=self._limits
             )
             pixels = preprocess(image, preprocessing)
         except PictureError as error:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, TypeVar
@@ -132,17 +133,17 @@ class Routes:
 
     async def search_by_image(self, request: Request) -> Response:
         """The pictures that resemble a picture."""
-        content, fields = await self._uploaded(request, "image")
-        try:
-            question = ImageSearchRequest.model_validate(fields)
-        except ValidationError as error:
-            raise RequestError.from_validation(error) from None
-        with self._state.engine() as engine:
-            found = await self._in_time(
-                request, lambda ticket: engine.search_by_image(content, question.k, ticket)
-            )
-            request.scope["state"][TIMING] = found.timing
-            return results(found, engine)
+        async with self._uploaded(request, "image") as (picture, fields):
+            try:
+                question = ImageSearchRequest.model_validate(fields)
+            except ValidationError as error:
+                raise RequestError.from_validation(error) from None
+            with self._state.engine() as engine:
+                found = await self._in_time(
+                    request, lambda ticket: engine.search_by_image(picture, question.k, ticket)
+                )
+                request.scope["state"][TIMING] = found.timing
+                return results(found, engine)
 
     async def encode(self, request: Request) -> Response:
         """The vectors of some texts."""
@@ -163,10 +164,10 @@ class Routes:
         transcriber = self._state.transcriber
         if transcriber is None:
             raise starting()
-        recording, fields = await self._uploaded(request, "audio")
-        if fields:
-            raise RequestError(400, f"{min(fields)}: no such field", min(fields))
-        text = await self._in_time(request, lambda _: transcriber.transcribe(recording))
+        async with self._uploaded(request, "audio") as (recording, fields):
+            if fields:
+                raise RequestError(400, f"{min(fields)}: no such field", min(fields))
+            text = await self._in_time(request, lambda _: transcriber.transcribe(recording))
         return Json(to_json({"text": text}))
 
     async def info(self, request: Request) -> Response:
@@ -273,8 +274,11 @@ class Routes:
                 return found
         return engine.bundle.thumbnails.get(position)
 
-    async def _uploaded(self, request: Request, name: str) -> tuple[bytes, dict[str, object]]:
-        """The file of a form that is called ``name``, and the form's other fields."""
+    @asynccontextmanager
+    async def _uploaded(
+        self, request: Request, name: str
+    ) -> AsyncIterator[tuple[Callable[[], bytes], dict[str, object]]]:
+        """What reads the file of a form that is called ``name``, and the form's other fields."""
         limit = self._settings.max_upload
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise RequestError(
@@ -300,13 +304,11 @@ class Routes:
             file = form.get(name)
             if not isinstance(file, UploadFile):
                 raise RequestError(400, f"{name}: the file is missing", name)
-            content = await file.read(limit + 1)
-            fields: dict[str, object] = {key: form[key] for key in names if key != name}
+            if (file.size or 0) > limit:
+                raise too_long(limit)
+            yield file.file.read, {key: form[key] for key in names if key != name}
         finally:
             await form.close()
-        if len(content) > limit:
-            raise too_long(limit)
-        return content, fields
 
     async def _in_time(self, request: Request, work: Callable[[Ticket], Awaitable[T]]) -> T:
         """The outcome of some work, unless the time for an answer is over before."""

@@ -13,10 +13,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving import machine
 
-# What decoding takes at its worst for each pixel (WebP: its own planes, RGBA, and a copy).
-_BYTES_A_PIXEL = 16
-# So much of the memory there is may go into one picture: 12 megapixels of 512 MB.
-_SHARE_FOR_A_PICTURE = 0.37
+# What decoding takes at its worst for each pixel: models/pictures.py.
+_BYTES_A_PIXEL = 10
+# So much of the memory there is may go into one picture: of 512 MB the demo's service takes 340,
+# and a telephone's picture has 12.2 megapixels.
+_SHARE_FOR_A_PICTURE = 0.235
 _MOST_PIXELS = 100_000_000
 # What an HTTP header can carry, without the white space that separates keys.
 _USABLE_KEY = re.compile(r"[!-~]+")
@@ -86,7 +87,8 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         default_factory=lambda: _max_pixels(machine.memory()),
         ge=1,
-        description="the largest picture sent to the service, in pixels, as it is decoded",
+        description="the largest picture sent to the service, in pixels, as it is decoded; of a "
+        "WebP, which takes twice the memory, half of that",
     )
     timeout: float = Field(10.0, gt=0, le=600, description="seconds for an answer, then 504")
     upload_timeout: float = Field(

@@ -10,6 +10,7 @@ import importlib.util
 import io
 import itertools
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,10 +69,11 @@ class Transcriber:
         """Let go of the thread; recordings that wait are dropped."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def transcribe(self, recording: bytes) -> str:
-        """What is said in a recording: the bytes of a WAV, Ogg, WebM, MP4, MP3 or FLAC file.
+    async def transcribe(self, read: Callable[[], bytes]) -> str:
+        """What is said in a recording; empty where nobody speaks.
 
-        Empty where nobody speaks.
+        Args:
+            read: gives the bytes of a WAV, Ogg, WebM, MP4, MP3 or FLAC file, once it is its turn.
 
         Raises:
             RequestError: not a recording, too long a one, or too many wait already.
@@ -85,7 +87,7 @@ class Transcriber:
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._executor, self._transcribe, recording)
+            return await loop.run_in_executor(self._executor, self._transcribe, read)
         finally:
             self._waiting -= 1
 
@@ -98,10 +100,10 @@ class Transcriber:
             )
         return self._model
 
-    def _transcribe(self, recording: bytes) -> str:
+    def _transcribe(self, read: Callable[[], bytes]) -> str:
         from faster_whisper.vad import get_speech_timestamps
 
-        samples = decode(recording)
+        samples = decode(read())
         # Whisper hears words in silence: "Thank you for watching."
         if not get_speech_timestamps(samples):
             return ""

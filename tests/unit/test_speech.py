@@ -6,6 +6,7 @@ import asyncio
 import io
 import threading
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,17 +85,17 @@ def test_recordings_wait_their_turn_and_not_too_many_do(monkeypatch: pytest.Monk
     go = threading.Event()
     at_once = []
 
-    def transcribe(self: speech.Transcriber, recording: bytes) -> str:
+    def transcribe(self: speech.Transcriber, read: Callable[[], bytes]) -> str:
         at_once.append(threading.current_thread().name)
         go.wait(10)
-        return recording.decode()
+        return read().decode()
 
     monkeypatch.setattr(speech.Transcriber, "_transcribe", transcribe)
 
     async def crowd() -> list[str | BaseException]:
         transcriber = speech.Transcriber("base", threads=1)
         asking = asyncio.gather(
-            *(transcriber.transcribe(str(number).encode()) for number in range(6)),
+            *(transcriber.transcribe(str(number).encode) for number in range(6)),
             return_exceptions=True,
         )
         await asyncio.sleep(0.05)
@@ -102,7 +103,7 @@ def test_recordings_wait_their_turn_and_not_too_many_do(monkeypatch: pytest.Monk
         go.set()
         answers = await asking
         # There is room again.
-        assert await transcriber.transcribe(b"later") == "later"
+        assert await transcriber.transcribe("later".encode) == "later"
         transcriber.close()
         return answers
 
