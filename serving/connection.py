@@ -1,6 +1,7 @@
 """A connection that neither a slow nor a wordy caller keeps busy.
 
-uvicorn waits for ever for the rest of a request's headers, and takes any number of them.
+uvicorn waits for ever for the rest of a request's headers, takes any number of them, and keeps
+an answer for as long as nobody reads it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # Within which the headers of a request have to be there, from its first byte or, for the first
 # request, from the connection's beginning.
 HEADER_SECONDS = 15.0
+# Of an answer that does not fit into the system's buffers so many bytes have to be read in so long.
+READ_SECONDS = 15.0
+_LEAST_READ = 16 << 10
 # What a request's line and headers may have together before the application, which refuses
 # in words what is half as long, is not even asked.
 _LONGEST_HEADERS = 64 << 10
@@ -24,6 +28,8 @@ class Connection(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _reading_headers = True
     _header_bytes = 0
+    _read_timer: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -33,6 +39,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._stop_timer()
+        self._stop_read_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -63,6 +70,33 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._stop_timer()
         super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """More of an answer is to be sent than the caller reads."""
+        super().pause_writing()
+        self._stop_read_timer()
+        self._await_reading()
+
+    def resume_writing(self) -> None:
+        """It has been read."""
+        self._stop_read_timer()
+        super().resume_writing()
+
+    def _await_reading(self) -> None:
+        self._unread = self.transport.get_write_buffer_size()
+        self._read_timer = self.loop.call_later(READ_SECONDS, self._look_whether_it_reads)
+
+    def _look_whether_it_reads(self) -> None:
+        if self._unread - self.transport.get_write_buffer_size() < _LEAST_READ:
+            # A polite end would wait until everything is read.
+            self.transport.abort()
+        else:
+            self._await_reading()
+
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
     def _await_headers(self) -> None:
         self._timer = self.loop.call_later(HEADER_SECONDS, self._give_up)

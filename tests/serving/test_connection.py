@@ -20,8 +20,9 @@ from tests.serving.conftest import Make
 
 @pytest.fixture
 def port(make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Where an application listens that waits half a second for headers."""
+    """Where an application listens that waits half a second for headers, and for a reader."""
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "READ_SECONDS", 0.5)
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(make(), http=Connection, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
@@ -97,3 +98,27 @@ def test_what_comes_after_a_long_body_is_read_as_ever(port: int) -> None:
         for _ in range(2):
             line.sendall(request + body)
             assert line.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+ENCODE = json.dumps({"texts": ["a fox"] * 256}).encode()
+ENCODE = b"POST /encode HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(ENCODE) + ENCODE
+# Together more than the system takes off the service's hands.
+MANY = 100
+
+
+def test_answers_that_nobody_reads_are_not_kept(port: int) -> None:
+    with connected(port) as line:
+        line.sendall(MANY * ENCODE)
+        time.sleep(3)
+        assert received(line).count(b"HTTP/1.1 200") < MANY
+
+
+def test_who_reads_slowly_gets_everything(port: int) -> None:
+    with connected(port) as line:
+        last = ENCODE.replace(b"Host: x", b"Host: x\r\nConnection: close")
+        line.sendall((MANY - 1) * ENCODE + last)
+        answers = bytearray()
+        while chunk := line.recv(128 << 10):
+            answers += chunk
+            time.sleep(0.02)
+    assert answers.count(b"HTTP/1.1 200") == MANY
