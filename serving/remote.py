@@ -113,10 +113,6 @@ def _open(address: str) -> tuple[Any, str]:
 def _download_files(
     filesystem: Any, root: str, address: str, manifest: Manifest, folder: Path
 ) -> None:
-    for name in manifest.files:
-        if Path(name).name != name:
-            raise DamagedError(f"{MANIFEST} names {name!r}, which is no file of the bundle's own.")
-
     def download(name: str) -> None:
         _download(filesystem, root, address, name, folder)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
@@ -64,17 +65,21 @@ class Load:
             thread.join()
 
     def _ask(self) -> None:
-        connection: http.client.HTTPConnection | None = None
+        # Its ``sock`` is None before it is first used, and after it was closed.
+        connection = http.client.HTTPConnection(self._address, timeout=30)
+        with contextlib.closing(connection):
+            self._ask_over(connection)
+
+    def _ask_over(self, connection: http.client.HTTPConnection) -> None:
         while not self._stop.is_set():
             with self._lock:
                 number = next(self._numbers, None)
             if number is None:
                 return
             sent = None
-            kept = connection is not None
+            kept = connection.sock is not None
             try:
-                if connection is None:
-                    connection = http.client.HTTPConnection(self._address, timeout=30)
+                if not kept:
                     connection.connect()
                 body = json.dumps({"query": f"a small red fox, number {number}", "k": 3})
                 connection.request("POST", "/search", body)
@@ -83,9 +88,9 @@ class Load:
                 answer.read()
                 self.outcomes.append(Outcome(sent, answer.status, kept))
                 if answer.will_close:
-                    connection = None
+                    connection.close()
             except (OSError, http.client.HTTPException) as error:
                 self.outcomes.append(Outcome(sent, None, kept, repr(error)))
-                connection = None
+                connection.close()
                 # Nobody is there any more: no need to ask a thousand times.
                 self._stop.wait(0.05)
