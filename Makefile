@@ -4,6 +4,7 @@
 # make sbom    what is in that image: sbom.cdx.json, in CycloneDX
 # make test    set up and run every test; below the floor of coverage it fails
 # make bench   measure this machine: this system beside its peers
+# make loadtest  load on a running service, and a verdict: SHAPE=steady|step|spike|soak HOST=http://…
 # make lint    ruff, mypy and the import boundaries
 # make lock    resolve the dependencies anew
 
@@ -19,13 +20,17 @@ IMAGE_OPTIONS ?=
 # What runs containers, where BACKEND only builds them.
 ENGINE ?= $(if $(filter buildah,$(BACKEND)),podman,$(BACKEND))
 SBOM ?= sbom.cdx.json
+SHAPE ?= steady
+HOST ?= http://127.0.0.1:$(PORT)
+# More of Locust's: LOAD_OPTIONS='--users 64 --run-time 2m', or --master and --worker.
+LOAD_OPTIONS ?=
 
 BIN := .venv/bin
 EXTRAS := serve remote build ui speech loadtest bench export audit test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 DEMO_BUNDLE := bundles/demo
 
-.PHONY: help demo serve image sbom test bench lint lock clean
+.PHONY: help demo serve image sbom test bench loadtest lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -75,6 +80,11 @@ test: $(EXTRAS:%=.venv/installed-%)
 
 bench: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m benchmarks
+
+loadtest: .venv/installed-loadtest
+	@mkdir -p artifacts
+	$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary --shape $(SHAPE) \
+	  --host $(HOST) --html artifacts/loadtest-$(SHAPE).html $(LOAD_OPTIONS)
 
 lint: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/ruff check .

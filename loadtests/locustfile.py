@@ -1,74 +1,112 @@
-"""Searches as people make them, over and over, against a running service.
+"""Load on a running service, and a verdict::
 
-Each user waits for its answer before it asks again (a closed loop), so the number of
-users is the number of searches under way::
+    make loadtest SHAPE=spike HOST=https://sightline.example.org
 
-    locust -f loadtests/locustfile.py --headless --users 32 --spawn-rate 32 \\
-        --run-time 30s --host http://127.0.0.1:3000
+or, from any folder and with everything that Locust can do (several machines, its own page)::
 
-An answer counts as good when its status is 200, it has at most as many pictures as were
-asked for, and the best comes first.  429 is the service's way to say that it has enough to
-do: it is counted apart, as ``429``, and is no failure.  ``SIGHTLINE_API_KEY`` is sent when
-it is set.
+    locust -f loadtests/locustfile.py --headless --shape steady --host http://127.0.0.1:3000
+
+``steady`` keeps so many users at it; ``step`` doubles them until nothing is gained, which is the
+knee; ``spike`` comes from nothing, twice; ``soak`` is a long steady one.  ``--users`` and
+``--run-time`` (of a stage) change the usual.  The objectives are in ``objectives.toml``; where one
+is missed the exit status is 1.  ``SIGHTLINE_API_KEY`` is sent where it is set.
 """
 
 from __future__ import annotations
 
-import os
-import random
+import sys
+from pathlib import Path
 from typing import Any
 
-from locust import FastHttpUser, constant, task
+# Locust puts this file's own folder on the path, wherever it is started from.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from loadtests.answers import QUERIES, fault, path
+from locust import LoadTestShape, events
+from locust.env import Environment
+from locust.runners import WorkerRunner
 
-_KEY = os.environ.get("SIGHTLINE_API_KEY")
-_HEADERS = {"Authorization": f"Bearer {_KEY}"} if _KEY else {}
+from loadtests.shapes import SHAPES, stage_at, stages
+from loadtests.users import Browser, Filterer, Fumbler, Resembler, Searcher
+from loadtests.verdict import SEARCH, Figures, Step, misses, read_objectives, told
+
+__all__ = ["Browser", "Filterer", "Fumbler", "Resembler", "Searcher", "Shape"]
 
 
-class Searcher(FastHttpUser):
-    """Somebody who looks for pictures, and now and then at one."""
+class Shape(LoadTestShape):
+    """The stages of the shape that is asked for."""
 
-    wait_time = constant(0)
+    use_common_options = True
 
-    @task(10)
-    def five(self) -> None:
-        """The usual search."""
-        self.search("k=5", k=5)
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.steps: list[Step] = []
+        self._now: tuple[int, float, int] | None = None
 
-    @task(3)
-    def twenty(self) -> None:
-        """A page full of pictures."""
-        self.search("k=20", k=20)
+    def tick(self) -> tuple[int, float] | None:
+        """How many users now, and how fast they come; None at the end."""
+        assert self.runner is not None
+        options = self.runner.environment.parsed_options
+        assert options is not None
+        all_stages = stages(options.shape, options.num_users, options.run_time)
+        elapsed = self.get_run_time()  # type: ignore[no-untyped-call]
+        number = stage_at(all_stages, elapsed)
+        if self._now is None or number != self._now[0]:
+            good = _searches_answered(self.runner.environment)
+            if self._now is not None:
+                last, began, before = self._now
+                rate = (good - before) / (elapsed - began)
+                self.steps.append(Step(all_stages[last].users, rate))
+            if number is not None:
+                self._now = (number, elapsed, good)
+        if number is None:
+            return None
+        users = all_stages[number].users
+        # All of them within a second.
+        there = self.get_current_user_count()  # type: ignore[no-untyped-call]
+        return users, float(max(1, users, there))
 
-    @task(2)
-    def filtered(self) -> None:
-        """Only pictures whose metadata fits; they need not exist."""
-        self.search("filter", k=5, filter={"licence": "CC0-1.0"})
 
-    @task(2)
-    def looking(self) -> None:
-        """A search, then the thumbnails it found."""
-        for address in self.search("k=5", k=5):
-            with self.client.get(
-                address, name="thumbnail", headers=_HEADERS, catch_response=True
-            ) as response:
-                if response.status_code == 200 and not response.content:
-                    response.failure("an empty thumbnail")
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def add_options(parser: Any) -> None:
+    """Take ``--shape``."""
+    parser.add_argument("--shape", choices=SHAPES, default="steady", help="how the load comes")
 
-    def search(self, name: str, **fields: Any) -> list[str]:
-        """Ask for a random query; the addresses of the thumbnails found."""
-        body = {"query": random.choice(QUERIES), **fields}
-        with self.client.post(
-            "/search", json=body, name=f"search {name}", headers=_HEADERS, catch_response=True
-        ) as response:
-            if response.status_code == 429:
-                response.request_meta["name"] = "429"
-                response.success()
-                return []
-            wrong = fault(response.status_code, response.text, fields["k"])
-            if wrong:
-                response.failure(wrong)
-                return []
-            response.success()
-            return [path(result["image_url"]) for result in response.json()["results"]]
+
+@events.quitting.add_listener  # type: ignore[untyped-decorator]
+def judge_run(environment: Environment, **_: Any) -> None:
+    """Say what was missed, below Locust's own tables; exit with 1 then."""
+    if isinstance(environment.runner, WorkerRunner):
+        # Whoever gathers the figures judges them.
+        return
+    assert environment.parsed_options is not None
+    shape = environment.parsed_options.shape
+    lines = []
+    if shape == "step" and isinstance(environment.shape_class, Shape):
+        lines += told(environment.shape_class.steps)
+    missed = misses(read_objectives(shape), _figures(environment))
+    lines += [f"objective missed: {line}" for line in missed]
+    lines += [] if missed else [f"all objectives of {shape!r} are kept"]
+    environment.process_exit_code = 1 if missed else 0
+    quit_ = environment.events.quit
+    quit_.add_listener(lambda **_: print("\n".join(lines)))  # type: ignore[no-untyped-call]
+
+
+def _figures(environment: Environment) -> list[Figures]:
+    return [
+        Figures(
+            entry.name,
+            entry.num_requests,
+            entry.num_failures,
+            entry.get_response_time_percentile(0.5) or 0,
+            entry.get_response_time_percentile(0.99) or 0,
+        )
+        for entry in environment.stats.entries.values()
+    ]
+
+
+def _searches_answered(environment: Environment) -> int:
+    return sum(
+        entry.num_requests - entry.num_failures
+        for entry in environment.stats.entries.values()
+        if entry.name.startswith(SEARCH)
+    )

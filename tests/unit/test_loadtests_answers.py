@@ -3,41 +3,84 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.answers import QUERIES, fault, path
+from loadtests.answers import QUERIES, Judge, path, refusal_fault
+
+
+def hit(number: int, similarity: float, **fields: object) -> dict[str, Any]:
+    return {
+        "id": f"{number:016x}",
+        "image_path": f"{number}.jpg",
+        "similarity": similarity,
+        "image_url": f"/images/{number:016x}?size=thumbnail&v=1",
+    } | fields
 
 
 def answer(*similarities: float) -> str:
-    return json.dumps({"results": [{"similarity": one} for one in similarities]})
+    return json.dumps({"results": [hit(n, one) for n, one in enumerate(similarities)]})
 
 
 def test_a_good_answer_has_no_fault() -> None:
-    assert fault(200, answer(0.3, 0.3, 0.1), 5) is None
-    assert fault(200, answer(), 5) is None
+    judge = Judge()
+    assert judge.fault(200, answer(0.3, 0.3, 0.1), 5) is None
+    assert judge.fault(200, answer(), 5) is None
+    assert Judge(pictures=2).fault(200, answer(0.3, 0.2), 5) is None
+    assert Judge(pictures=9).fault(200, answer(0.3, 0.2), 2) is None
+    assert Judge(pictures=9).fault(200, answer(0.3), 5, filtered=True) is None
 
 
 @pytest.mark.parametrize(
     ("status", "text", "told"),
     [
         (500, "oops", "status 500: oops"),
+        (0, None, "no answer"),
         (200, "oops", "not an answer"),
+        (200, None, "not an answer"),
         (200, "[]", "not an answer"),
         (200, '{"results": [{}]}', "not an answer"),
-        (200, answer(0.1, 0.2), "the best does not come first"),
+        (200, answer(0.1, 0.2, 0.3, 0.1, 0.1), "the best does not come first"),
         (200, answer(*[0.1] * 6), "6 results, 5 were asked for"),
+        (200, answer(*[0.1] * 4), "4 results, there are 5"),
+        (200, json.dumps({"results": [hit(1, 0.2)] * 5}), "a picture is there twice"),
+        (
+            200,
+            json.dumps({"results": [hit(n, 0.2, image_url="/images/1") for n in range(5)]}),
+            "is another picture's",
+        ),
     ],
 )
-def test_a_bad_one_has(status: int, text: str, told: str) -> None:
-    assert told in (fault(status, text, 5) or "")
+def test_a_bad_one_has(status: int, text: str | None, told: str) -> None:
+    assert told in (Judge(pictures=9).fault(status, text, 5) or "")
+
+
+def test_a_picture_has_one_path_for_ever() -> None:
+    judge = Judge()
+    assert judge.fault(200, json.dumps({"results": [hit(1, 0.2)]}), 5) is None
+    other = json.dumps({"results": [hit(1, 0.2, image_path="2.jpg")]})
+    assert "is 1.jpg and 2.jpg" in (judge.fault(200, other, 5) or "")
+
+
+@pytest.mark.parametrize("status", [400, 404, 413])
+def test_a_refusal_has_a_reason(status: int) -> None:
+    assert refusal_fault(status, '{"error": {"field": null, "message": "k: too many"}}') is None
+    for text in ("oops", None, "{}", '{"error": {"message": ""}}'):
+        assert refusal_fault(status, text) is not None
+
+
+@pytest.mark.parametrize("status", [0, 200, 302, 500, 503])
+def test_nothing_else_is_one(status: int) -> None:
+    assert refusal_fault(status, '{"error": {"field": null, "message": "k"}}') is not None
 
 
 @given(st.text())
 def test_any_body_is_judged_without_an_exception(text: str) -> None:
-    fault(200, text, 5)
+    Judge().fault(200, text, 5)
+    refusal_fault(400, text)
 
 
 def test_thumbnails_are_asked_of_the_service_under_test() -> None:
