@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +59,8 @@ _SPARE = 1.2
 # What it takes to compare with a vector, to scan a code, and to hand on a candidate; of these
 # only the ratios matter (measured on 1,000,000 vectors 512 wide: 0.26, 0.0047, 0.13 µs).
 _COMPARE, _SCAN, _HAND_ON = 55.0, 1.0, 28.0
+# FAISS has one limit for all files that are read.
+_READING = threading.Lock()
 _METRICS = {"ip": faiss.METRIC_INNER_PRODUCT, "l2": faiss.METRIC_L2}
 
 
@@ -136,7 +139,7 @@ class VectorIndex:
         index = _read(folder)
         if index.metric_type != _METRICS[facts.metric]:
             raise DamagedError(f"{path} has another metric than {facts.metric}. Build it again.")
-        if isinstance(index, faiss.IndexFlat) != (facts.kind == "flat"):
+        if not _is_of_kind(index, facts.kind):
             raise DamagedError(f"{path} is no index of the kind {facts.kind}. Build it again.")
         embeddings = None if facts.kind == "flat" else Embeddings.load(folder)
         if embeddings is not None and (len(embeddings), embeddings.dim) != (index.ntotal, index.d):
@@ -251,8 +254,11 @@ def _read(folder: Folder) -> faiss.Index:
             return chunk
 
         try:
-            index = faiss.read_index(faiss.PyCallbackIOReader(read))
-        except RuntimeError as error:
+            with _READING:
+                # No more than there is can be asked for.
+                faiss.set_deserialization_vector_byte_limit(max(1, folder.size(INDEX)))
+                index = faiss.read_index(faiss.PyCallbackIOReader(read))
+        except (RuntimeError, MemoryError) as error:
             failure = error
         # What may follow belongs to the file, too.
         while read(_CHUNK):
@@ -264,6 +270,29 @@ def _read(folder: Folder) -> faiss.Index:
         path = folder.path / INDEX
         raise DamagedError(f"{path} is no FAISS index: {failure}. Build it again.") from None
     return index
+
+
+def _is_of_kind(index: faiss.Index, kind: str) -> bool:
+    """Whether an index is what :meth:`VectorIndex.build` makes, and as large as it says.
+
+    FAISS believes a file that is not what it says of itself, and reads beyond its end.
+    """
+    if kind == "flat":
+        size = 4 * index.d * index.ntotal
+        return isinstance(index, faiss.IndexFlat) and index.codes.size() == size
+    if not isinstance(index, faiss.IndexPQFastScan):
+        return False
+    parts = index.d // _DIMENSIONS_A_CODE
+    # FAISS works on pairs of parts.
+    pairs = (parts + 1) // 2
+    block = max(1, index.bbs)
+    padded = -(-index.ntotal // block) * block
+    return (
+        (index.M, index.M2, index.nbits, index.pq.M, index.pq.nbits)
+        == (parts, 2 * pairs, _BITS, parts, _BITS)
+        and index.pq.centroids.size() == index.d << _BITS
+        and (index.ntotal2, index.codes.size()) == (padded, padded * pairs)
+    )
 
 
 def _best(cosines: Vectors, found: Positions, k: int) -> tuple[Vectors, Positions]:

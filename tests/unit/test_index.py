@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import models.folder
@@ -249,3 +252,56 @@ def test_a_similarity_is_the_same_to_the_last_bit_in_any_company(metric: Metric)
     together, _ = index.search(queries, 100)
     alone = [index.search(queries[row : row + 1], 100)[0][0] for row in range(64)]
     np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("coded", [False, True])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_file_of_hostile_making_is_refused_or_harmless(
+    coded: bool, tmp_path: Path, data: st.DataObject
+) -> None:
+    """FAISS itself would read beyond the end of some of these."""
+    count = 200
+    vectors = unit_vectors(count, dim=16)
+    folder = tmp_path / str(coded)
+    if not folder.exists():
+        folder.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(models.index, "EXACT_UP_TO", 100 if coded else 1000)
+            built = VectorIndex.build(vectors, "ip")
+        built.save(folder)
+        (folder / "true.faiss").write_bytes((folder / "index.faiss").read_bytes())
+    content = bytearray((folder / "true.faiss").read_bytes())
+    # What FAISS says of an index stands before and behind its numbers.
+    places = st.integers(0, 44)
+    if coded:
+        places |= st.integers(45, 119) | st.integers(len(content) - 120, len(content) - 1)
+    for place in data.draw(st.lists(places, min_size=1, max_size=3)):
+        content[place] = data.draw(st.integers(0, 255))
+    (folder / "index.faiss").write_bytes(content)
+    opened = Folder(folder)
+    others = ("embeddings.npy", "embeddings.crc32.npy") if coded else ()
+    opened.open(record_files(folder, ("index.faiss", *others)))
+    facts = IndexFacts(kind="pq" if coded else "flat", metric="ip")
+    facts = facts.model_copy(update={"search_parameters": {"candidates": 44} if coded else {}})
+    try:
+        index = VectorIndex.load(opened, facts, vectors.mean(axis=0))
+    except DamagedError:
+        return
+    _, positions = index.search(unit_vectors(3, dim=16, seed=1), 5)
+    assert positions.shape == (3, 5)
+    assert positions.max() < max(len(index), 1)
+
+
+def test_an_index_of_another_make_is_refused(tmp_path: Path) -> None:
+    vectors = unit_vectors(500)
+    for other in (faiss.IndexPQ(32, 16, 4), faiss.IndexHNSWFlat(32, 8), faiss.IndexLSH(32, 64)):
+        other.metric_type = faiss.METRIC_INNER_PRODUCT
+        other.train(vectors)
+        other.add(vectors)
+        faiss.write_index(other, str(tmp_path / "index.faiss"))
+        for kind in ("flat", "pq"):
+            opened = Folder(tmp_path)
+            opened.open(record_files(tmp_path, ("index.faiss",)))
+            with pytest.raises(DamagedError, match=f"no index of the kind {kind}"):
+                VectorIndex.load(opened, IndexFacts(kind=kind, metric="ip"), vectors[0])
