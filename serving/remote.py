@@ -26,6 +26,9 @@ from models.manifest import MANIFEST, DamagedError, Manifest, record_file, verif
 logger = logging.getLogger("sightline")
 
 _AT_ONCE = 4
+_PIECE = 4 << 20
+# It names every picture that was skipped.
+_LONGEST_MANIFEST = 256 << 20
 # aiohttp gives a download five minutes as a whole, however well it goes on.
 _PATIENCE = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=30)
 
@@ -51,7 +54,7 @@ def fetch(address: str, cache: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=cache, prefix=".partial-") as temporary:
         partial = Path(temporary) / "bundle"
         partial.mkdir()
-        _download(filesystem, root, address, MANIFEST, partial)
+        _download(filesystem, root, address, MANIFEST, partial, _LONGEST_MANIFEST)
         try:
             manifest = Manifest.read(partial)
             folder = cache / record_file(partial / MANIFEST).sha256[:16]
@@ -89,7 +92,10 @@ def _is_whole(folder: Path, manifest: Manifest) -> bool:
 
 def _open(address: str) -> tuple[Any, str]:
     protocol = address.partition("://")[0]
-    options = {"client_kwargs": {"timeout": _PATIENCE}} if protocol in ("http", "https") else {}
+    options: dict[str, Any] = {}
+    if protocol in ("http", "https"):
+        # In one go, and not a request for each block.
+        options = {"client_kwargs": {"timeout": _PATIENCE}, "block_size": 0}
     try:
         if protocol in ("s3", "gs"):
             # One client for both, without those dependencies of s3fs and gcsfs that BentoML's
@@ -114,16 +120,22 @@ def _download_files(
     filesystem: Any, root: str, address: str, manifest: Manifest, folder: Path
 ) -> None:
     def download(name: str) -> None:
-        _download(filesystem, root, address, name, folder)
+        _download(filesystem, root, address, name, folder, manifest.files[name].size)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(download, manifest.files):
             pass
 
 
-def _download(filesystem: Any, root: str, address: str, name: str, folder: Path) -> None:
+def _download(filesystem: Any, root: str, address: str, name: str, folder: Path, size: int) -> None:
+    """Copy a file of at most ``size`` bytes, a piece at a time: it need not fit into memory."""
     try:
-        filesystem.get_file(f"{root}/{name}", str(folder / name))
+        # obstore stumbles over itself where a file that is not there is opened.
+        filesystem.info(f"{root}/{name}")
+        with filesystem.open(f"{root}/{name}", "rb") as source, (folder / name).open("wb") as file:
+            left = size
+            while left >= 0 and (piece := source.read(min(_PIECE, left + 1))):
+                left -= file.write(piece)
     # Every storage's client raises errors of its own.
     except Exception as error:
         raise DamagedError(
@@ -131,3 +143,7 @@ def _download(filesystem: Any, root: str, address: str, name: str, folder: Path)
             "address, the credentials and the network; the bundle's folder must hold every file "
             "that its manifest.json names."
         ) from None
+    if left < 0:
+        raise DamagedError(
+            f"{address}/{name} is longer than {size} bytes, which is what it may be."
+        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -22,9 +24,28 @@ class Handler(SimpleHTTPRequestHandler):
 
     asked: list[str]
     cut: str | None
+    endless: str | None
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
+        if self.path.endswith(self.endless or "\0"):
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    self.wfile.write(bytes(1 << 16))
+            self.close_connection = True
+            return
+        if asked := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+            content = Path(self.translate_path(self.path)).read_bytes()
+            start, end = int(asked[1]), min(int(asked[2]) + 1, len(content))
+            self.send_response(206)
+            self.send_header("Content-Length", str(end - start))
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
+            self.send_header("Last-Modified", "Thu, 26 Nov 2026 12:00:00 GMT")
+            self.end_headers()
+            self.wfile.write(content[start:end])
+            return
         if self.path.endswith(self.cut or "\0"):
             content = Path(self.translate_path(self.path)).read_bytes()
             self.send_response(200)
@@ -49,7 +70,7 @@ class Site:
     def __init__(self, root: Path) -> None:
         self.bundle = root / "bucket" / "photos"
         self.bundle.mkdir(parents=True)
-        self.handler = type("Here", (Handler,), {"asked": [], "cut": None})
+        self.handler = type("Here", (Handler,), {"asked": [], "cut": None, "endless": None})
         serve = functools.partial(self.handler, directory=str(root))
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -120,6 +141,17 @@ def test_an_altered_file_is_refused_and_nothing_kept(site: Site, tmp_path: Path)
 def test_half_a_download_is_refused_and_nothing_kept(site: Site, tmp_path: Path) -> None:
     site.handler.cut = "index.faiss"  # type: ignore[attr-defined]
     with pytest.raises(DamagedError, match=r"photos/index.faiss"):
+        fetch(site.address, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "manifest.json"])
+def test_a_download_without_end_is_ended(
+    name: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.remote._LONGEST_MANIFEST", 1 << 20)
+    site.handler.endless = name  # type: ignore[attr-defined]
+    with pytest.raises(DamagedError, match=rf"photos/{name} is longer than \d+ bytes"):
         fetch(site.address, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
