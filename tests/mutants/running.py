@@ -33,7 +33,7 @@ KILLED, SURVIVED, TIMED_OUT, NOT_REACHED = "killed", "survived", "timed out", "n
 # What a session's fixtures run counts for no test: they are made once, before anything is broken.
 _NO_TEST = "nobody"
 # A mutant that the tests which reach it have not killed for so long, the quickest first, survives.
-_MOST_SECONDS = 15.0
+_MOST_SECONDS = 8.0
 # What one test may take, beside many times what it took before.
 _SECONDS_TO_START = 8.0
 _TIMES_AS_LONG = 5.0
@@ -161,27 +161,26 @@ class Mutation:
         functions: dict[tuple[str, str], list[FunctionType]],
     ) -> Result:
         lines = reached[mutant.path]
-        if mutant.is_constant:
-            spans = _readers(mutant.tree)[mutant.scope]
-        else:
-            spans = [mutant.lines]
+        spans = _readers(mutant.tree)[mutant.scope] if mutant.is_constant else [mutant.lines]
         tests = {test for span in spans for line in span for test in lines.get(line, ())}
         if not tests:
             return Result(NOT_REACHED)
-        killers = self._killers[mutant.path, mutant.scope]
-        order = sorted(
-            tests,
-            key=lambda test: (test not in killers[-3:], self._seconds[test]),
-        )
+        # What has killed others lately is likely to, here more than elsewhere in the module.
+        near = self._killers[mutant.path, mutant.scope]
+        far = self._killers[mutant.path, ""]
+        promising = [*near[:-4:-1], *far[:-4:-1]]
+        order = [test for test in dict.fromkeys(promising) if test in tests]
+        order += sorted(tests - {*order}, key=lambda test: self._seconds[test])
         whole = list(itertools.accumulate(self._seconds[test] for test in order))
         chosen = order[: bisect.bisect(whole, _MOST_SECONDS) + 1]
         result = _in_a_child(
             lambda: self._first_to_fail(mutant, [items[test] for test in chosen], items, functions)
         )
-        if result.test is not None:
-            if result.test in killers:
-                killers.remove(result.test)
-            killers.append(result.test)
+        if result.test in tests:
+            for killers in (near, far):
+                if result.test in killers:
+                    killers.remove(result.test)
+                killers.append(result.test)
         return result
 
     def _first_to_fail(

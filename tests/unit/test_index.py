@@ -148,6 +148,16 @@ def test_what_differs_in_the_last_bits_only_is_equal() -> None:
 
 
 @pytest.mark.parametrize("metric", ["ip", "l2"])
+def test_nor_does_an_exact_search_tell_them_apart(metric: Metric) -> None:
+    cosines = np.array([0.5, 0.5 + 2e-7, 0.5 - 1e-7, 0.7, 0.5 + 3e-7, 0.1])
+    vectors = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
+    query = np.array([[1, 0]], dtype=np.float32)
+    index = VectorIndex.build(vectors, metric)
+    for k in range(1, 6):
+        assert index.search(query, k)[1].tolist() == [[3, 0, 1, 2, 4][:k]]
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
 @pytest.mark.parametrize("near", [True, False])
 def test_among_many_that_a_filter_keeps_the_nearest_are_found(
     metric: Metric, near: bool, monkeypatch: pytest.MonkeyPatch
