@@ -134,7 +134,7 @@ def test_speech_is_looked_for_at_the_start(
     opened: list[tuple[Path, dict[str, Any]]], folder: Path
 ) -> None:
     for look in (open_bundle, check_bundle):
-        with pytest.raises(SystemExit, match="^error: SIGHTLINE_SPEECH_MODEL: 'nosuch' is no"):
+        with pytest.raises(SystemExit, match=r"^error: SIGHTLINE_SPEECH_MODEL: 'nosuch' is no"):
             look(settings(folder, speech_model="nosuch"))
 
 
@@ -191,5 +191,5 @@ def test_that_process_closes_what_it_has_opened(
         raise DamagedError("index.faiss is damaged")
 
     monkeypatch.setattr(Bundle, "open", damaged)
-    with pytest.raises(SystemExit, match="^error: index.faiss is damaged$"):
+    with pytest.raises(SystemExit, match=r"^error: index\.faiss is damaged$"):
         try_to_open()

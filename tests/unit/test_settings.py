@@ -124,3 +124,93 @@ def test_no_more_threads_than_a_container_may_use(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
     assert _cores(tmp_path) == cores
+
+
+@pytest.mark.parametrize(
+    ("files", "bytes_"),
+    [
+        ({"memory.max": "1000\n"}, 1000),
+        ({"memory/memory.limit_in_bytes": "1000\n"}, 1000),
+        ({"memory.max": "3000", "memory/memory.limit_in_bytes": "2000"}, 2000),
+        ({"memory.max": "max"}, 4096),
+        ({"memory.max": "9000"}, 4096),
+        ({"memory.max": "0"}, 4096),
+        ({}, 4096),
+    ],
+)
+def test_the_least_of_all_limits_counts(tmp_path: Path, files: dict[str, str], bytes_: int) -> None:
+    system = tmp_path / "meminfo"
+    system.write_text("MemFree: 1 kB\nMemTotal:   4 kB\nSwapTotal: 9 kB\n")
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert _memory(tmp_path, system) == bytes_
+
+
+def test_without_a_word_of_the_memory_there_are_two_gigabytes(tmp_path: Path) -> None:
+    assert _memory(tmp_path, tmp_path / "nowhere") == 2 << 30
+    (tmp_path / "meminfo").write_text("nothing of the kind\n")
+    assert _memory(tmp_path, tmp_path / "meminfo") == 2 << 30
+
+
+def test_a_megapixel_takes_16_mb_of_37_hundredths_of_the_memory() -> None:
+    assert _max_pixels(16_000_000) == 370_000
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "API_KEY",
+            "",
+            "SIGHTLINE_API_KEY: holds no key: leave the variable out for a service without keys",
+        ),
+        (
+            "API_KEYS",
+            "a\u00fc",
+            "SIGHTLINE_API_KEYS: holds a key that no header can carry: letters, digits and "
+            "-._~+/ are safe",
+        ),
+        (
+            "API_KEYS_FILE",
+            "/nowhere",
+            "SIGHTLINE_API_KEYS_FILE: /nowhere cannot be read (No such file or directory)",
+        ),
+        (
+            "CORS_ORIGINS",
+            "https://a.example https://b.example/x",
+            "SIGHTLINE_CORS_ORIGINS: 'https://b.example/x' is no origin: https://example.org is "
+            "one",
+        ),
+        ("LOG_QUERIES", "1", "SIGHTLINE_LOG_QUERIES needs SIGHTLINE_LOG_REQUESTS=1"),
+    ],
+)
+def test_the_line_says_what_would_be_right(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"SIGHTLINE_{variable}", value)
+    with pytest.raises(SystemExit) as ended:
+        Settings.load()
+    assert str(ended.value).startswith(f"error: {said}")
+
+
+def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "0")
+    monkeypatch.setenv("SIGHTLINE_KEEP_ALIVE", "x")
+    with pytest.raises(SystemExit) as ended:
+        Settings.load()
+    told = str(ended.value).removeprefix("error: ").split("; ")
+    assert "SIGHTLINE_WORKERS: Input should be greater than or equal to 1" in told
+    assert (
+        "SIGHTLINE_KEEP_ALIVE: Input should be a valid integer, unable to parse string as an "
+        "integer" in told
+    )
+
+
+def test_origins_and_sizes_are_read() -> None:
+    assert Settings().origins == []
+    assert Settings(cors_origins=" ").origins == []
+    assert Settings(cors_origins="*").origins == ["*"]
+    named = Settings(cors_origins=" https://a.example, http://b.example:8000 ")
+    assert named.origins == ["https://a.example", "http://b.example:8000"]
+    assert Settings(max_upload_mb=0.5).max_upload == 1 << 19
