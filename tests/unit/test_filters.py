@@ -117,7 +117,7 @@ def test_a_condition_that_makes_no_sense_is_named_with_the_rule(
 
 def test_as_much_as_may_be_asked_may_be_asked() -> None:
     assert len(read_filter({f"f{n}": 1 for n in range(MAX_CONDITIONS)})) == MAX_CONDITIONS
-    with pytest.raises(ValueError, match="^a filter has at most 64 conditions$"):
+    with pytest.raises(ValueError, match=r"^a filter has at most 64 conditions$"):
         read_filter({f"f{n}": 1 for n in range(MAX_CONDITIONS + 1)})
     for conditions in (
         {"n" * MAX_NAME: 1},

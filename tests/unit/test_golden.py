@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from build.packages import DEMO_MODEL, open_package
+import models.golden
 from models.golden import pack, unpack
 from models.golden_picture import golden_picture
 from models.manifest import (
@@ -260,3 +261,30 @@ compare_texts(folder, card, tokenizer, encoder)
 assert "ftfy" in sys.modules
 """
     subprocess.run([sys.executable, "-c", program, str(tiny_package)], check=True)
+
+
+def test_the_worst_is_told_as_it_is() -> None:
+    golden = [pack(np.array(each, dtype=np.float32)) for each in ([3, 4], [1, 0], [0, 1])]
+    found = np.array([[3, 4], [0, 2], [0, 1.5]], dtype=np.float32)
+    drift = models.golden._worst(["one", "two", "three"], found, golden)
+    assert (drift.name, drift.cosine, drift.largest) == ("two", 0.0, 2.0)
+    drift = models.golden._worst(["one"], found[:1] * 2, golden[:1])
+    assert (drift.name, drift.largest) == ("one", 4.0)
+    assert drift.cosine == pytest.approx(1)
+    found[2, 0] = np.nan
+    drift = models.golden._worst(["one", "two", "three"], found, golden)
+    assert drift.name == "three"
+    assert np.isnan(drift.cosine)
+    assert np.isnan(drift.largest)
+
+
+def test_a_long_text_is_shortened_in_a_message() -> None:
+    assert models.golden._shortened("x" * 40) == "x" * 40
+    assert models.golden._shortened("x" * 41) == "x" * 39 + "…"
+
+
+def test_an_encoder_that_fails_is_named_in_one_line() -> None:
+    failure = models.golden._failure(Path("/b"), "text encoder", ValueError("a\n  b"))
+    assert str(failure) == (
+        "/b: the text encoder fails: a b Export the model again: python -m build model."
+    )
