@@ -90,14 +90,12 @@ def test_what_is_wrong_is_told_with_the_file(database: Database, tmp_path: Path)
     path = tmp_path / "some.sqlite"
     with pytest.raises(DamagedError) as damaged:
         database.rows("SELECT * FROM nowhere")
-    assert str(damaged.value) == (
-        f"{path} cannot be read: no such table: nowhere. Build it again."
-    )
+    assert str(damaged.value) == (f"{path} cannot be read: no such table: nowhere. Build it again.")
     with pytest.raises(DamagedError) as damaged:
         list(database.whole_rows("SELECT n, n + 1 FROM numbers"))
     assert str(damaged.value) == f"{path} is damaged: a row of it. Build it again."
     for seconds in (-1.0, 0.05):
-        with pytest.raises(SlowQueryError, match="^it takes too long$"):
+        with pytest.raises(SlowQueryError, match=r"^it takes too long$"):
             database.rows(ENDLESS, deadline=time.monotonic() + seconds)
     files = Folder(tmp_path)
     files.open(record_files(tmp_path, ["some.sqlite"]))

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from build.packages import DEMO_MODEL, open_package
 import models.golden
+from build.packages import DEMO_MODEL, open_package
 from models.golden import pack, unpack
 from models.golden_picture import golden_picture
 from models.manifest import (
