@@ -3,6 +3,7 @@
 # make image   the container image of a bundle: BUNDLE=bundles/demo BACKEND=docker|podman|buildah
 # make sbom    what is in that image: sbom.cdx.json, in CycloneDX
 # make test    set up and run every test; below the floor of coverage it fails
+# make mutants break the code in thousands of ways: do the tests notice? EVERY=1 for all of them
 # make bench   measure this machine: this system beside its peers
 # make lint    ruff, mypy and the import boundaries
 # make lock    resolve the dependencies anew
@@ -19,13 +20,15 @@ IMAGE_OPTIONS ?=
 # What runs containers, where BACKEND only builds them.
 ENGINE ?= $(if $(filter buildah,$(BACKEND)),podman,$(BACKEND))
 SBOM ?= sbom.cdx.json
+# Of all mutants every sixth: docs/mutants.md.
+EVERY ?= 6
 
 BIN := .venv/bin
 EXTRAS := serve remote build ui speech loadtest bench export audit test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 DEMO_BUNDLE := bundles/demo
 
-.PHONY: help demo serve image sbom test bench lint lock clean
+.PHONY: help demo serve image sbom test mutants bench lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -72,6 +75,9 @@ sbom: .venv/installed-audit
 
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest --cov
+
+mutants: $(EXTRAS:%=.venv/installed-%)
+	$(BIN)/python -m tests.mutants --every $(EVERY)
 
 bench: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m benchmarks

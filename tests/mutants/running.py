@@ -24,6 +24,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 import coverage
+import hypothesis
 import pytest
 
 from tests.mutants.breaks import Mutant, mutants
@@ -33,7 +34,7 @@ KILLED, SURVIVED, TIMED_OUT, NOT_REACHED = "killed", "survived", "timed out", "n
 # What a session's fixtures run counts for no test: they are made once, before anything is broken.
 _NO_TEST = "nobody"
 # A mutant that the tests which reach it have not killed for so long, the quickest first, survives.
-_MOST_SECONDS = 8.0
+_MOST_SECONDS = 6.0
 # What one test may take, beside many times what it took before.
 _SECONDS_TO_START = 8.0
 _TIMES_AS_LONG = 5.0
@@ -94,6 +95,17 @@ class Mutation:
             return (yield)
         finally:
             self._switch(self._current)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """That an example fails is enough: nobody will read the smallest one, nor try it again."""
+        hypothesis.settings.register_profile(
+            "mutants",
+            hypothesis.settings.get_profile("unhurried"),
+            phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+            database=None,
+        )
+        hypothesis.settings.load_profile("mutants")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:

@@ -77,9 +77,7 @@ def test_a_row_that_was_altered_is_found_when_it_is_used_and_not_before(
     assert embeddings.row(7).tolist() == altered[7].tolist()
 
 
-def test_a_row_is_checked_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[int] = []
     crc32 = zlib.crc32
 
