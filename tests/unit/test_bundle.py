@@ -407,7 +407,7 @@ def test_once_closed_it_holds_no_file(bundle: Path, monkeypatch: pytest.MonkeyPa
         pytest.skip("platform: the system does not show what a process holds open")
 
     def held() -> list[Path]:
-        paths = [Path(os.readlink(each)) for each in own.iterdir() if each.exists()]
+        paths = [each.readlink() for each in own.iterdir() if each.exists()]
         return [path for path in paths if path.is_relative_to(bundle)]
 
     opened = Bundle.open(bundle)
