@@ -81,10 +81,13 @@ def _run(
         tests = ["-q", "-p", "no:cacheprovider", f"--basetemp={scratch}"]
         tests += ["-o", "tmp_path_retention_policy=none", *settings["tests"]]
         tests += [f"--deselect={test}" for test in settings["deselected"]]
-        code = pytest.main(tests, plugins=[mutation])
-    shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            pytest.main(tests, plugins=[mutation])
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            if not mutation.results:
+                print(f"error: nothing was broken: {LOG} says why", file=told, flush=True)
     if not mutation.results:
-        print(f"error: nothing was run ({code}): {LOG} says why", file=told)
         return 1
     by_module: dict[str, Counter[str]] = defaultdict(Counter)
     for name, result in mutation.results.items():

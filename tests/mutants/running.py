@@ -24,7 +24,6 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 import coverage
-import hypothesis
 import pytest
 
 from tests.mutants.breaks import Mutant, mutants
@@ -99,6 +98,9 @@ class Mutation:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """That an example fails is enough: nobody will read the smallest one, nor try it again."""
+        # Not above: pytest wants to import its plugins itself.
+        import hypothesis
+
         hypothesis.settings.register_profile(
             "mutants",
             hypothesis.settings.get_profile("unhurried"),
