@@ -97,3 +97,16 @@ def test_what_comes_after_a_long_body_is_read_as_ever(port: int) -> None:
         for _ in range(2):
             line.sendall(request + body)
             assert line.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_who_sends_headers_without_end_is_hung_up_on_at_once(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not when the time for them is over."""
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 60)
+    with connected(port) as line:
+        line.sendall(b"GET /" + b"x" * 66_000)
+        assert received(line).startswith(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+            b"content-length: 61\r\nconnection: close\r\n\r\n"
+        )

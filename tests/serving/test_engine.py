@@ -297,3 +297,57 @@ def test_a_plan_costs_what_there_is_to_encode() -> None:
     assert plan.Plan(k=1, wanted=[1, 2]).cost == 2
     assert plan.Plan(k=1, wanted=[1, 2], unwanted=[1, 2, 3]).cost == 5
     assert plan.Plan(k=1, unwanted=[1, 2, 3]).cost == 3
+
+
+def test_closing_waits_for_nothing_and_the_bundle_for_everything(
+    opened: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch, a picture and a look-up that are under way read the bundle to their end."""
+    gates = {name: threading.Event() for name in ("_search", "_encode_picture", "look-up")}
+    begun: list[str] = []
+    closed = threading.Event()
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(opened, name)
+
+        def close(self) -> None:
+            closed.set()
+
+    def wait(name: str) -> None:
+        begun.append(name)
+        gates[name].wait(10)
+
+    for name in ("_search", "_encode_picture"):
+        work = getattr(Engine, name)
+
+        def waiting(self: Engine, asked: Any, name: str = name, work: Any = work) -> Any:
+            wait(name)
+            return work(self, asked)
+
+        monkeypatch.setattr(Engine, name, waiting)
+    watched: Any = Watched()
+    engine = Engine(watched, Settings(), Metrics(), closes_bundle=True)
+
+    async def run() -> None:
+        asked = [
+            engine.search(SearchRequest(query=QUERY)),
+            engine.search_by_image(picture(1)),
+            engine.planner.look_up(wait, "look-up"),
+        ]
+        tasks = [asyncio.ensure_future(each) for each in asked]
+        for _ in range(300):
+            if len(begun) == 3:
+                break
+            await asyncio.sleep(0.01)
+        closing = threading.Thread(target=engine.close, daemon=True)
+        closing.start()
+        closing.join(5)
+        assert not closing.is_alive()
+        for gate in gates.values():
+            assert not closed.wait(0.05)
+            gate.set()
+        assert closed.wait(5)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from pydantic import ValidationError
 
@@ -13,30 +15,35 @@ SOON = {"Retry-After": "1"}
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "message", "headers"),
+    ("make", "status", "message", "headers"),
     [
-        (errors.starting(), 503, "the service is starting", SOON),
-        (errors.stopping(), 503, "the service is stopping: try again", SOON),
-        (errors.overloaded(), 429, "too many searches at once: try again in a second", SOON),
+        (lambda: errors.starting(), 503, "the service is starting", SOON),
+        (lambda: errors.stopping(), 503, "the service is stopping: try again", SOON),
         (
-            errors.overloaded("recordings"),
+            lambda: errors.overloaded(),
+            429,
+            "too many searches at once: try again in a second",
+            SOON,
+        ),
+        (
+            lambda: errors.overloaded("recordings"),
             429,
             "too many recordings at once: try again in a second",
             SOON,
         ),
-        (errors.too_late(), 504, "there was no answer in time: try again", SOON),
-        (errors.nobody_waits(), 499, "the caller has left", {}),
-        (errors.too_long(4 << 20), 413, "the body is longer than 4 MB", {}),
-        (errors.too_long(1 << 20), 413, "the body is longer than 1 MB", {}),
-        (errors.too_long((1 << 20) - 1), 413, "the body is longer than 1023 KB", {}),
+        (lambda: errors.too_late(), 504, "there was no answer in time: try again", SOON),
+        (lambda: errors.nobody_waits(), 499, "the caller has left", {}),
+        (lambda: errors.too_long(4 << 20), 413, "the body is longer than 4 MB", {}),
+        (lambda: errors.too_long(1 << 20), 413, "the body is longer than 1 MB", {}),
+        (lambda: errors.too_long((1 << 20) - 1), 413, "the body is longer than 1023 KB", {}),
         (
-            errors.no_room(),
+            lambda: errors.no_room(),
             507,
             "there is no room for the upload: the service's /tmp is full",
             {},
         ),
         (
-            errors.speech_is_off(),
+            lambda: errors.speech_is_off(),
             501,
             "this service does not understand speech: SIGHTLINE_SPEECH_MODEL is not set",
             {},
@@ -44,8 +51,9 @@ SOON = {"Retry-After": "1"}
     ],
 )
 def test_each_says_what_is_wrong_and_when_to_come_again(
-    error: RequestError, status: int, message: str, headers: dict[str, str]
+    make: Callable[[], RequestError], status: int, message: str, headers: dict[str, str]
 ) -> None:
+    error = make()
     assert (error.status, error.message, error.field) == (status, message, None)
     assert error.headers == headers
     assert str(error) == message
