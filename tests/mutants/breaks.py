@@ -208,8 +208,9 @@ def _other_statements(node: ast.AST) -> Iterator[ast.AST]:
                 yield ast.If(ast.Constant(taken), node.body, node.orelse)
         case ast.While():
             yield ast.While(ast.Constant(False), node.body, node.orelse)
+        # True and False have each other, and None is what there is already.
         case ast.Return(value=ast.expr() as value) if not (
-            isinstance(value, ast.Constant) and value.value is None
+            isinstance(value, ast.Constant) and isinstance(value.value, bool | None)
         ):
             yield ast.Return(None)
         case ast.AugAssign(op=operator) if type(operator) in _COMPUTED:

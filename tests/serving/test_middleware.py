@@ -338,3 +338,27 @@ def test_pages_may_read_what_they_are_told_beside_the_answer(make: Make) -> None
     assert asked.headers["access-control-allow-methods"] == "GET, POST"
     for header in ("Authorization", "Content-Type", "X-Request-ID"):
         assert header in asked.headers["access-control-allow-headers"]
+
+
+def test_who_hangs_up_in_the_middle_of_a_packed_body_has_sent_nothing_wrong() -> None:
+    packed = gzip.compress(b"x" * 9)
+    read_so_far = body(packed[:12], more=True)
+    assert read(read_so_far, GONE, limit=50, content_encoding="gzip")[1] == GONE
+
+
+def test_of_a_packed_body_what_is_left_of_the_limit_is_unpacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most: list[int] = []
+    unpack = _Unpacker.__call__
+
+    def noting(self: _Unpacker, content: bytes, room: int, whole: bool) -> bytes:
+        most.append(room)
+        return unpack(self, content, room, whole)
+
+    monkeypatch.setattr(_Unpacker, "__call__", noting)
+    # Stored as they are, so that each piece unpacks to as many bytes.
+    packed = gzip.compress(b"0123456789", compresslevel=0)
+    pieces = [body(packed[:18], more=True), body(packed[18:22], more=True), body(packed[22:])]
+    assert read(*pieces, GONE, limit=50, content_encoding="gzip")[0] == b"0123456789"
+    assert most == [51, 48, 44]
