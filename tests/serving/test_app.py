@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -201,3 +203,50 @@ def test_a_disk_that_fails_otherwise_is_nobody_s_upload(
         monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", fails)
         answer = ask(app, "POST", "/search_by_image", files={"image": bytes(3 << 20)})
         assert answer.status_code == status
+
+
+def test_who_hangs_up_before_all_is_said_is_counted_as_gone(app: App) -> None:
+    messages = iter(
+        [
+            {"type": "http.request", "body": b'{"query": "a f', "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        pass
+
+    about = {"type": "http", "method": "POST", "path": "/search", "headers": []}
+    asyncio.run(app(about, receive, send))
+    told = ask(app, "GET", "/metrics").text
+    assert 'request_total{endpoint="/search",http_response_code="499"} 1.0' in told
+
+
+def test_a_form_has_one_file_and_few_fields(app: App) -> None:
+    def said(**options: Any) -> str:
+        answer = ask(app, "POST", "/search_by_image", **options)
+        assert answer.status_code == 400
+        message: str = error_of(answer)["message"]
+        return message
+
+    assert said(files={"image": b"x", "other": b"y"}) == (
+        "the body is no multipart form: Too many files. Maximum number of files is 1."
+    )
+    five = dict.fromkeys("abcde", "1")
+    assert said(files={"image": b"x"}, data=five) == (
+        "the body is no multipart form: Too many fields. Maximum number of fields is 4."
+    )
+    long = said(files={"image": b"x"}, data={"k": "1" * 1025})
+    assert long == "the body is no multipart form: Part exceeded maximum size of 1KB."
+
+
+def test_a_thumbnail_says_when_it_was_given(app: App) -> None:
+    """In HTTP's form; behind BentoML nobody else does."""
+    [hit] = ask(app, "POST", "/search", json={"query": "a fox", "k": 1}).json()["results"]
+    thumbnail = ask(app, "GET", hit["image_url"])
+    given = parsedate_to_datetime(thumbnail.headers["date"])
+    assert thumbnail.headers["date"].endswith(" GMT")
+    assert abs((given - datetime.now(UTC)).total_seconds()) < 3600

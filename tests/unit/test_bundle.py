@@ -17,7 +17,9 @@ import models.index
 from build.index import IndexOptions, build_index
 from models.bundle import Bundle
 from models.database import Database
+from models.image_encoder import ImageEncoder
 from models.manifest import MANIFEST, DamagedError, Manifest, record_file
+from models.text_encoder import TextEncoder
 from tests.build.pictures import plant
 from tests.tiny_package import SIDE, write_tiny_package
 
@@ -494,3 +496,29 @@ def test_a_bundle_below_a_size_is_hashed_whole(
         )
         # Whoever has hashed all vectors need not check each.
         assert opened.index.embeddings._unchecked.any() != whole
+
+
+def test_a_picture_encoder_that_computes_otherwise_is_refused(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = ImageEncoder.encode
+
+    def otherwise(self: ImageEncoder, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return -encode(self, pixels)
+
+    monkeypatch.setattr(ImageEncoder, "encode", otherwise)
+    with pytest.raises(DamagedError, match="the golden picture gets another embedding here"):
+        Bundle.open(bundle)
+
+
+def test_a_text_encoder_that_computes_otherwise_is_refused(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = TextEncoder.encode
+
+    def otherwise(self: TextEncoder, token_ids: list[list[int]]) -> NDArray[np.float32]:
+        return -encode(self, token_ids)
+
+    monkeypatch.setattr(TextEncoder, "encode", otherwise)
+    with pytest.raises(DamagedError, match="the text .* gets another embedding here"):
+        Bundle.open(bundle)

@@ -214,3 +214,13 @@ def test_origins_and_sizes_are_read() -> None:
     named = Settings(cors_origins=" https://a.example, http://b.example:8000 ")
     assert named.origins == ["https://a.example", "http://b.example:8000"]
     assert Settings(max_upload_mb=0.5).max_upload == 1 << 19
+
+
+def test_where_the_system_tells_of_no_processors_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert _cores(tmp_path) == 3
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert _cores(tmp_path) == 1

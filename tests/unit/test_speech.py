@@ -270,3 +270,18 @@ def test_a_model_that_there_is_not_is_told_with_what_would_do(
         "SIGHTLINE_SPEECH_MODEL is set, and faster-whisper is not installed: "
         "pip install -r requirements/speech.txt"
     )
+
+
+def test_there_is_room_again_for_each_who_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech.Transcriber, "_transcribe", lambda self, recording: "heard")
+
+    async def run() -> None:
+        transcriber = speech.Transcriber("base", threads=1)
+        for _ in range(6):
+            assert await transcriber.transcribe(b"") == "heard"
+            assert transcriber._waiting == 0
+        transcriber.close()
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            await transcriber.transcribe(b"")
+
+    asyncio.run(run())
