@@ -520,5 +520,5 @@ def test_a_text_encoder_that_computes_otherwise_is_refused(
         return -encode(self, token_ids)
 
     monkeypatch.setattr(TextEncoder, "encode", otherwise)
-    with pytest.raises(DamagedError, match="the text .* gets another embedding here"):
+    with pytest.raises(DamagedError, match=r"the text .* gets another embedding here"):
         Bundle.open(bundle)
