@@ -222,7 +222,11 @@ def _in_a_child(work: Callable[[], str | None]) -> Result:
     with warnings.catch_warnings():
         # Harmless, and from Python 3.12 on: the threads that the tests have left behind wait for
         # work that the child never gives them.
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings(
+            "ignore",
+            message=r".*use of fork\(\) may lead to deadlocks",
+            category=DeprecationWarning,
+        )
         child = os.fork()
     if not child:
         try:

@@ -288,3 +288,26 @@ def test_an_encoder_that_fails_is_named_in_one_line() -> None:
     assert str(failure) == (
         "/b: the text encoder fails: a b Export the model again: python -m build model."
     )
+
+
+def test_as_much_as_is_allowed_is_not_refused(tiny_package: Path) -> None:
+    tiny = ModelCard.read(tiny_package)
+    tolerance = tiny.golden.text_tolerance.model_copy(update={"largest": 0.25})
+    drift = models.golden.Drift("the text 'fox'", 0.9, 0.25)
+    models.golden._refuse(Path("/b"), tiny, drift, tolerance)
+    further = models.golden.Drift("the text 'fox'", 0.9, 0.2500001)
+    with pytest.raises(DamagedError) as refused:
+        models.golden._refuse(Path("/b"), tiny, further, tolerance)
+    here = f"ONNX Runtime is {ort.__version__}"
+    again = "export the model again on this machine (python -m build model), then its bundles."
+    assert str(refused.value) == (
+        "/b: the text 'fox' gets another embedding here than by numpy, in float64: cosine "
+        "0.900000, largest difference 0.25 where 0.25 is allowed (float32 sums in another order). "
+        f"{here}: {again}"
+    )
+    for version, advice in [
+        (ort.__version__, f"{here}: {again}"),
+        ("1.2", f"{here}, at the export it was 1.2: install that, or {again}"),
+    ]:
+        built = tiny.model_copy(update={"versions": {"onnxruntime": version}})
+        assert models.golden._advice(built) == advice

@@ -353,3 +353,15 @@ def test_an_index_of_another_kind_is_refused_in_words(
     with pytest.raises(DamagedError) as refused:
         written_and_read(VectorIndex.build(unit_vectors(50), "ip"), tmp_path, facts)
     assert str(refused.value) == f"{tmp_path / 'index.faiss'} {said}"
+
+
+def test_only_codes_need_their_vectors_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = unit_vectors(101)
+    assert VectorIndex.build(vectors, "ip").save(tmp_path) == ("index.faiss",)
+    assert [path.name for path in tmp_path.iterdir()] == ["index.faiss"]
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    names = VectorIndex.build(vectors, "ip").save(tmp_path)
+    assert names == ("index.faiss", "embeddings.npy", "embeddings.crc32.npy")
+    assert {path.name for path in tmp_path.iterdir()} == set(names)

@@ -177,3 +177,9 @@ def test_more_than_sqlite_takes_at_once_are_had_in_the_order_asked_for(tmp_path:
 def test_an_id_is_made_of_the_path() -> None:
     assert item_id("a/b.jpg") == hashlib.sha256(b"a/b.jpg").hexdigest()[:16]
     assert item_id("\udcff") == hashlib.sha256(b"\xff").hexdigest()[:16]
+
+
+def test_what_is_written_of_an_item_can_be_asked_for(tmp_path: Path) -> None:
+    items = store(tmp_path, [item(0, {"year": 1999}), item(1), item(2, {"year": 2003})])
+    assert items.matching({"year": {"gt": 1999}}).positions.tolist() == [2]
+    assert items.matching({"year": {"exists": True}}).positions.tolist() == [0, 2]

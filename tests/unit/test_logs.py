@@ -21,7 +21,9 @@ def root() -> Iterator[logging.Logger]:
     handlers, level, of_faiss = logger.handlers[:], logger.level, faiss.level
     yield logger
     logger.handlers[:] = handlers
+    # Harmless: as they were.
     logger.setLevel(level)
+    # Harmless: likewise.
     faiss.setLevel(of_faiss)
 
 
