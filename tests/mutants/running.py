@@ -220,7 +220,7 @@ def _in_a_child(work: Callable[[], str | None]) -> Result:
     """What some work comes to in a copy of this process, of which nothing is left."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Harmless, and from Python 3.12 on: the threads that the tests have left behind wait for
+        # Harmless: told from Python 3.12 on; the threads that the tests have left behind wait for
         # work that the child never gives them.
         warnings.filterwarnings(
             "ignore",

@@ -23,7 +23,7 @@ def root() -> Iterator[logging.Logger]:
     logger.handlers[:] = handlers
     # Harmless: as they were.
     logger.setLevel(level)
-    # Harmless: likewise.
+    # Harmless: as it was before, too.
     faiss.setLevel(of_faiss)
 
 
