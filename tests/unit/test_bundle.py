@@ -522,3 +522,19 @@ def test_a_text_encoder_that_computes_otherwise_is_refused(
     monkeypatch.setattr(TextEncoder, "encode", otherwise)
     with pytest.raises(DamagedError, match=r"the text .* gets another embedding here"):
         Bundle.open(bundle)
+
+
+def test_vectors_are_trusted_once_they_were_hashed_and_not_before(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(monkeypatch)
+    manifest = Manifest.read(bundle)
+    last = sorted(manifest.files.items(), key=lambda each: each[0] == "embeddings.npy")
+    manifest.model_copy(update={"files": dict(last)}).write(bundle)
+    opened = Bundle.open(bundle)
+    scrubbed = 0
+    for _ in opened.scrub():
+        scrubbed += 1
+        assert opened.index.embeddings._unchecked.all()
+    assert scrubbed >= 3
+    assert not opened.index.embeddings._unchecked.any()
