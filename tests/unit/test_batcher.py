@@ -415,3 +415,21 @@ def test_a_deadline_is_met_to_the_moment() -> None:
 
     assert not asyncio.run(run(5.0))
     assert asyncio.run(run(5.1))
+
+
+def test_of_a_long_call_of_which_a_part_fails_the_rest_is_not_run() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work)
+        # Four of them share a run; the second run has begun when the first has failed.
+        parts = [(1, calls.part), *((2 * number, calls.part) for number in range(10, 30))]
+        answers = await behind_a_gate(work, calls, lambda: [calls.in_parts(parts)])
+        assert await calls(4) == 8
+        return answers
+
+    [failed] = asyncio.run(run())
+    assert isinstance(failed, ValueError)
+    ran = {call for batch in work.batches for call in batch}
+    assert {20, 22, 24} <= ran
+    assert not ran & {2 * number for number in range(17, 30)}

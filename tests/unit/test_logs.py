@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import logging
@@ -90,3 +91,10 @@ def test_everything_that_is_logged_goes_to_standard_error(
     messages = [json.loads(each)["message"] for each in error.getvalue().splitlines()]
     assert messages == ["told", "told, too"]
     assert len(root.handlers) == 1
+
+
+@pytest.mark.parametrize(
+    "module", ["app", "batcher", "middleware", "reload", "remote", "speech", "supervisor"]
+)
+def test_all_that_is_ours_is_logged_under_our_name(module: str) -> None:
+    assert importlib.import_module(f"serving.{module}").logger.name == "sightline"
