@@ -35,7 +35,7 @@ _NO_TEST = "nobody"
 # A mutant that the tests which reach it have not killed for so long, the quickest first, survives.
 _MOST_SECONDS = 6.0
 # What one test may take, beside many times what it took before.
-_SECONDS_TO_START = 8.0
+_SECONDS_TO_START = 5.0
 _TIMES_AS_LONG = 5.0
 
 
@@ -120,6 +120,10 @@ class Mutation:
         # What is there now need not be looked at again, nor copied for it.
         gc.collect()
         gc.freeze()
+        # A test that fails in a copy of this process whatever is broken would kill every mutant.
+        control = _in_a_child(lambda: self._first_to_fail(None, session.items, functions))
+        if control.outcome != SURVIVED:
+            raise pytest.UsageError(f"{control} in a copy of the process with nothing broken")
         for mutant in self._chosen():
             known = self.known.get(mutant.name)
             result = known or self._try(mutant, reached, items, functions)
@@ -188,7 +192,7 @@ class Mutation:
         whole = list(itertools.accumulate(self._seconds[test] for test in order))
         chosen = order[: bisect.bisect(whole, _MOST_SECONDS) + 1]
         result = _in_a_child(
-            lambda: self._first_to_fail(mutant, [items[test] for test in chosen], items, functions)
+            lambda: self._first_to_fail(mutant, [items[test] for test in chosen], functions)
         )
         if result.test in tests:
             for killers in (near, far):
@@ -199,14 +203,15 @@ class Mutation:
 
     def _first_to_fail(
         self,
-        mutant: Mutant,
+        mutant: Mutant | None,
         chosen: Sequence[pytest.Item],
-        items: dict[str, pytest.Item],
         functions: dict[tuple[str, str], list[FunctionType]],
     ) -> str | None:
-        _break(mutant, functions)
+        if mutant is not None:
+            _break(mutant, functions)
         self._failed.clear()
-        elsewhere = next(iter(items.values()))
+        # After the last as if one of another file came, so that what a session has stays.
+        elsewhere = chosen[0].session.items[0]
         for item, after in zip(chosen, [*chosen[1:], elsewhere], strict=True):
             limit = _SECONDS_TO_START + _TIMES_AS_LONG * self._seconds[item.nodeid]
             signal.setitimer(signal.ITIMER_REAL, limit)
