@@ -107,13 +107,15 @@ def test_each_step_is_told_by_the_time_it_takes(
 
 
 def test_to_encode_a_picture_is_part_of_encoding(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
     clock.takes(1, Engine, "_encode_picture")
     clock.takes(2, Engine, "_vectors")
     found = asyncio.run(engine.search_by_image(picture(1)))
     assert found.timing == Timing(encode=3)
+    label = '{method_name="picture"}'
+    assert counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}") == 1
     assert len(found.hits) == 5
     assert len(asyncio.run(engine.search_by_image(picture(1), 7)).hits) == 7
 
