@@ -188,7 +188,11 @@ class Mutation:
         far = self._killers[mutant.path, ""]
         promising = [*near[:-4:-1], *far[:-4:-1]]
         order = [test for test in dict.fromkeys(promising) if test in tests]
-        order += sorted(tests - {*order}, key=lambda test: self._seconds[test])
+        # Then the tests of this very module, then the others, the quickest of each first.
+        mirror = f"/test_{mutant.path.stem}.py::"
+        order += sorted(
+            tests - {*order}, key=lambda test: (mirror not in test, self._seconds[test])
+        )
         whole = list(itertools.accumulate(self._seconds[test] for test in order))
         chosen = order[: bisect.bisect(whole, _MOST_SECONDS) + 1]
         result = _in_a_child(

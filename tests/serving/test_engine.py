@@ -301,11 +301,13 @@ def test_a_plan_costs_what_there_is_to_encode() -> None:
     assert plan.Plan(k=1, unwanted=[1, 2, 3]).cost == 3
 
 
+@pytest.mark.parametrize("last", ["_search", "_encode_picture", "look-up"])
 def test_closing_waits_for_nothing_and_the_bundle_for_everything(
-    opened: Bundle, monkeypatch: pytest.MonkeyPatch
+    opened: Bundle, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     """A batch, a picture and a look-up that are under way read the bundle to their end."""
-    gates = {name: threading.Event() for name in ("_search", "_encode_picture", "look-up")}
+    names = sorted(("_search", "_encode_picture", "look-up"), key=lambda name: name == last)
+    gates = {name: threading.Event() for name in names}
     begun: list[str] = []
     closed = threading.Event()
 
