@@ -355,3 +355,18 @@ def test_closing_waits_for_nothing_and_the_bundle_for_everything(
         await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(run())
+
+
+def test_what_is_sought_has_length_one_in_any_company(engine: Engine) -> None:
+    [one, other] = engine.planner.texts([QUERY, "a house by the sea"])
+    known = engine.bundle.index.reconstruct(3)
+    plans = [
+        plan.Plan(k=1, wanted=one),
+        plan.Plan(k=1, wanted=one, unwanted=other),
+        plan.Plan(k=1, vector=known),
+        plan.Plan(k=1, wanted=other, vector=known),
+    ]
+    together = engine._vectors(plans)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+    for row, each in zip(together, plans, strict=True):
+        np.testing.assert_allclose(engine._vectors([each])[0], row, atol=1e-6)
