@@ -277,6 +277,7 @@ def test_looking_up_is_refused_where_256_are_at_it(engine: Engine) -> None:
         gate.set()
         assert await asyncio.gather(*waiting) == [True] * 256
         assert await planner.look_up(lambda a, b: a - b, 5, b=3) == 2
+        assert planner._under_way == 0
 
     asyncio.run(run())
 
@@ -370,3 +371,28 @@ def test_what_is_sought_has_length_one_in_any_company(engine: Engine) -> None:
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
     for row, each in zip(together, plans, strict=True):
         np.testing.assert_allclose(engine._vectors([each])[0], row, atol=1e-6)
+
+
+def test_a_picture_that_is_not_there_is_told(engine: Engine) -> None:
+    error = refused(lambda: engine.search(SearchRequest(like="nosuchid")))
+    assert (error.status, error.field) == (404, "like")
+    assert error.message == "like: no picture has the id 'nosuchid'"
+
+
+def test_what_waits_to_be_looked_up_is_dropped_at_the_end(engine: Engine) -> None:
+    gate = threading.Event()
+    looked: list[int] = []
+
+    async def run() -> list[object]:
+        under_way = [asyncio.ensure_future(engine.planner.look_up(gate.wait, 10)) for _ in "1234"]
+        await asyncio.sleep(0.02)
+        waiting = asyncio.ensure_future(engine.planner.look_up(looked.append, 1))
+        await asyncio.sleep(0.02)
+        engine.close()
+        gate.set()
+        return await asyncio.gather(*under_way, waiting, return_exceptions=True)
+
+    *done, dropped = asyncio.run(run())
+    assert done == [True] * 4
+    assert isinstance(dropped, asyncio.CancelledError)
+    assert looked == []
