@@ -34,6 +34,7 @@ KILLED, SURVIVED, TIMED_OUT, NOT_REACHED = "killed", "survived", "timed out", "n
 _NO_TEST = "nobody"
 # A mutant that the tests which reach it have not killed for so long, the quickest first, survives.
 _MOST_SECONDS = 6.0
+_QUICK_SECONDS = 1.0
 # What one test may take, beside many times what it took before.
 _SECONDS_TO_START = 5.0
 _TIMES_AS_LONG = 5.0
@@ -187,7 +188,12 @@ class Mutation:
         near = self._killers[mutant.path, mutant.scope]
         far = self._killers[mutant.path, ""]
         promising = [*near[:-4:-1], *far[:-4:-1]]
-        order = [test for test in dict.fromkeys(promising) if test in tests]
+        # A slow one would leave no time for others.
+        order = [
+            test
+            for test in dict.fromkeys(promising)
+            if test in tests and self._seconds[test] < _QUICK_SECONDS
+        ]
         # Then the tests of this very module, then the others, the quickest of each first.
         mirror = f"/test_{mutant.path.stem}.py::"
         order += sorted(
