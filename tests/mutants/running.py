@@ -250,8 +250,8 @@ def _in_a_child(work: Callable[[], str | None]) -> Result:
             failed = work()
             told = SURVIVED if failed is None else f"{KILLED}\n{failed}"
         except BaseException as error:
-            # pytest itself has come to grief, which nobody would miss either.
-            told = f"{KILLED}\n{type(error).__name__}: {error}"
+            # This has come to grief, or pytest has, which says nothing of the tests.
+            told = f"{SURVIVED}\n{type(error).__name__}: {error}"
         os.write(writing, told.encode()[:4000])
         os._exit(0)
     os.close(writing)
