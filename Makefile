@@ -3,6 +3,7 @@
 # make image   the container image of a bundle: BUNDLE=bundles/demo BACKEND=docker|podman|buildah
 # make sbom    what is in that image: sbom.cdx.json, in CycloneDX
 # make test    set up and run every test; below the floor of coverage it fails
+# make mutants break the code in thousands of ways: do the tests notice? EVERY=1 for all of them
 # make bench   measure this machine: this system beside its peers
 # make loadtest  load on a running service, and a verdict: SHAPE=steady|step|spike|soak HOST=http://…
 # make lint    ruff, mypy and the import boundaries
@@ -24,13 +25,15 @@ SHAPE ?= steady
 HOST ?= http://127.0.0.1:$(PORT)
 # More of Locust's: LOAD_OPTIONS='--users 64 --run-time 2m', or --master and --worker.
 LOAD_OPTIONS ?=
+# Of all mutants every third: docs/mutants.md.
+EVERY ?= 3
 
 BIN := .venv/bin
 EXTRAS := serve remote build ui speech loadtest bench export audit test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 DEMO_BUNDLE := bundles/demo
 
-.PHONY: help demo serve image sbom test bench loadtest lint lock clean
+.PHONY: help demo serve image sbom test mutants bench loadtest lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -77,6 +80,9 @@ sbom: .venv/installed-audit
 
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest --cov
+
+mutants: $(EXTRAS:%=.venv/installed-%)
+	$(BIN)/python -m tests.mutants --every $(EVERY)
 
 bench: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m benchmarks

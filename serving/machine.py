@@ -49,8 +49,8 @@ def memory(groups: Path = _CONTROL_GROUPS, own: Path = _OWN_GROUPS, system: Path
     for group in _groups("memory", groups, own):
         for name in ("memory.max", "memory.limit_in_bytes"):
             limit = _read(group / name).strip()
-            # "max" is no limit.
-            if limit.isdigit():
+            # "max" is no limit, nor is 0.
+            if limit.isdigit() and int(limit):
                 limits.append(int(limit))
     if total := re.search(r"^MemTotal:\s+(\d+) kB", _read(system), re.MULTILINE):
         limits.append(int(total[1]) * 1024)

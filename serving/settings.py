@@ -190,6 +190,9 @@ def _in_words(error: ValidationError) -> str:
     """What pydantic found, in one line that names the variables and shows no key."""
     found = []
     for problem in error.errors(include_url=False, include_input=False):
+        if problem["type"] == "default_factory_not_called":
+            # Only because another value is wrong, which is told.
+            continue
         variable = "_".join(("SIGHTLINE", *(str(part).upper() for part in problem["loc"])))
         message = problem["msg"].removeprefix("Value error, ")
         found.append(f"{variable}: {message}" if problem["loc"] else message)

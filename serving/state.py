@@ -67,9 +67,11 @@ class State:
         try:
             yield engine
         finally:
-            self._holders[engine] -= 1
-            if engine is not self._engine:
-                self._close_unless_held(engine)
+            # Unless all was closed in the meantime.
+            if engine in self._holders:
+                self._holders[engine] -= 1
+                if engine is not self._engine:
+                    self._close_unless_held(engine)
 
     def close(self) -> None:
         """Let go of everything."""

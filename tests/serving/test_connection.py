@@ -122,3 +122,41 @@ def test_who_reads_slowly_gets_everything(port: int) -> None:
             answers += chunk
             time.sleep(0.02)
     assert answers.count(b"HTTP/1.1 200") == MANY
+
+
+def test_who_sends_headers_without_end_is_hung_up_on_at_once(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not when the time for them is over."""
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 60)
+    with connected(port) as line:
+        line.sendall(b"GET /" + b"x" * 66_000)
+        assert received(line).startswith(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
+            b"content-length: 61\r\nconnection: close\r\n\r\n"
+        )
+
+
+def test_the_headers_of_a_later_request_are_limited_as_well(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 60)
+    with connected(port) as line:
+        line.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        line.sendall(b"GET /")
+        time.sleep(0.1)
+        line.sendall(b"x" * 66_000)
+        assert received(line).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_body_is_no_part_of_the_headers_that_come_after_it(port: int) -> None:
+    body = b'{"query": "a fox", "k": 1}' + b" " * 200_000
+    with connected(port) as line:
+        line.sendall(b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+        line.sendall(body)
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        line.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        time.sleep(0.1)
+        line.sendall(b"\r\n")
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")

@@ -83,6 +83,40 @@ def test_what_a_browser_would_run_is_no_picture(root: Path, content: bytes) -> N
     assert originals.find(root, "a.png") is None
 
 
+@pytest.mark.parametrize(
+    ("beginning", "media_type"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"GIF87a", "image/gif"),
+        (b"GIF89a", "image/gif"),
+        (b"II*\0", "image/tiff"),
+        (b"MM\0*", "image/tiff"),
+        (b"BM", "image/bmp"),
+        (b"RIFF\1\2\3\4WEBPVP8 ", "image/webp"),
+        (b"RIFF\1\2\3\4WAVEfmt ", None),
+        (b"RIFX\1\2\3\4WEBPVP8 ", None),
+        (b"\0\0\0\x20ftypavif\0\0\0\0", "image/avif"),
+        (b"\0\0\0\x20ftypavis\0\0\0\0", "image/avif"),
+        (b"\0\0\0\x20ftypheic\0\0\0\0", "image/heic"),
+        (b"\0\0\0\x20ftypheix\0\0\0\0", "image/heic"),
+        (b"\0\0\0\x20ftypmif1\0\0\0\0", "image/heif"),
+        (b"\0\0\0\x20ftypmsf1\0\0\0\0", "image/heif"),
+        (b"\0\0\0\x20ftypisom\0\0\0\0", None),
+        (b"\0\0\0\x20moovavif", None),
+        (b"", None),
+    ],
+)
+def test_a_picture_is_known_by_how_it_begins(
+    root: Path, beginning: bytes, media_type: str | None
+) -> None:
+    assert originals.image_type(beginning) == media_type
+    (root / "a.png").write_bytes(beginning)
+    found = originals.find(root, "a.png")
+    assert (found.media_type if found else None) == media_type
+    assert found is None or found.path == (root / "a.png").resolve()
+
+
 def test_originals_and_thumbnails_carry_what_a_browser_has_to_know(
     make: Make, app: App, tmp_path: Path
 ) -> None:
@@ -92,8 +126,9 @@ def test_originals_and_thumbnails_carry_what_a_browser_has_to_know(
         assert response.status_code == 200
         assert response.headers["content-type"] == kind
         assert response.headers["x-content-type-options"] == "nosniff"
-        assert "sandbox" in response.headers["content-security-policy"]
-        assert response.headers["cache-control"].startswith("public, ")
+        assert response.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        kept = "max-age=31536000, immutable" if kind == "image/webp" else "max-age=3600"
+        assert response.headers["cache-control"] == f"public, {kept}"
     by_path = ask(app, "GET", "/image", params={"path": hit["image_path"]})
     assert by_path.content == ask(app, "GET", f"/images/{hit['id']}").content
     # Where the originals are not, the thumbnail is what there is.

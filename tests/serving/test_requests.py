@@ -45,6 +45,193 @@ def test_every_error_has_the_one_shape(app: App, method: str, path: str, status:
     assert ("Allow" in response.headers) == (status == 405)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "options", "field", "message"),
+    [
+        ("GET", "/nowhere", {}, None, "there is nothing at /nowhere: see /docs.json"),
+        ("GET", "/schema.json", {}, None, "there is nothing at /schema.json: see /docs.json"),
+        ("GET", "/search", {}, None, "/search answers POST only"),
+        ("POST", "/search", {"content": b"x"}, None, "the body is no JSON: "),
+        ("GET", "/images/nosuchid", {}, "id", "id: no picture has the id 'nosuchid'"),
+        (
+            "GET",
+            "/image?path=nowhere.png",
+            {},
+            "path",
+            "path: no picture of the bundle has this path",
+        ),
+        ("GET", "/image", {}, "path", "path: which picture? /image?path=…"),
+        ("GET", "/images/x?size=huge", {}, "size", "size: 'thumbnail', or leave it out"),
+        (
+            "POST",
+            "/transcribe",
+            {},
+            None,
+            "this service does not understand speech: SIGHTLINE_SPEECH_MODEL is not set",
+        ),
+        (
+            "POST",
+            "/reload",
+            {},
+            None,
+            "only who has a key may ask for this: set SIGHTLINE_API_KEYS, or send SIGHUP",
+        ),
+        (
+            "POST",
+            "/search_by_image",
+            {"json": {}},
+            "image",
+            "image: send multipart/form-data with the file as 'image'",
+        ),
+        (
+            "POST",
+            "/search_by_image",
+            {"files": {"picture": b"x"}},
+            "image",
+            "image: the file is missing",
+        ),
+        (
+            "POST",
+            "/search_by_image",
+            {"files": {"image": b"x"}, "data": {"colour": "red"}},
+            "colour",
+            "colour: no such field",
+        ),
+        (
+            "POST",
+            "/search_by_image",
+            {"files": {"image": b"x"}, "data": {"k": ["1", "2"]}},
+            "k",
+            "k: is there twice",
+        ),
+        (
+            "POST",
+            "/search_by_image",
+            {"files": {"image": b"x"}},
+            "image",
+            "image: not a picture: no picture format that is known",
+        ),
+        (
+            "POST",
+            "/search_by_image",
+            {"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+            None,
+            "the body is no multipart form: ",
+        ),
+        (
+            "POST",
+            "/search_by_image",
+            {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
+            None,
+            "the body is no multipart form: Missing boundary in multipart.",
+        ),
+        (
+            "POST",
+            "/search",
+            {"json": {"like": "nosuchid"}},
+            "like",
+            "like: no picture has the id 'nosuchid'",
+        ),
+        (
+            "POST",
+            "/search",
+            {"json": {"query": "a fox", "filter": {"year": {"above": 3}}}},
+            "filter",
+            "filter: year: one of gt, gte, lt, lte, in, not_in, any, all, exists, prefix is "
+            "needed, not 'above'",
+        ),
+        (
+            "POST",
+            "/search",
+            {"content": b"{}", "headers": {"Content-Encoding": "br"}},
+            None,
+            "Content-Encoding: gzip and deflate are read",
+        ),
+        (
+            "POST",
+            "/search",
+            {"content": gzip.compress(b"{}")[:-1], "headers": {"Content-Encoding": "gzip"}},
+            None,
+            "the body cannot be unpacked: its end is missing",
+        ),
+        (
+            "POST",
+            "/search",
+            {"content": b"nonsense", "headers": {"Content-Encoding": "GZIP "}},
+            None,
+            "the body cannot be unpacked: Error -3 while decompressing data",
+        ),
+        (
+            "GET",
+            "/info",
+            {"headers": {f"x-{number}": "1" for number in range(101)}},
+            None,
+            "more than 100 headers, or 32 KB of them",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(
+    app: App, method: str, path: str, options: dict[str, Any], field: str | None, message: str
+) -> None:
+    error = error_of(ask(app, method, path, **options))
+    assert error["field"] == field
+    assert error["message"].startswith(message)
+
+
+@pytest.mark.parametrize(("status", "headers"), [(200, 96), (431, 97)])
+def test_a_hundred_headers_are_read(app: App, status: int, headers: int) -> None:
+    """Four of them are httpx's own, and one more is the host's."""
+    given = {f"x-{number}": "1" for number in range(headers - 1)}
+    assert ask(app, "GET", "/livez", headers=given).status_code == status
+
+
+def test_32_kb_of_headers_are_read(app: App) -> None:
+    def status(size: int) -> int:
+        return ask(app, "GET", "/livez", headers={"x": "y" * size}).status_code
+
+    request = client_of(app).build_request("GET", "/livez", headers={"x": ""})
+    others = sum(len(name) + len(value) for name, value in request.headers.raw)
+    assert status((32 << 10) - others) == 200
+    assert status((32 << 10) - others + 1) == 431
+
+
+def test_what_is_not_http_is_left_unanswered(app: App) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    asyncio.run(app({"type": "lifespan"}, receive, send))
+    assert sent == []
+
+
+def test_an_answer_that_fails_half_way_is_broken_off(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only so can the caller know that what came is not all."""
+    from starlette.responses import Response
+
+    from serving.wire import Json
+
+    async def half(self: Json, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("the rest is lost")
+
+    app = make()
+    monkeypatch.setattr(Response, "__call__", half)
+
+    async def run() -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            await client.get("/info")
+
+    with pytest.raises(ConnectionAbortedError, match="an answer failed after it had begun"):
+        asyncio.run(run())
+
+
 def test_a_body_is_counted_as_it_comes(app: App) -> None:
     taken = 0
 

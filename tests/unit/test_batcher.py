@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.batcher import ORDINARY_COST, Batcher, Ticket
+from serving.batcher import ORDINARY_COST, Batcher, Ticket, _Waiting
 from serving.errors import RequestError
 from serving.metrics import Metrics
 
@@ -273,3 +274,162 @@ def test_nobody_is_held_back(crowd: int) -> None:
 
     asyncio.run(run())
     assert work.batches == [[4]]
+
+
+def counted(metrics: Metrics, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)$", metrics.exposition().decode(), re.MULTILINE)
+    assert found, name
+    return float(found[1])
+
+
+def measured(work: Work, **options: int) -> tuple[Batcher[int, int], Metrics]:
+    metrics = Metrics()
+    sizes = {"max_batch_size": 16, "max_queue": 1000} | options
+    return Batcher("test", work.answer, ThreadPoolExecutor(1), metrics, **sizes), metrics
+
+
+def test_batches_queue_and_dropped_are_counted() -> None:
+    work = Work()
+
+    async def run() -> Metrics:
+        calls, metrics = measured(work)
+        gone = Ticket(left=lambda: True)
+        await behind_a_gate(
+            work, calls, lambda: [calls(4), calls(6), calls(8, 1, gone), calls.in_parts([(2, 1)])]
+        )
+        return metrics
+
+    metrics = asyncio.run(run())
+    label = '{method_name="test"}'
+    assert counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}") == 4
+    assert counted(metrics, f"bentoml_service_adaptive_batch_size_count{label}") == 2
+    assert counted(metrics, f"sightline_dropped_total{label}") == 1
+    # Once the last run has ended nothing waits.
+    assert counted(metrics, f"sightline_queue{label}") == 0
+
+
+def test_what_waits_is_told_when_a_run_begins() -> None:
+    work = Work()
+
+    async def run() -> float:
+        calls, metrics = measured(work)
+        waiting = [asyncio.ensure_future(each) for each in (calls(2), calls(4))]
+        waiting.append(asyncio.ensure_future(calls.in_parts([(2, 1), (4, 1)])))
+        work.gate.clear()
+        await asyncio.sleep(0.02)
+        told = counted(metrics, 'sightline_queue{method_name="test"}')
+        work.gate.set()
+        await asyncio.gather(*waiting)
+        return told
+
+    assert asyncio.run(run()) == 4
+
+
+@pytest.mark.parametrize(("cost", "refused"), [(5 * 64 - 100, False), (5 * 64 - 99, True)])
+def test_long_calls_may_cost_four_times_what_the_urgent_may(cost: int, refused: bool) -> None:
+    work = Work()
+
+    async def run() -> object:
+        calls, _ = measured(work, max_queue=5)
+        _, answer = await behind_a_gate(
+            work, calls, lambda: [calls.in_parts([(2, 100)]), calls.in_parts([(4, cost)])]
+        )
+        # What is done counts no more.
+        assert await calls.in_parts([(6, 5 * 64)]) == [12]
+        return answer
+
+    assert isinstance(asyncio.run(run()), RequestError) == refused
+
+
+def test_a_part_is_a_quarter_of_a_batch_and_something_at_least() -> None:
+    assert measured(Work(), max_batch_size=16)[0].part == 16 * ORDINARY_COST // 4 == 64
+    assert measured(Work(), max_batch_size=1)[0].part == 4
+
+
+def test_a_batcher_is_idle_when_nothing_waits_and_nothing_runs() -> None:
+    work = Work()
+
+    async def run() -> None:
+        calls, _ = measured(work)
+        assert calls.idle
+        for call in (calls(2), calls.in_parts([(2, 1)])):
+            work.gate.clear()
+            waiting = asyncio.ensure_future(call)
+            await asyncio.sleep(0)
+            assert not calls.idle
+            await asyncio.sleep(0.02)
+            assert not calls.idle
+            work.gate.set()
+            await waiting
+            assert calls.idle
+
+    asyncio.run(run())
+
+
+def test_a_batch_that_fails_is_logged_and_one_call_that_fails_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def run(*numbers: int) -> None:
+        calls, _ = measured(Work())
+        await asyncio.gather(*(calls(number) for number in numbers), return_exceptions=True)
+
+    asyncio.run(run(1))
+    assert caplog.messages == []
+    asyncio.run(run(1, 2, 4))
+    [record] = caplog.records
+    assert record.getMessage() == "a batch of 3 failed: each of it is answered by itself"
+    assert record.exc_info
+
+
+def test_a_run_that_is_cancelled_is_told_as_a_stop() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        executor = ThreadPoolExecutor(1)
+        calls: Batcher[int, int] = Batcher(
+            "test", work.answer, executor, Metrics(), max_batch_size=16, max_queue=10
+        )
+        work.gate.clear()
+        executor.submit(work.gate.wait, 10)
+        waiting = [asyncio.ensure_future(calls(2)), asyncio.ensure_future(calls(4))]
+        await asyncio.sleep(0.02)
+        executor.shutdown(wait=False, cancel_futures=True)
+        work.gate.set()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    for refused in asyncio.run(run()):
+        assert isinstance(refused, RequestError)
+        assert refused.status == 503
+
+
+def test_a_deadline_is_met_to_the_moment() -> None:
+    calls, _ = measured(Work())
+
+    async def run(now: float) -> bool:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        one = _Waiting(2, 1, Ticket(deadline=5.0), future)
+        dropped = calls._is_dropped(one, now)
+        if dropped:
+            future.exception()
+        return dropped
+
+    assert not asyncio.run(run(5.0))
+    assert asyncio.run(run(5.1))
+
+
+def test_of_a_long_call_of_which_a_part_fails_the_rest_is_not_run() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work)
+        # Four of them share a run; the second run has begun when the first has failed.
+        parts = [(1, calls.part), *((2 * number, calls.part) for number in range(10, 30))]
+        answers = await behind_a_gate(work, calls, lambda: [calls.in_parts(parts)])
+        assert await calls(4) == 8
+        return answers
+
+    [failed] = asyncio.run(run())
+    assert isinstance(failed, ValueError)
+    ran = {call for batch in work.batches for call in batch}
+    assert {20, 22, 24} <= ran
+    assert not ran & {2 * number for number in range(17, 30)}

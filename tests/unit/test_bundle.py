@@ -17,7 +17,9 @@ import models.index
 from build.index import IndexOptions, build_index
 from models.bundle import Bundle
 from models.database import Database
+from models.image_encoder import ImageEncoder
 from models.manifest import MANIFEST, DamagedError, Manifest, record_file
+from models.text_encoder import TextEncoder
 from tests.build.pictures import plant
 from tests.tiny_package import SIDE, write_tiny_package
 
@@ -387,3 +389,152 @@ def _open_without_sizes(self: models.folder.Folder, files: dict[str, object], **
         self._descriptors[name] = self._open(name)
         self._records[name] = files[name]
     self._checked |= set(files)
+
+
+def test_it_is_opened_with_as_many_threads_as_it_may_use(bundle: Path) -> None:
+    for threads in (1, 3):
+        opened = Bundle.open(bundle, threads=threads)
+        assert opened.threads == threads
+        assert opened.text_encoder._threads == threads
+        assert opened.image_encoder is not None
+        options = opened.image_encoder._session.get_session_options()
+        assert (options.intra_op_num_threads, options.inter_op_num_threads) == (threads, 1)
+    assert Bundle.open(bundle).threads == 1
+
+
+def test_once_closed_it_holds_no_file(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 0)
+    own = Path("/proc/self/fd")
+    if not own.is_dir():
+        pytest.skip("platform: the system does not show what a process holds open")
+
+    def held() -> list[Path]:
+        paths = [each.readlink() for each in own.iterdir() if each.exists()]
+        return [path for path in paths if path.is_relative_to(bundle)]
+
+    opened = Bundle.open(bundle)
+    assert {path.name for path in held()} >= NAMES
+    opened.close()
+    # The mapped vectors last as long as somebody has them.
+    assert {path.name for path in held()} <= {"embeddings.npy"}
+
+
+@pytest.mark.parametrize(("times", "opens"), [(2, True), (3, False)])
+def test_one_that_is_replaced_again_and_again_is_given_up(
+    built: tuple[Path, Path],
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+    opens: bool,
+) -> None:
+    tries: list[int] = []
+    parse = Manifest.parse
+
+    def replaced(written: bytes, path: Path) -> Manifest:
+        tries.append(1)
+        if len(tries) > times:
+            return parse(written, path)
+        shutil.rmtree(bundle)
+        shutil.copytree(built[1], bundle)
+        raise DamagedError("half of one and half of the other")
+
+    monkeypatch.setattr(Manifest, "parse", replaced)
+    if opens:
+        assert len(Bundle.open(bundle).items) == COUNT
+    else:
+        with pytest.raises(DamagedError, match="half of one"):
+            Bundle.open(bundle)
+    assert len(tries) == 3
+
+
+def test_one_that_is_damaged_where_it_lies_is_read_once(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def damaged(written: bytes, path: Path) -> Manifest:
+        tries.append(1)
+        raise DamagedError("damaged")
+
+    monkeypatch.setattr(Manifest, "parse", damaged)
+    with pytest.raises(DamagedError, match="damaged"):
+        Bundle.open(bundle)
+    assert tries == [1]
+
+
+def test_what_does_not_fit_is_told_in_words(bundle: Path) -> None:
+    manifest = Manifest.read(bundle)
+
+    def said(**changed: object) -> str:
+        manifest.model_copy(update=changed).write(bundle)
+        with pytest.raises(DamagedError) as refused:
+            Bundle.open(bundle)
+        return str(refused.value)
+
+    assert said(pictures=COUNT + 1) == (
+        f"{bundle} does not fit together: the numbers of pictures differ (manifest.json: "
+        f"{COUNT + 1}, index.faiss: {COUNT}, items.sqlite: {COUNT}). Build it again."
+    )
+    assert said(mean=[0.0] * 3).startswith(f"{bundle / 'index.faiss'} holds vectors 24 wide, but ")
+    files = {name: record for name, record in manifest.files.items() if name != "items.sqlite"}
+    assert said(files=files) == (
+        f"{bundle / 'manifest.json'} does not name items.sqlite. Build it again."
+    )
+
+
+@pytest.mark.parametrize(("limit", "hashed"), [(0, False), (1 << 60, True)])
+def test_a_bundle_below_a_size_is_hashed_whole(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, limit: int, hashed: bool
+) -> None:
+    monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 0)
+    size = sum((bundle / name).stat().st_size for name in NAMES)
+    for whole_below, whole in [(limit, hashed), (size, False), (size + 1, True)]:
+        monkeypatch.setattr(models.bundle, "WHOLE_BELOW", whole_below)
+        opened = Bundle.open(bundle)
+        assert {name for name in NAMES if opened._files.checked(name)} == (
+            NAMES if whole else AT_ONCE
+        )
+        # Whoever has hashed all vectors need not check each.
+        assert opened.index.embeddings._unchecked.any() != whole
+
+
+def test_a_picture_encoder_that_computes_otherwise_is_refused(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = ImageEncoder.encode
+
+    def otherwise(self: ImageEncoder, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return -encode(self, pixels)
+
+    monkeypatch.setattr(ImageEncoder, "encode", otherwise)
+    with pytest.raises(DamagedError, match="the golden picture gets another embedding here"):
+        Bundle.open(bundle)
+
+
+def test_a_text_encoder_that_computes_otherwise_is_refused(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = TextEncoder.encode
+
+    def otherwise(self: TextEncoder, token_ids: list[list[int]]) -> NDArray[np.float32]:
+        return -encode(self, token_ids)
+
+    monkeypatch.setattr(TextEncoder, "encode", otherwise)
+    with pytest.raises(DamagedError, match=r"the text .* gets another embedding here"):
+        Bundle.open(bundle)
+
+
+def test_vectors_are_trusted_once_they_were_hashed_and_not_before(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(monkeypatch)
+    manifest = Manifest.read(bundle)
+    last = sorted(manifest.files.items(), key=lambda each: each[0] == "embeddings.npy")
+    manifest.model_copy(update={"files": dict(last)}).write(bundle)
+    opened = Bundle.open(bundle)
+    scrubbed = 0
+    for _ in opened.scrub():
+        scrubbed += 1
+        assert opened.index.embeddings._unchecked.all()
+    assert scrubbed >= 3
+    assert not opened.index.embeddings._unchecked.any()

@@ -84,3 +84,50 @@ def test_a_changed_value_changes_the_checksum(row: list[object], data: st.DataOb
     other[place] = data.draw(values.filter(lambda value: repr(value) != repr(row[place])))
     assert checksum(row) == checksum([*row])
     assert checksum(row) != checksum(other)
+
+
+def test_what_is_wrong_is_told_with_the_file(database: Database, tmp_path: Path) -> None:
+    path = tmp_path / "some.sqlite"
+    with pytest.raises(DamagedError) as damaged:
+        database.rows("SELECT * FROM nowhere")
+    assert str(damaged.value) == (f"{path} cannot be read: no such table: nowhere. Build it again.")
+    with pytest.raises(DamagedError) as damaged:
+        list(database.whole_rows("SELECT n, n + 1 FROM numbers"))
+    assert str(damaged.value) == f"{path} is damaged: a row of it. Build it again."
+    for seconds in (-1.0, 0.05):
+        with pytest.raises(SlowQueryError, match=r"^it takes too long$"):
+            database.rows(ENDLESS, deadline=time.monotonic() + seconds)
+    files = Folder(tmp_path)
+    files.open(record_files(tmp_path, ["some.sqlite"]))
+    for content, said in [(b"", "it is empty"), (b"x" * 4096, "file is not a database")]:
+        with pytest.raises(DamagedError) as damaged:
+            Database(files, "some.sqlite", content)
+        assert str(damaged.value) == f"{path} cannot be read: {said}. Build it again."
+    path.write_bytes(b"x" * 4096)
+    with pytest.raises(DamagedError, match="file is not a database"):
+        opened(tmp_path, "some.sqlite", in_memory=False)
+
+
+def test_rows_are_given_without_their_checksum(database: Database) -> None:
+    rows = list(database.whole_rows("SELECT * FROM numbers WHERE n < ?", [3]))
+    assert rows == [(0,), (1,), (2,)]
+    assert with_checksum((1, "a")) == (1, "a", checksum((1, "a")))
+
+
+def test_eight_threads_read_a_file_at_once(tmp_path: Path) -> None:
+    write_thumbnails(tmp_path / "some.sqlite", [(0, b"x")])
+    for in_memory, connections in [(False, 8), (True, 1)]:
+        database = opened(tmp_path, "some.sqlite", in_memory=in_memory)
+        assert database._free.qsize() == connections
+        database.close()
+        assert database._free.empty()
+
+
+def test_writing_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
+    with new_database(tmp_path / "new.sqlite") as connection:
+        connection.execute("CREATE TABLE numbers (n INTEGER, checksum INTEGER)")
+        connection.execute("INSERT INTO numbers VALUES (1, 2)")
+        assert [path.name for path in tmp_path.iterdir()] == ["new.sqlite"]
+        assert connection.execute("PRAGMA synchronous").fetchone() == (0,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("off",)
+    assert opened(tmp_path, "new.sqlite").rows("SELECT * FROM numbers") == [(1, 2)]

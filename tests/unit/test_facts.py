@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 import models.facts
 from models.database import Database, SlowQueryError, new_database
 from models.facts import FactStore, FactWriter
-from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES
+from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, Interval
 from models.folder import Folder
 from models.manifest import DamagedError, record_files
 
@@ -365,3 +367,91 @@ def test_what_a_list_repeats_is_one_fact(tmp_path: Path) -> None:
     facts = store(tmp_path, [{"t": ["x", "y"] * 100_000}])
     assert found(facts, {"t": {"all": ["x", "y"]}}) == [0]
     assert (tmp_path / "facts.sqlite").stat().st_size < 100_000
+
+
+def test_a_field_is_cut_into_runs_of_2048(tmp_path: Path) -> None:
+    """Of which a condition reads those in which it may be met, and no more than these."""
+    metadata = [{"n": number % 7, "constant": "x"} for number in range(5000)]
+    facts = store(tmp_path, metadata)
+    with closing(sqlite3.connect(tmp_path / "facts.sqlite")) as connection:
+        runs = connection.execute(
+            "SELECT field, kind, low, high, length(positions) / 4, "
+            "run IN (SELECT run FROM runs) FROM facts ORDER BY run"
+        ).fetchall()
+    assert runs == [
+        ("constant", "text", "x", "x", 2048, 0),
+        ("constant", "text", "x", "x", 2048, 0),
+        ("constant", "text", "x", "x", 904, 0),
+        ("n", "number", 0, 2, 2048, 1),
+        ("n", "number", 2, 5, 2048, 1),
+        ("n", "number", 5, 6, 904, 1),
+    ]
+    deadline = time.monotonic() + 60
+    for interval, wanted in [
+        (None, [3, 4, 5]),
+        (Interval("number", 6), [5]),
+        (Interval("number", None, 1), [3]),
+        (Interval("number", 3, 4), [4]),
+        (Interval("text", "a"), []),
+    ]:
+        assert [row[0] for row in facts._runs("n", interval, deadline)] == wanted
+    # Positions of equals come in their order.
+    [row, *_] = facts._runs("n", Interval("number", None, 1), deadline)
+    assert np.frombuffer(row[5], dtype="<u4")[:3].tolist() == [0, 7, 14]
+
+
+def test_what_nobody_can_ask_for_is_not_kept(tmp_path: Path) -> None:
+    store(tmp_path, [{"n" * MAX_NAME: 1, "n" * (MAX_NAME + 1): 1}])
+    with closing(sqlite3.connect(tmp_path / "facts.sqlite")) as connection:
+        assert connection.execute("SELECT field FROM facts").fetchall() == [("n" * MAX_NAME,)]
+
+
+def test_infinitely_large_is_so_on_either_side(tmp_path: Path) -> None:
+    facts = store(tmp_path, [{"n": 10**400}, {"n": -(10**400)}, {"n": 2**63}, {"n": -(2**63) - 1}])
+    assert found(facts, {"n": {"gt": 1e300}}) == [0]
+    assert found(facts, {"n": {"lt": -1e300}}) == [1]
+    assert found(facts, {"n": {"gt": 0}}) == [0, 2]
+
+
+def test_every_look_at_the_file_ends_in_time(
+    some: FactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines: list[float | None] = []
+    rows = Database.rows
+
+    def noting(
+        self: Database, query: str, parameters: Any = (), *, deadline: float | None = None
+    ) -> Any:
+        deadlines.append(deadline)
+        return rows(self, query, parameters, deadline=deadline)
+
+    monkeypatch.setattr(Database, "rows", noting)
+    some.matching({"year": {"gt": 1999}, "tags": {"all": ["fox"]}, "city": None}, seconds=60)
+    assert len(deadlines) >= 3 * 5 + 3
+    assert None not in deadlines
+    assert len(set(deadlines)) == 1
+
+
+def test_each_kind_is_told_in_words(tmp_path: Path) -> None:
+    values = {"number": 1, "text": "x", "boolean": True, "null": None, "empty": []}
+    facts = store(tmp_path, [values, {"both": 1}, {"both": "x"}])
+    for name, told in {
+        "number": "a number",
+        "text": "a text",
+        "boolean": "true or false",
+        "null": "null",
+        "empty": "empty",
+        "both": "a number or a text",
+    }.items():
+        warnings = facts.matching({name: {"in": [False, "y", None, 2]}}, seconds=60).warnings
+        for kind, word in [
+            ("boolean", "true or false"),
+            ("text", "a text"),
+            ("null", "null"),
+            ("number", "a number"),
+        ]:
+            said = f"{name!r} is {word} in no picture: it is {told}"
+            there = name == kind or (name == "both" and kind in ("text", "number"))
+            assert (said in warnings) != there
+    nothing = facts.matching({"nothing": 1, "nothing ": 1}, seconds=60).warnings
+    assert nothing == ["no picture has a field 'nothing'", "no picture has a field 'nothing '"]

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
+import models.golden
 from build.packages import DEMO_MODEL, open_package
 from models.golden import pack, unpack
 from models.golden_picture import golden_picture
@@ -260,3 +261,53 @@ compare_texts(folder, card, tokenizer, encoder)
 assert "ftfy" in sys.modules
 """
     subprocess.run([sys.executable, "-c", program, str(tiny_package)], check=True)
+
+
+def test_the_worst_is_told_as_it_is() -> None:
+    golden = [pack(np.array(each, dtype=np.float32)) for each in ([3, 4], [1, 0], [0, 1])]
+    found = np.array([[3, 4], [0, 2], [0, 1.5]], dtype=np.float32)
+    drift = models.golden._worst(["one", "two", "three"], found, golden)
+    assert (drift.name, drift.cosine, drift.largest) == ("two", 0.0, 2.0)
+    drift = models.golden._worst(["one"], found[:1] * 2, golden[:1])
+    assert (drift.name, drift.largest) == ("one", 4.0)
+    assert drift.cosine == pytest.approx(1)
+    found[2, 0] = np.nan
+    drift = models.golden._worst(["one", "two", "three"], found, golden)
+    assert drift.name == "three"
+    assert np.isnan(drift.cosine)
+    assert np.isnan(drift.largest)
+
+
+def test_a_long_text_is_shortened_in_a_message() -> None:
+    assert models.golden._shortened("x" * 40) == "x" * 40
+    assert models.golden._shortened("x" * 41) == "x" * 39 + "…"
+
+
+def test_an_encoder_that_fails_is_named_in_one_line() -> None:
+    failure = models.golden._failure(Path("/b"), "text encoder", ValueError("a\n  b"))
+    assert str(failure) == (
+        "/b: the text encoder fails: a b Export the model again: python -m build model."
+    )
+
+
+def test_as_much_as_is_allowed_is_not_refused(tiny_package: Path) -> None:
+    tiny = ModelCard.read(tiny_package)
+    tolerance = tiny.golden.text_tolerance.model_copy(update={"largest": 0.25})
+    drift = models.golden.Drift("the text 'fox'", 0.9, 0.25)
+    models.golden._refuse(Path("/b"), tiny, drift, tolerance)
+    further = models.golden.Drift("the text 'fox'", 0.9, 0.2500001)
+    with pytest.raises(DamagedError) as refused:
+        models.golden._refuse(Path("/b"), tiny, further, tolerance)
+    here = f"ONNX Runtime is {ort.__version__}"
+    again = "export the model again on this machine (python -m build model), then its bundles."
+    assert str(refused.value) == (
+        "/b: the text 'fox' gets another embedding here than by numpy, in float64: cosine "
+        "0.900000, largest difference 0.25 where 0.25 is allowed (float32 sums in another order). "
+        f"{here}: {again}"
+    )
+    for version, advice in [
+        (ort.__version__, f"{here}: {again}"),
+        ("1.2", f"{here}, at the export it was 1.2: install that, or {again}"),
+    ]:
+        built = tiny.model_copy(update={"versions": {"onnxruntime": version}})
+        assert models.golden._advice(built) == advice

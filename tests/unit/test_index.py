@@ -151,6 +151,16 @@ def test_what_differs_in_the_last_bits_only_is_equal() -> None:
 
 
 @pytest.mark.parametrize("metric", ["ip", "l2"])
+def test_nor_does_an_exact_search_tell_them_apart(metric: Metric) -> None:
+    cosines = np.array([0.5, 0.5 + 2e-7, 0.5 - 1e-7, 0.7, 0.5 + 3e-7, 0.1])
+    vectors = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
+    query = np.array([[1, 0]], dtype=np.float32)
+    index = VectorIndex.build(vectors, metric)
+    for k in range(1, 6):
+        assert index.search(query, k)[1].tolist() == [[3, 0, 1, 2, 4][:k]]
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
 @pytest.mark.parametrize("near", [True, False])
 def test_among_many_that_a_filter_keeps_the_nearest_are_found(
     metric: Metric, near: bool, monkeypatch: pytest.MonkeyPatch
@@ -305,3 +315,109 @@ def test_an_index_of_another_make_is_refused(tmp_path: Path) -> None:
             opened.open(record_files(tmp_path, ("index.faiss",)))
             with pytest.raises(DamagedError, match=f"no index of the kind {kind}"):
                 VectorIndex.load(opened, IndexFacts(kind=kind, metric="ip"), vectors[0])
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+def test_what_kind_of_index_it_is_is_told(metric: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    vectors, queries = unit_vectors(101), unit_vectors(30, seed=1)
+    exact = VectorIndex.build(vectors[:100], metric)
+    assert exact.facts == IndexFacts(kind="flat", metric=metric)
+    for asked, tuned_with in [
+        (queries, "30 text queries"),
+        (None, "101 of the pictures' own vectors"),
+    ]:
+        codes = VectorIndex.build(vectors, metric, asked)
+        assert codes.facts == IndexFacts(
+            kind="pq",
+            metric=metric,
+            search_parameters={"candidates": 512},
+            recall_at_10=1.0,
+            tuned_with=tuned_with,
+        )
+        np.testing.assert_allclose(codes.mean(), vectors.mean(axis=0), atol=1e-6)
+        assert codes.mean().dtype == np.float32
+        assert (len(codes), codes.dim) == (101, 32)
+        assert (codes.reconstruct(7) == vectors[7]).all()
+
+
+def test_the_fewest_candidates_are_taken_that_find_99_of_100(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors, queries = unit_vectors(3000), unit_vectors(600, seed=1)
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(models.index, "_CANDIDATES", (10, 40, 3000))
+    facts = VectorIndex.build(vectors, "ip", queries).facts
+    assert facts.search_parameters == {"candidates": 3000}
+    assert facts.recall_at_10 == 1.0
+    assert facts.tuned_with == "500 text queries"
+    # None of these does: what the most of them find is told.
+    monkeypatch.setattr(models.index, "_CANDIDATES", (10, 40))
+    index = VectorIndex.build(vectors, "ip", queries)
+    assert index.facts.search_parameters == {"candidates": 40}
+    _, found = index.search(queries, 10)
+    true = truly_nearest(queries, vectors, 10)
+    recall = np.mean([len({*a} & {*b}) for a, b in zip(true.tolist(), found.tolist(), strict=True)])
+    assert index.facts.recall_at_10 == pytest.approx(recall / 10, abs=0.02)
+    assert index.facts.recall_at_10 < 0.99
+
+
+def test_the_best_of_some_are_cut_to_k_with_all_that_equal_the_last() -> None:
+    cosines = np.array([0.5, 0.9, 0.5, 0.5, 0.1], dtype=np.float32)
+    positions = np.array([8, 3, 2, 5, 1])
+    for k, expected in [(1, [3]), (2, [3, 2]), (3, [3, 2, 5]), (4, [3, 2, 5, 8])]:
+        scores, found = models.index._best(cosines, positions, k)
+        assert found.tolist() == expected
+        assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+    assert models.index._best(cosines, positions, 9)[1].tolist() == [3, 2, 5, 8, 1]
+
+
+def test_what_is_not_found_is_filled_up() -> None:
+    rows = [(np.array([0.5], dtype=np.float32), np.array([7])), (np.empty(0), np.empty(0))]
+    cosines, positions = models.index._stack(rows, 2)
+    assert positions.tolist() == [[7, -1], [-1, -1]]
+    assert cosines.tolist() == [[0.5, -np.inf], [-np.inf, -np.inf]]
+    assert (cosines.dtype, positions.dtype) == (np.float32, np.int64)
+
+
+@pytest.mark.parametrize("copies", [1, 30, 200])
+def test_of_many_equals_the_first_are_found_however_many_there_are(copies: int) -> None:
+    """More than are looked at beside the k best: then more are looked at."""
+    vectors = np.repeat(unit_vectors(3), copies, axis=0)
+    index = VectorIndex.build(vectors, "ip")
+    for seed in range(3):
+        query = unit_vectors(1, seed=seed + 5)
+        order = np.argsort(-(unit_vectors(3) @ query[0]))
+        expected = [row * copies + copy for row in order for copy in range(copies)]
+        for k in (1, 2, copies, copies + 1, 3 * copies):
+            assert index.search(query, k)[1][0].tolist() == expected[:k] + [-1] * (k - 3 * copies)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (
+            IndexFacts(kind="flat", metric="l2"),
+            "has another metric than l2. Build it again.",
+        ),
+        (IndexFacts(kind="pq", metric="ip"), "is no index of the kind pq. Build it again."),
+    ],
+)
+def test_an_index_of_another_kind_is_refused_in_words(
+    tmp_path: Path, facts: IndexFacts, said: str
+) -> None:
+    with pytest.raises(DamagedError) as refused:
+        written_and_read(VectorIndex.build(unit_vectors(50), "ip"), tmp_path, facts)
+    assert str(refused.value) == f"{tmp_path / 'index.faiss'} {said}"
+
+
+def test_only_codes_need_their_vectors_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = unit_vectors(101)
+    assert VectorIndex.build(vectors, "ip").save(tmp_path) == ("index.faiss",)
+    assert [path.name for path in tmp_path.iterdir()] == ["index.faiss"]
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    names = VectorIndex.build(vectors, "ip").save(tmp_path)
+    assert names == ("index.faiss", "embeddings.npy", "embeddings.crc32.npy")
+    assert {path.name for path in tmp_path.iterdir()} == set(names)

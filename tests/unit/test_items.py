@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -152,3 +153,33 @@ def test_the_last_of_many_counts(tmp_path: Path) -> None:
     many = store(tmp_path, [item(position) for position in range(1203)])
     assert len(many) == 1203
     assert [each.position for each in many] == list(range(1203))
+
+
+def test_metadata_is_json_and_kept_as_it_was_written(tmp_path: Path) -> None:
+    metadata = {"stadt": "Zürich"}
+    store(tmp_path, [item(0, metadata)])
+    with closing(sqlite3.connect(tmp_path / "items.sqlite")) as connection:
+        [(kept,)] = connection.execute("SELECT metadata FROM items").fetchall()
+    assert kept == '{"stadt": "Zürich"}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_items(tmp_path / "other.sqlite", [item(0, {"n": float("nan")})])
+
+
+def test_more_than_sqlite_takes_at_once_are_had_in_the_order_asked_for(tmp_path: Path) -> None:
+    items = store(tmp_path, [item(position) for position in range(1203)])
+    asked = list(range(1202, -1, -1))
+    assert [each.position for each in items.get(asked)] == asked
+    assert items.get([]) == []
+    assert len(items) == 1203
+    assert [each.position for each in items] == list(range(1203))
+
+
+def test_an_id_is_made_of_the_path() -> None:
+    assert item_id("a/b.jpg") == hashlib.sha256(b"a/b.jpg").hexdigest()[:16]
+    assert item_id("\udcff") == hashlib.sha256(b"\xff").hexdigest()[:16]
+
+
+def test_what_is_written_of_an_item_can_be_asked_for(tmp_path: Path) -> None:
+    items = store(tmp_path, [item(0, {"year": 1999}), item(1), item(2, {"year": 2003})])
+    assert items.matching({"year": {"gt": 1999}}).positions.tolist() == [2]
+    assert items.matching({"year": {"exists": True}}).positions.tolist() == [0, 2]

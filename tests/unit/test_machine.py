@@ -57,6 +57,7 @@ def test_no_more_threads_than_a_container_may_use(
     [
         ("0::/\n", {"memory.max": "536870912\n"}, 512 << 20),
         ("0::/\n", {"memory.max": "max\n"}, ALL),
+        ("0::/\n", {"memory.max": "0\n"}, ALL),
         ("0::/\n", {"memory.max": "68719476736\n"}, ALL),
         ("", {"memory/memory.limit_in_bytes": "536870912\n"}, 512 << 20),
         ("", {"memory/memory.limit_in_bytes": "9223372036854771712\n"}, ALL),
@@ -80,3 +81,13 @@ def test_no_more_memory_than_a_container_may_use(
 def test_a_system_that_says_nothing_is_taken_for_a_usual_one() -> None:
     assert machine.memory(NOWHERE, NOWHERE, NOWHERE) == 2 << 30
     assert machine.cores(NOWHERE, NOWHERE) >= 1
+
+
+def test_where_the_system_tells_of_no_processors_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert machine.cores(NOWHERE, NOWHERE) == 3
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert machine.cores(NOWHERE, NOWHERE) == 1

@@ -6,6 +6,7 @@ import contextlib
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+import models.pictures
 from build.packages import DEMO_MODEL
 from models.image_encoder import ImageEncoder
 from models.manifest import ModelCard, Preprocessing
 from models.pictures import (
     MAX_PIXELS,
+    Limits,
     PictureError,
     decode,
     on_white,
@@ -322,3 +325,267 @@ def test_a_picture_decoded_at_reduced_scale_has_the_vector_of_the_whole_one() ->
         pixels = [preprocess(image, card.preprocessing) for image in (whole, reduced)]
         vectors = encoder.encode(np.stack(pixels))
         assert vectors[0] @ vectors[1] > 0.995
+
+
+def refused(content: bytes | Path, **options: Any) -> str:
+    with pytest.raises(PictureError) as caught:
+        read(content, **options)
+    return str(caught.value)
+
+
+def lossless(width: int, height: int) -> bytes:
+    return encoded(Image.new("RGB", (width, height), RED), "WEBP", lossless=True)
+
+
+def animated(width: int, height: int) -> bytes:
+    frames = [Image.new("RGB", (width, height), colour) for colour in (RED, GREEN)]
+    return encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
+
+
+def lossy(width: int, height: int) -> bytes:
+    return encoded(photograph(width, height), "WEBP")
+
+
+@pytest.mark.parametrize("made", [lossless, animated, lossy])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (300, 7), (7, 300), (257, 513)])
+def test_the_size_of_a_webp_is_known_before_it_is_opened(
+    made: Callable[[int, int], bytes], width: int, height: int
+) -> None:
+    assert models.pictures._webp_size(made(width, height)) == (width, height)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"RIFF",
+        lossless(9, 9)[:24],
+        b"RIFX" + lossless(9, 9)[4:],
+        encoded(Image.new("1", (9, 9)), "PNG"),
+    ],
+)
+def test_what_is_no_webp_has_no_size_of_one(content: bytes) -> None:
+    assert models.pictures._webp_size(content) == (0, 0)
+
+
+@pytest.mark.parametrize("made", [lossless, animated, lossy])
+def test_a_stranger_s_picture_has_so_many_pixels_and_not_one_more(
+    made: Callable[[int, int], bytes],
+) -> None:
+    content = made(30, 20)
+    assert read(content, limits=Limits(pixels=600)).image.size == (30, 20)
+    assert refused(content, limits=Limits(pixels=599)) == "too large: 30 by 20 pixels"
+
+
+def test_a_stranger_s_jpeg_may_have_four_times_as_many_where_it_is_decoded_at_a_fraction() -> None:
+    content = encoded(photograph(400, 200), "JPEG")
+    picture = read(content, reduce_to=50, limits=Limits(pixels=20_000))
+    assert (picture.image.size, picture.width, picture.height) == ((200, 100), 400, 200)
+    said = "too large: 400 by 200 pixels"
+    assert refused(content, limits=Limits(pixels=20_000)) == said
+    assert refused(content, reduce_to=10, limits=Limits(pixels=19_999)) == said
+
+
+def test_a_stranger_s_picture_is_of_a_format_that_people_have() -> None:
+    limits = Limits(pixels=10_000)
+    for format in ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"):
+        assert read(encoded(photograph(16, 16), format), limits=limits).image.size == (16, 16)
+    for format in ("PPM", "ICO", "PCX", "TGA", "SGI"):
+        content = encoded(photograph(16, 16), format)
+        assert read(content).image.size == (16, 16)
+        assert refused(content, limits=limits) == "not a picture: no picture format that is known"
+
+
+def test_each_refusal_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refused(b"") == "empty: the file has no bytes"
+    assert refused(b"x") == "not a picture: no picture format that is known"
+    assert refused(tmp_path / "x") == "unreadable: No such file or directory"
+    assert str(PictureError("damaged", "")) == "damaged"
+    limit = MAX_PIXELS // 1000
+    assert refused(png_that_claims(limit + 1, 1000)) == f"too large: {limit + 1} by 1000 pixels"
+    twice = refused(png_that_claims(3 * limit, 1000))
+    assert twice == "too large: more than 512,000,000 pixels"
+    (tmp_path / "x").write_bytes(b"12345")
+    monkeypatch.setattr(models.pictures, "MAX_BYTES", 4)
+    assert refused(tmp_path / "x") == "too large: more than 4 bytes"
+    monkeypatch.setattr(models.pictures, "MAX_BYTES", 5)
+    assert models.pictures.read_content(tmp_path / "x") == b"12345"
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (MemoryError(), "too large: it does not fit into memory"),
+        (OSError("image file is truncated (3 bytes)"), "truncated: image file is truncated"),
+        (OSError("unsupported BMP\n  compression"), "not supported: unsupported BMP compression"),
+        (SyntaxError("broken PNG file"), "damaged: broken PNG file"),
+        (ValueError(), "damaged: ValueError"),
+    ],
+)
+def test_what_pillow_says_is_put_into_words(
+    raised: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Image.Image) -> None:
+        raise raised
+
+    content = encoded(Image.new("RGB", (4, 4), RED), "BMP")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    assert refused(content).startswith(said)
+
+
+def test_a_file_that_does_not_fit_into_memory_is_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Path, mode: str) -> None:
+        assert mode == "rb"
+        raise MemoryError
+
+    monkeypatch.setattr(Path, "open", fail)
+    assert refused(tmp_path) == "too large: it does not fit into memory"
+
+
+def test_an_orientation_that_cannot_be_read_turns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise ValueError("broken")
+
+    content = encoded(photograph(60, 40), "JPEG")
+    monkeypatch.setattr(Image.Image, "getexif", fail)
+    monkeypatch.setattr("PIL.ImageOps.exif_transpose", fail)
+    picture = read(content)
+    assert (picture.width, picture.height, picture.image.size) == (60, 40, (60, 40))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_reduced_picture_is_told_at_its_whole_size_whichever_way_it_is_turned(
+    orientation: int,
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = read(encoded(photograph(1200, 800), "JPEG", exif=exif), reduce_to=100)
+    turned = orientation >= 5
+    assert (picture.width, picture.height) == ((800, 1200) if turned else (1200, 800))
+    assert picture.image.size == ((200, 300) if turned else (300, 200))
+
+
+def test_what_is_enough_for_the_encoder_is_enough_for_a_thumbnail() -> None:
+    def side(width: int, height: int) -> int:
+        return reduced_side(CLIP.model_copy(update={"width": width, "height": height}))
+
+    assert side(224, 224) == 224
+    assert side(336, 224) == side(224, 336) == 336
+    assert side(32, 64) == 160
+
+
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [
+        ((320, 320), (320, 320)),
+        ((321, 320), (320, 319)),
+        ((320, 10), (320, 10)),
+        ((640, 321), (320, 160)),
+        ((3200, 1), (320, 1)),
+        ((1, 3200), (1, 320)),
+    ],
+)
+def test_a_thumbnail_has_at_most_320_pixels_a_side(
+    size: tuple[int, int], small: tuple[int, int]
+) -> None:
+    assert decode(thumbnail(photograph(*size))).size == small
+
+
+def test_a_thumbnail_is_not_worth_more_than_its_quality() -> None:
+    image = photograph(320, 240)
+    expected = encoded(image, "WEBP", quality=80, method=2)
+    assert thumbnail(image) == expected
+
+
+def test_grey_of_many_bits_is_the_same_however_many_rows_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ramp = np.linspace(0, 65535, 7 * 33).astype(np.uint16).reshape(33, 7)
+    content = encoded(Image.fromarray(ramp), "PNG")
+    whole = np.asarray(decode(content))
+    for at_once in (1, 14, 20):
+        monkeypatch.setattr(models.pictures, "_PIXELS_AT_ONCE", at_once)
+        assert (np.asarray(decode(content)) == whole).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "highest", "white"),
+    [
+        ("F", 0.0, 1.0),
+        ("F", 1.0, 1.0),
+        ("F", 1.5, 255.0),
+        ("F", 255.0, 255.0),
+        ("F", 256.0, 65535.0),
+        ("F", 65535.0, 65535.0),
+        ("F", 65536.0, 65536.0),
+        ("I", 0, 65535.0),
+        ("I", 1, 65535.0),
+        ("I", 65535, 65535.0),
+        ("I", 65536, 65536.0),
+        ("I;16", 300, 65535.0),
+    ],
+)
+def test_white_is_what_the_kind_of_numbers_makes_it(
+    mode: str, highest: float, white: float
+) -> None:
+    values = np.array([[0, highest]], dtype=np.float32 if mode == "F" else np.int32)
+    assert models.pictures._white_level(mode, values) == white
+    assert models.pictures._white_level(mode, values[:0]) == (1.0 if mode == "F" else 65535.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "middle"),
+    [
+        ((3200, 100), (0, 0, 3200, 100)),
+        ((3201, 100), (0, 0, 3200, 100)),
+        ((3300, 100), (50, 0, 3250, 100)),
+        ((100, 3300), (0, 50, 100, 3250)),
+    ],
+)
+def test_of_a_strip_the_middle_is_seen(
+    size: tuple[int, int], middle: tuple[int, int, int, int]
+) -> None:
+    image = photograph(*size)
+    seen = models.pictures._middle_of_strip(image)
+    assert seen.size == (middle[2] - middle[0], middle[3] - middle[1])
+    assert (np.asarray(seen) == np.asarray(image.crop(middle))).all()
+    assert (seen is image) == (size == (3200, 100))
+
+
+@pytest.mark.parametrize(
+    ("size", "box", "at"),
+    [
+        ((5, 5), (0, 0, 4, 4), None),
+        ((9, 4), (2, 0, 6, 4), None),
+        ((4, 9), (0, 2, 4, 6), None),
+        ((4, 4), (0, 0, 4, 4), None),
+        ((2, 4), None, (1, 0)),
+        ((4, 1), None, (0, 1)),
+        ((9, 2), None, (-3, 1)),
+    ],
+)
+def test_the_middle_is_cut_out_or_padded(
+    size: tuple[int, int], box: tuple[int, int, int, int] | None, at: tuple[int, int] | None
+) -> None:
+    image = photograph(*size)
+    seen = models.pictures._crop_or_pad(image, 4, 4, 9)
+    if box is not None:
+        expected = image.crop(box)
+    else:
+        assert at is not None
+        expected = Image.new("RGB", (4, 4), (9, 9, 9))
+        expected.paste(image, at)
+    assert (np.asarray(seen) == np.asarray(expected)).all()
+
+
+def test_a_picture_that_has_the_size_already_is_not_scaled() -> None:
+    image = photograph(224, 300)
+    assert models.pictures._scale_shorter_to(image, 224, Image.Resampling.BICUBIC) is image
+    assert models.pictures._scale_by(image, 1.0, Image.Resampling.BICUBIC) is image
+    assert models.pictures._scale_by(image, 1e9, Image.Resampling.BICUBIC).size == (1, 1)
+    assert models.pictures._scale_shorter_to(image, 112, Image.Resampling.BICUBIC).size == (
+        112,
+        150,
+    )

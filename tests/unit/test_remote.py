@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import re
 import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -166,6 +168,86 @@ def test_a_file_outside_the_bundle_is_not_written(site: Site, tmp_path: Path) ->
     manifest().model_copy(update={"files": {"../../out": record}}).write(site.bundle)
     with pytest.raises(DamagedError, match="no file of the bundle's own"):
         fetch(site.address, tmp_path / "cache")
+
+
+def test_each_refusal_says_what_to_do(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(address: str) -> str:
+        with pytest.raises(DamagedError) as refused:
+            fetch(address, tmp_path / "cache")
+        return str(refused.value)
+
+    (site.bundle / "index.faiss").write_text("VECTORS")
+    assert said(site.address).startswith(f"{site.address}/index.faiss is damaged: its SHA-256 is ")
+    assert said(site.address).endswith(f" Build it again. Nothing of {site.address} is served.")
+    (site.bundle / "index.faiss").unlink()
+    missing = said(site.address + "/")
+    assert missing.startswith(
+        f"{site.address}/index.faiss cannot be fetched: FileNotFoundError: {site.address}"
+    )
+    assert (
+        "Check the address, the credentials and the network; the bundle's folder must hold every "
+        "file that its manifest.json names." in missing
+    )
+    assert said("gopher://x/y") == (
+        "gopher://x/y is no address of a bundle (Protocol not known: gopher): https://…, s3://… "
+        "or gs://… is one."
+    )
+
+    def lacking(*arguments: object) -> None:
+        raise ImportError("no obstore")
+
+    monkeypatch.setattr("obstore.fsspec.register", lacking)
+    assert said("gs://x/y") == (
+        "gs://x/y cannot be fetched: no obstore. Install requirements/remote.txt, or build the "
+        "image with `python -m build bento --remote`."
+    )
+
+
+def test_a_download_may_take_as_long_as_it_goes_on() -> None:
+    from serving import remote
+
+    patience = remote._PATIENCE
+    assert (patience.total, patience.sock_connect, patience.sock_read) == (None, 10, 30)
+    filesystem, root = remote._open("https://example.org/photos")
+    assert filesystem.client_kwargs == {"timeout": patience}
+    assert root == "https://example.org/photos"
+
+
+def test_what_was_fetched_is_told_and_only_its_owner_s(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sightline")
+    site.write(index_faiss="x" * 2_300_000)
+    fetch(site.address, tmp_path / "deep" / "cache")
+    told = re.escape(f"fetched {site.address}: 2.3 MB in ") + r"\d+\.\d s"
+    assert re.fullmatch(told, caplog.messages[-1])
+    assert stat.S_IMODE((tmp_path / "deep" / "cache").stat().st_mode) == 0o700
+
+
+def test_whoever_was_quicker_with_the_same_bundle_is_believed(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def beaten(self: Path, target: Path) -> Path:
+        shutil.copytree(self, target)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", beaten)
+    folder = fetch(site.address, tmp_path / "cache")
+    assert (folder / "index.faiss").read_text() == "vectors"
+    assert list((tmp_path / "cache").iterdir()) == [folder]
+    shutil.rmtree(folder)
+
+    def broken(self: Path, target: Path) -> Path:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Path, "rename", broken)
+    with pytest.raises(OSError, match="the disk is full"):
+        fetch(site.address, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_an_unknown_kind_of_address_is_refused(tmp_path: Path) -> None:

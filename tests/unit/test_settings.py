@@ -99,3 +99,63 @@ def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_does_not_show_in_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_API_KEY", "s3cret")
     assert "s3cret" not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "API_KEY",
+            "",
+            "SIGHTLINE_API_KEY: holds no key: leave the variable out for a service without keys",
+        ),
+        (
+            "API_KEYS",
+            "a\u00fc",
+            "SIGHTLINE_API_KEYS: holds a key that no header can carry: letters, digits and "
+            "-._~+/ are safe",
+        ),
+        (
+            "API_KEYS_FILE",
+            "/nowhere",
+            "SIGHTLINE_API_KEYS_FILE: /nowhere cannot be read (No such file or directory)",
+        ),
+        (
+            "CORS_ORIGINS",
+            "https://a.example https://b.example/x",
+            "SIGHTLINE_CORS_ORIGINS: 'https://b.example/x' is no origin: https://example.org is "
+            "one",
+        ),
+        ("LOG_QUERIES", "1", "SIGHTLINE_LOG_QUERIES needs SIGHTLINE_LOG_REQUESTS=1"),
+    ],
+)
+def test_the_line_says_what_would_be_right(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"SIGHTLINE_{variable}", value)
+    with pytest.raises(SystemExit) as ended:
+        Settings.load()
+    assert str(ended.value).startswith(f"error: {said}")
+
+
+def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_WORKERS", "0")
+    monkeypatch.setenv("SIGHTLINE_KEEP_ALIVE", "x")
+    with pytest.raises(SystemExit) as ended:
+        Settings.load()
+    told = str(ended.value).removeprefix("error: ").split("; ")
+    assert len(told) == 2
+    assert "SIGHTLINE_WORKERS: Input should be greater than or equal to 1" in told
+    assert (
+        "SIGHTLINE_KEEP_ALIVE: Input should be a valid integer, unable to parse string as an "
+        "integer" in told
+    )
+
+
+def test_origins_and_sizes_are_read() -> None:
+    assert Settings().origins == []
+    assert Settings(cors_origins=" ").origins == []
+    assert Settings(cors_origins="*").origins == ["*"]
+    named = Settings(cors_origins=" https://a.example, http://b.example:8000 ")
+    assert named.origins == ["https://a.example", "http://b.example:8000"]
+    assert Settings(max_upload_mb=0.5).max_upload == 1 << 19

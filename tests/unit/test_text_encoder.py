@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.manifest import DamagedError, ModelCard
-from models.text_encoder import TextEncoder, _shares, _with_little_padding
+from models.text_encoder import TextEncoder, _shares, _with_little_padding, _work
 from models.tokenizer import Tokenizer
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "model"
@@ -80,3 +80,45 @@ def test_what_is_no_graph_is_named(tmp_path: Path) -> None:
     (tmp_path / "text_encoder.onnx").write_bytes(b"no graph")
     with pytest.raises(DamagedError, match=r"text_encoder\.onnx"):
         TextEncoder(tmp_path, ModelCard.read(DEMO))
+
+
+def test_a_run_ends_where_padding_costs_more_than_another() -> None:
+    assert list(_with_little_padding([], [])) == []
+    # 64 of a length share a run.
+    assert [len(run) for run in _with_little_padding([5] * 130, list(range(130)))] == [64, 64, 2]
+    # 256 tokens of padding are worth it, and not one more.
+    assert list(_with_little_padding([1, 257], [0, 1])) == [[0, 1]]
+    assert list(_with_little_padding([1, 258], [0, 1])) == [[0], [1]]
+    assert list(_with_little_padding([1, 129, 129], [0, 1, 2])) == [[0, 1, 2]]
+    assert list(_with_little_padding([1, 1, 129, 130], [0, 1, 2, 3])) == [[0, 1, 2], [3]]
+
+
+def test_work_is_what_the_tokens_of_a_tree_cost_and_each_text_for_itself() -> None:
+    token_ids = [[1, 2], [1, 2], [1, 3], [4], []]
+    assert _work(token_ids, [0, 1, 2, 3, 4]) == [3, 4, 6, 8, 9]
+    assert _work(token_ids, [3, 0]) == [2, 5]
+
+
+def test_little_work_wakes_no_other_thread() -> None:
+    def shares(texts: int, threads: int) -> list[int]:
+        token_ids = [[10 * text + token for token in range(5)] for text in range(texts)]
+        return [len(share) for share in _shares(token_ids, list(range(texts)), threads)]
+
+    # Six tokens' worth each; two threads are woken for 48 of it.
+    assert shares(7, 2) == [7]
+    assert shares(8, 2) == [4, 4]
+    assert shares(8, 1) == [8]
+    assert shares(12, 3) == [4, 4, 4]
+    assert shares(24, 3) == [8, 8, 8]
+    assert shares(32, 4) == [8, 8, 8, 8]
+    assert shares(1, 4) == [1]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_encoder_has_threads_of_its_own_where_it_may(threads: int) -> None:
+    encoder = TextEncoder(DEMO, ModelCard.read(DEMO), threads=threads)
+    options = encoder._session.get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+    assert (encoder._pool is not None) == (threads > 1)
+    assert encoder._pool is None or encoder._pool._max_workers == threads
+    assert encoder._session.get_providers() == ["CPUExecutionProvider"]

@@ -10,6 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from open_clip.tokenizer import SimpleTokenizer
 
+import models.tokenizer
 from build.export.tokenizer_file import write_tokenizer
 from models.manifest import TOKENIZER, DamagedError, ModelCard
 from models.tokenizer import Tokenizer
@@ -86,3 +87,61 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / TOKENIZER).write_text("{}")
     with pytest.raises(DamagedError, match=r"tokenizer\.json"):
         Tokenizer.load(tmp_path, card())
+
+
+def framed(ours: Tokenizer, **changed: object) -> Tokenizer:
+    """The same vocabulary, as another model's card would use it."""
+    tokens = {
+        name: changed.pop(name) for name in ("cleaning", "pad_id", "zeroed_id") if name in changed
+    }
+    base = card().model_copy(update={"context_length": CONTEXT} | changed)
+    update = {"tokens": base.tokens.model_copy(update={"start_id": None} | tokens)}
+    return Tokenizer(ours._fast, base.model_copy(update=update))
+
+
+@pytest.mark.parametrize(
+    ("cleaning", "text", "cleaned"),
+    [
+        ("lower", "  A  Red\n FOX ", "a red fox"),
+        ("lower", "Fish &amp;amp; CHIPS", "fish & chips"),
+        ("whitespace", "  A  Red\n FOX! ", "A Red FOX!"),
+        ("canonicalize", " A_red, (FOX)!  it's ", "a red fox its"),
+        ("canonicalize", "___", ""),
+        ("canonicalize", "“Quoted” & so on", "quoted so on"),
+    ],
+)
+def test_a_text_is_cleaned_as_its_model_wants_it(
+    ours: Tokenizer, cleaning: str, text: str, cleaned: str
+) -> None:
+    assert models.tokenizer._CLEANINGS[cleaning](text) == cleaned
+    tokenizer = framed(ours, cleaning=cleaning)
+    assert tokenizer.encode([text]) == [ours._fast.encode(cleaned).ids]
+
+
+def test_a_model_that_needs_it_gets_the_whole_context(ours: Tokenizer) -> None:
+    [ids] = framed(ours, any_length=True).encode(["a red fox"])
+    [padded] = framed(ours, any_length=False, pad_id=9).encode(["a red fox"])
+    assert padded == ids + [9] * (CONTEXT - len(ids))
+
+
+def test_a_token_that_open_clip_zeroes_is_zeroed(ours: Tokenizer) -> None:
+    [ids] = framed(ours).encode(["a red fox"])
+    [zeroed] = framed(ours, zeroed_id=ids[2]).encode(["a red fox"])
+    assert zeroed == [*ids[:2], 0, *ids[3:]]
+
+
+def test_a_file_may_be_given_as_its_content(folder: Path, clip_card: ModelCard) -> None:
+    content = (folder / TOKENIZER).read_bytes()
+    given = Tokenizer.load(folder / "nowhere", clip_card, content)
+    assert given.encode(["a red fox"]) == Tokenizer.load(folder, clip_card).encode(["a red fox"])
+    with pytest.raises(DamagedError, match=r"^/b/tokenizer\.json cannot be read: .* Export it "):
+        Tokenizer.load(Path("/b"), clip_card, b"{")
+
+
+def test_plain_texts_need_no_mending() -> None:
+    """ftfy, which takes long to load, is asked only where there may be something to mend."""
+    for text in ("a red fox", " x ", "50% off!"):
+        assert models.tokenizer._basic(text) == text.strip()
+    assert models.tokenizer._basic("a\tb") == "a\tb"
+    assert models.tokenizer._basic("&lt;") == "<"
+    assert models.tokenizer._basic("caf\u00c3\u00a9") == "café"

@@ -61,3 +61,34 @@ def test_whatever_arrives_is_taken_or_refused_in_words(body: bytes) -> None:
         assert refused.message
     else:
         assert accepted.query is None or 1 <= len(accepted.query) <= 1000
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (1, 1),
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (2**63, float(2**63)),
+        ({"gt": 10**20}, {"gt": 1e20}),
+        ({"in": [1, 10**20]}, {"in": [1, 1e20]}),
+    ],
+)
+def test_a_whole_number_that_no_database_holds_is_a_number_all_the_same(
+    given: Any, asked: Any
+) -> None:
+    body = json.dumps({"query": "fox", "filter": {"n": given}})
+    read = SearchRequest.model_validate_json(body).filter
+    assert read == {"n": asked}
+    assert repr(read) == repr({"n": asked})
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    error = refusal({"query": "fox", "filter": {"n": 10**400}})
+    assert error.message == "filter: n: a number is too large to compare"
+    assert refusal({"query": "fox", "filter": {"n": {}}}).field == "filter"
+
+
+def test_json_knows_no_integers() -> None:
+    assert SearchRequest.model_validate_json('{"query": "fox", "k": 3.0}').k == 3
+    assert "valid integer" in refusal({"query": "fox", "k": 3.5}).message

@@ -1,0 +1,398 @@
+"""The engine by itself: what it refuses, what it counts, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import serving.engine
+from models.bundle import Bundle, Scrubbed
+from models.database import SlowQueryError
+from models.items import ItemStore
+from models.manifest import DamagedError
+from models.tokenizer import Tokenizer
+from serving import plan
+from serving.batcher import Ticket
+from serving.engine import Engine, _cut
+from serving.errors import RequestError
+from serving.metrics import Metrics
+from serving.settings import Settings
+from serving.timing import Timing
+from serving.wire import EncodeRequest, SearchRequest
+from tests.build.pictures import picture
+
+QUERY = "a red fox in the snow"
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def engine(opened: Bundle, metrics: Metrics) -> Iterator[Engine]:
+    engine = Engine(opened, Settings(), metrics)
+    yield engine
+    engine.close()
+
+
+def refused(work: Callable[[], Awaitable[object]]) -> RequestError:
+    async def run() -> RequestError:
+        with pytest.raises(RequestError) as error:
+            await work()
+        return error.value
+
+    return asyncio.run(run())
+
+
+def counted(metrics: Metrics, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)$", metrics.exposition().decode(), re.MULTILINE)
+    assert found, name
+    return float(found[1])
+
+
+def test_a_text_too_many_begins_another_part() -> None:
+    one, two, three = [1], [1, 2], [1, 2, 3]
+    assert _cut([one, two, three, one], 3) == [[one, two], [three], [one]]
+    assert _cut([three, three], 6) == [[three, three]]
+    assert _cut([three, three], 5) == [[three], [three]]
+    # One that is too long by itself is a part by itself.
+    assert _cut([three, one, one], 2) == [[three], [one, one]]
+    assert _cut([one], 0) == [[one]]
+
+
+class Clock:
+    """Goes on only while something is done that is said to take its time."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        self._patch = patch
+        clock = SimpleNamespace(perf_counter=lambda: self.now, monotonic=time.monotonic)
+        for module in (serving.engine, plan):
+            patch.setattr(module, "time", clock)
+
+    def takes(self, seconds: float, owner: type, name: str) -> None:
+        work = getattr(owner, name)
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            self.now += seconds
+            return work(*arguments, **options)
+
+        self._patch.setattr(owner, name, timed)
+
+
+def test_each_step_is_told_by_the_time_it_takes(
+    engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    clock.takes(1, ItemStore, "matching")
+    clock.takes(2, Tokenizer, "encode")
+    clock.takes(4, Engine, "_search")
+    clock.takes(8, Engine, "_vectors")
+    clock.takes(16, Engine, "_nearest")
+    clock.takes(32, ItemStore, "get")
+    found = asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
+    assert found.timing == Timing(filter=1, tokenize=2, queue=4, encode=8, search=16, lookup=32)
+    assert counted(metrics, "sightline_encode_seconds_sum") == 8
+    assert counted(metrics, "sightline_search_seconds_sum") == 16
+
+
+def test_to_encode_a_picture_is_part_of_encoding(
+    engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    clock.takes(1, Engine, "_encode_picture")
+    clock.takes(2, Engine, "_vectors")
+    found = asyncio.run(engine.search_by_image(picture(1)))
+    assert found.timing == Timing(encode=3)
+    label = '{method_name="picture"}'
+    assert counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}") == 1
+    assert len(found.hits) == 5
+    assert len(asyncio.run(engine.search_by_image(picture(1), 7)).hits) == 7
+
+
+def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
+    async def late() -> object:
+        now = asyncio.get_running_loop().time()
+        return await engine.search_by_image(picture(1), ticket=Ticket(deadline=now + 0.02))
+
+    decode = serving.engine.decode
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.05)
+        return decode(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serving.engine, "decode", slowly)
+        patch.setattr(type(engine.bundle.image_encoder), "encode", lambda *_: pytest.fail("late"))
+        assert refused(late).status == 504
+
+
+def test_without_its_picture_encoder_a_service_says_so(engine: Engine) -> None:
+    object.__setattr__(engine, "bundle", replace(engine.bundle, image_encoder=None))
+    error = refused(lambda: engine.search_by_image(picture(1)))
+    assert error.status == 501
+    assert error.message == "this service was deployed without its picture encoder: search by text"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        (b"x", 400, "image: not a picture: no picture format that is known"),
+        (picture(1), 413, "image: too large: "),
+    ],
+)
+def test_a_picture_that_cannot_be_had_is_the_sender_s(
+    opened: Bundle, content: bytes, status: int, message: str
+) -> None:
+    engine = Engine(opened, Settings(max_pixels=10), Metrics())
+    error = refused(lambda: engine.search_by_image(content))
+    assert (error.status, error.field) == (status, "image")
+    assert error.message.startswith(message)
+    engine.close()
+
+
+def test_warming_up_asks_nothing_that_is_remembered(engine: Engine, metrics: Metrics) -> None:
+    asyncio.run(engine.warm_up())
+    label = '{method_name="search"}'
+    assert counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}") == 20
+    assert counted(metrics, "sightline_search_seconds_count") == 10
+    assert counted(metrics, "sightline_cache_misses_total") == 0
+
+
+def test_a_text_and_its_own_opposite_find_something(engine: Engine) -> None:
+    """Half of it is left: the direction is the text's own."""
+    found = asyncio.run(engine.search(SearchRequest(query=QUERY, negative=QUERY)))
+    alone = asyncio.run(engine.search(SearchRequest(query=QUERY)))
+    assert [hit.item.id for hit in found.hits] == [hit.item.id for hit in alone.hits]
+    vectors = engine._vectors([plan.Plan(k=1, vector=np.zeros(engine.bundle.index.dim))])
+    assert vectors.tolist() == [[0.0] * engine.bundle.index.dim]
+
+
+def test_long_texts_are_encoded_in_parts_that_let_others_in(
+    engine: Engine, metrics: Metrics
+) -> None:
+    texts = [f"{QUERY} {number}" for number in range(100)]
+    vectors = asyncio.run(engine.encode(EncodeRequest(texts=texts)))
+    assert vectors.shape == (100, engine.bundle.index.dim)
+    label = '{method_name="search"}'
+    tokens = sum(map(len, engine.planner.texts(texts)))
+    parts = counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}")
+    assert parts >= tokens / engine._batches.part > 1
+
+
+def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> None:
+    engine = Engine(opened, Settings(), Metrics())
+    asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
+    asyncio.run(engine.search_by_image(picture(1)))
+    threads = [
+        each
+        for pool in (engine._batch_thread, engine._picture_thread, engine.planner._threads)
+        for each in pool._threads
+    ]
+    assert len(threads) == 3
+    engine.close()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert refused(lambda: engine.search(SearchRequest(query=QUERY))).status == 503
+    assert refused(lambda: engine.search_by_image(picture(1))).status == 503
+    assert refused(lambda: engine.encode(EncodeRequest(texts=["x"]))).status == 503
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_bundle_that_nobody_else_uses_is_closed_after_the_last_who_reads_it(
+    opened: Bundle, closes: bool
+) -> None:
+    done: list[str] = []
+    going = threading.Event()
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(opened, name)
+
+        def scrub(self) -> Iterator[Scrubbed]:
+            yield Scrubbed(1, 2)
+            going.wait(10)
+            done.append("scrubbed")
+            yield Scrubbed(2, 2)
+            pytest.fail("nobody wants to know any more")
+
+        def close(self) -> None:
+            done.append("closed")
+
+    watched: Any = Watched()
+    engine = Engine(watched, Settings(), Metrics(), closes_bundle=closes)
+    engine.scrub(lambda error: pytest.fail(str(error)))
+    time.sleep(0.05)
+    engine.close()
+    going.set()
+    for _ in range(200):
+        if len(done) > closes:
+            break
+        time.sleep(0.01)
+    assert done == (["scrubbed", "closed"] if closes else ["scrubbed"])
+
+
+def test_damage_that_is_found_is_told_to_who_asked(opened: Bundle) -> None:
+    class Damaged:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(opened, name)
+
+        def scrub(self) -> Iterator[Scrubbed]:
+            yield Scrubbed(1, 2)
+            raise DamagedError("items.sqlite is damaged")
+
+    damaged: Any = Damaged()
+    engine = Engine(damaged, Settings(), Metrics())
+    told: list[str] = []
+    engine.scrub(lambda error: told.append(str(error)))
+    assert engine._scrubber is not None
+    assert engine._scrubber.daemon
+    engine._scrubber.join(10)
+    assert told == ["items.sqlite is damaged"]
+    engine.close()
+
+
+def test_looking_up_is_refused_where_256_are_at_it(engine: Engine) -> None:
+    planner = engine.planner
+    assert planner._threads._max_workers == 4
+
+    async def run() -> None:
+        gate = threading.Event()
+        waiting = [asyncio.ensure_future(planner.look_up(gate.wait, 10)) for _ in range(256)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(RequestError) as error:
+            await planner.look_up(lambda: None)
+        assert error.value.status == 429
+        gate.set()
+        assert await asyncio.gather(*waiting) == [True] * 256
+        assert await planner.look_up(lambda a, b: a - b, 5, b=3) == 2
+        assert planner._under_way == 0
+
+    asyncio.run(run())
+
+
+def test_a_filter_that_takes_too_long_is_told(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(self: ItemStore, conditions: Any) -> None:
+        raise SlowQueryError("it takes too long")
+
+    monkeypatch.setattr(ItemStore, "matching", slow)
+    error = refused(lambda: engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
+    assert (error.status, error.field) == (503, "filter")
+    assert error.message == "filter: it takes too long: ask for less"
+    assert error.headers == {"Retry-After": "1"}
+
+
+def test_a_plan_costs_what_there_is_to_encode() -> None:
+    assert plan.Plan(k=1).cost == 1
+    assert plan.Plan(k=1, wanted=[1, 2]).cost == 2
+    assert plan.Plan(k=1, wanted=[1, 2], unwanted=[1, 2, 3]).cost == 5
+    assert plan.Plan(k=1, unwanted=[1, 2, 3]).cost == 3
+
+
+@pytest.mark.parametrize("last", ["_search", "_encode_picture", "look-up"])
+def test_closing_waits_for_nothing_and_the_bundle_for_everything(
+    opened: Bundle, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """A batch, a picture and a look-up that are under way read the bundle to their end."""
+    names = sorted(("_search", "_encode_picture", "look-up"), key=lambda name: name == last)
+    gates = {name: threading.Event() for name in names}
+    begun: list[str] = []
+    closed = threading.Event()
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(opened, name)
+
+        def close(self) -> None:
+            closed.set()
+
+    def wait(name: str) -> None:
+        begun.append(name)
+        gates[name].wait(10)
+
+    for name in ("_search", "_encode_picture"):
+        work = getattr(Engine, name)
+
+        def waiting(self: Engine, asked: Any, name: str = name, work: Any = work) -> Any:
+            wait(name)
+            return work(self, asked)
+
+        monkeypatch.setattr(Engine, name, waiting)
+    watched: Any = Watched()
+    engine = Engine(watched, Settings(), Metrics(), closes_bundle=True)
+
+    async def run() -> None:
+        asked = [
+            engine.search(SearchRequest(query=QUERY)),
+            engine.search_by_image(picture(1)),
+            engine.planner.look_up(wait, "look-up"),
+        ]
+        tasks = [asyncio.ensure_future(each) for each in asked]
+        for _ in range(300):
+            if len(begun) == 3:
+                break
+            await asyncio.sleep(0.01)
+        closing = threading.Thread(target=engine.close, daemon=True)
+        closing.start()
+        closing.join(5)
+        assert not closing.is_alive()
+        for gate in gates.values():
+            assert not closed.wait(0.05)
+            gate.set()
+        assert closed.wait(5)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def test_what_is_sought_has_length_one_in_any_company(engine: Engine) -> None:
+    [one, other] = engine.planner.texts([QUERY, "a house by the sea"])
+    known = engine.bundle.index.reconstruct(3)
+    plans = [
+        plan.Plan(k=1, wanted=one),
+        plan.Plan(k=1, wanted=one, unwanted=other),
+        plan.Plan(k=1, vector=known),
+        plan.Plan(k=1, wanted=other, vector=known),
+    ]
+    together = engine._vectors(plans)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+    for row, each in zip(together, plans, strict=True):
+        np.testing.assert_allclose(engine._vectors([each])[0], row, atol=1e-6)
+
+
+def test_a_picture_that_is_not_there_is_told(engine: Engine) -> None:
+    error = refused(lambda: engine.search(SearchRequest(like="nosuchid")))
+    assert (error.status, error.field) == (404, "like")
+    assert error.message == "like: no picture has the id 'nosuchid'"
+
+
+def test_what_waits_to_be_looked_up_is_dropped_at_the_end(engine: Engine) -> None:
+    gate = threading.Event()
+    looked: list[int] = []
+
+    async def run() -> list[object]:
+        under_way = [asyncio.ensure_future(engine.planner.look_up(gate.wait, 10)) for _ in "1234"]
+        await asyncio.sleep(0.02)
+        waiting = asyncio.ensure_future(engine.planner.look_up(looked.append, 1))
+        await asyncio.sleep(0.02)
+        engine.close()
+        gate.set()
+        return await asyncio.gather(*under_way, waiting, return_exceptions=True)
+
+    *done, dropped = asyncio.run(run())
+    assert done == [True] * 4
+    assert isinstance(dropped, asyncio.CancelledError)
+    assert looked == []

@@ -1,0 +1,64 @@
+"""What the document promises, word for word: whoever changes the API changes it here, too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from serving import openapi
+
+# Written anew: json.dumps(..., indent=1, ensure_ascii=False) of what ``promised`` gives.
+PROMISED = Path(__file__).parent / "openapi.json"
+REF = "#/components/schemas/"
+
+
+def promised() -> dict[str, object]:
+    """What this project has written of the document; pydantic writes most of the schemas."""
+    document = openapi.document(keys=True, speech=True, schema=True)
+    components = document.pop("components")
+    document["securitySchemes"] = components["securitySchemes"]
+    document["anyOf of a search"] = components["schemas"]["SearchRequest"]["anyOf"]
+    document["schemas"] = sorted(components["schemas"])
+    found: dict[str, object] = json.loads(json.dumps(document))
+    return found
+
+
+def test_the_whole_document_is_what_was_promised() -> None:
+    assert promised() == json.loads(PROMISED.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("keys", [False, True])
+@pytest.mark.parametrize("speech", [False, True])
+@pytest.mark.parametrize("schema", [False, True])
+def test_what_a_service_does_not_offer_is_not_in_its_document(
+    keys: bool, speech: bool, schema: bool
+) -> None:
+    document = openapi.document(keys=keys, speech=speech, schema=schema)
+    assert ("/transcribe" in document["paths"]) == speech
+    assert ("/reload" in document["paths"]) == keys
+    assert ("/schema.json" in document["paths"]) == schema
+    assert len(document["paths"]) == 12 + keys + speech + schema
+    assert ("security" in document) == ("securitySchemes" in document["components"]) == keys
+    probed = document["paths"]["/livez"]["get"]
+    assert probed.get("security") == ([] if keys else None)
+
+
+def test_every_schema_that_is_named_is_there() -> None:
+    document = openapi.document(keys=True, speech=True, schema=True)
+    named = set()
+
+    def look(node: object) -> None:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                named.add(node["$ref"])
+            for child in node.values():
+                look(child)
+        elif isinstance(node, list):
+            for child in node:
+                look(child)
+
+    look(document)
+    assert named
+    assert named <= {REF + name for name in document["components"]["schemas"]}
