@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from models.image_encoder import ImageEncoder
+    from models.image_encoder import LaterImageEncoder
 
 # A bundle below this many bytes is hashed whole before it is used, in a fifth of a second.  Of a
 # larger one only what every answer needs.
@@ -74,7 +75,7 @@ class Bundle:
     thumbnails: ThumbnailStore
     threads: int
     # None where the bundle was deployed without it.
-    image_encoder: ImageEncoder | None
+    image_encoder: LaterImageEncoder | None
     _files: Folder
 
     @classmethod
@@ -140,7 +141,7 @@ class Bundle:
             pictures = None
             if IMAGE_ENCODER in folder:
                 # Last, since it takes the longest and nothing waits for it but the end.
-                pictures = pool.submit(_load_image_encoder, folder, model, threads)
+                pictures = pool.submit(_check_image_encoder, folder, model, threads)
             if whole:
                 for name in (ITEMS, THUMBNAILS, EMBEDDINGS):
                     if name in folder and not folder.in_memory(name):
@@ -225,14 +226,24 @@ def _check_names(manifest: Manifest, path: Path) -> None:
             raise DamagedError(f"{path / MANIFEST} does not name {name}. Build it again.")
 
 
-def _load_image_encoder(folder: Folder, model: ModelCard, threads: int) -> ImageEncoder:
-    from models.image_encoder import ImageEncoder
+def _check_image_encoder(folder: Folder, model: ModelCard, threads: int) -> LaterImageEncoder:
+    from models.image_encoder import ImageEncoder, LaterImageEncoder
+
+    def make(graph: bytes) -> ImageEncoder:
+        return ImageEncoder(folder.path, model, threads=threads, graph=graph)
+
+    def make_again() -> ImageEncoder:
+        graph = folder.read(IMAGE_ENCODER)
+        # Somebody may have written into the file since.
+        folder.settle(IMAGE_ENCODER, hashlib.sha256(graph).hexdigest())
+        return make(graph)
 
     graph = folder.read(IMAGE_ENCODER)
     folder.confirm(IMAGE_ENCODER, graph)
-    encoder = ImageEncoder(folder.path, model, threads=threads, graph=graph)
+    encoder = make(graph)
     compare_picture(folder.path, model, encoder)
-    return encoder
+    # A small one stays, as all small files do.
+    return LaterImageEncoder(make_again, encoder if folder.in_memory(IMAGE_ENCODER) else None)
 
 
 def _check(folder: Folder, name: str) -> None:

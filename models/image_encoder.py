@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,3 +54,31 @@ class ImageEncoder:
         for row, picture in enumerate(pixel_values):
             vectors[row] = self._session.run(None, {"pixel_values": picture[np.newaxis]})[0][0]
         return vectors
+
+
+class LaterImageEncoder:
+    """An image encoder that is loaded when it is first used, by one thread.
+
+    A large one takes three times the memory of all that a search in words needs, and many
+    services are only ever asked in words.
+
+    Args:
+        load: loads it.
+        encoder: where it is loaded already.
+    """
+
+    def __init__(
+        self, load: Callable[[], ImageEncoder], encoder: ImageEncoder | None = None
+    ) -> None:
+        self._load = load
+        self._encoder = encoder
+
+    def encode(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What :meth:`ImageEncoder.encode` gives.
+
+        Raises:
+            DamagedError: the file is not any more what it was.
+        """
+        if self._encoder is None:
+            self._encoder = self._load()
+        return self._encoder.encode(pixel_values)

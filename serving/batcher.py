@@ -6,8 +6,8 @@ since a search needs what that does not give, and asks for nothing but asyncio:
 - It starts as soon as nothing runs, with all that waits.  It never waits for company: what
   arrives during a run is company enough for the next.
 - A batch is measured by what it costs, in tokens, not by how many calls it holds.
-- Calls are *urgent* or not.  Those that are not (the parts of a long ``/encode``) fill what the
-  urgent ones leave, and a quarter of each batch is theirs, so that neither waits for the other.
+- Calls are *urgent* or not.  Those that are not (the parts of a long ``/encode``) get a quarter of
+  each batch, and no batch of theirs is longer than that, so that neither waits for the other.
 - A caller who has left, or whose time is up, is dropped before the run.
 - A call that fails harms no other.
 """
@@ -17,8 +17,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -30,8 +31,10 @@ logger = logging.getLogger("sightline")
 Call = TypeVar("Call")
 Answer = TypeVar("Answer")
 
-# What the urgent leave to the others, where both wait.
+# The share of the largest batch that the others may have; of this a part is a quarter, so that a
+# few urgent calls run beside little.
 _LEFT_TO_OTHERS = 1 / 4
+_PARTS = 4
 # Tokens of an ordinary query, and how many times as many a long one has.
 ORDINARY_COST = 16
 _LONG = 4
@@ -109,7 +112,12 @@ class Batcher(Generic[Call, Answer]):
     @property
     def part(self) -> int:
         """The most that a call which is not urgent should cost, to fit beside urgent ones."""
-        return max(1, int(self._max_cost * _LEFT_TO_OTHERS))
+        return max(1, int(self._max_cost * _LEFT_TO_OTHERS / _PARTS))
+
+    @property
+    def full(self) -> bool:
+        """Whether an urgent call would be refused."""
+        return self._under_way >= self._max_queue
 
     @property
     def idle(self) -> bool:
@@ -123,7 +131,7 @@ class Batcher(Generic[Call, Answer]):
             RequestError: 429 where too many calls are under way, 504 where the deadline
                 passed before its turn came.
         """
-        if self._under_way >= self._max_queue:
+        if self.full:
             raise overloaded()
         self._under_way += 1
         try:
@@ -131,19 +139,30 @@ class Batcher(Generic[Call, Answer]):
         finally:
             self._under_way -= 1
 
+    @contextmanager
+    def room(self, cost: int) -> Iterator[None]:
+        """Let in who has calls that are not urgent, and that cost about so much together.
+
+        Raises:
+            RequestError: 429, by the costs of all that is let in; who finds nobody there is let
+                in whatever it costs.
+        """
+        if self._cost_of_others and self._cost_of_others + cost > self._max_cost_of_others:
+            raise overloaded()
+        self._cost_of_others += cost
+        try:
+            yield
+        finally:
+            self._cost_of_others -= cost
+
     async def in_parts(
         self, calls: Sequence[tuple[Call, int]], ticket: Ticket = WHENEVER
     ) -> list[Answer]:
         """Wait for the answers to calls with their costs, of which none is urgent.
 
         Raises:
-            RequestError: as above, by the costs of all that is under way; who finds nothing
-                under way is let in whatever it costs.
+            RequestError: 504 where the deadline passed before the turn of one of them came.
         """
-        cost = sum(cost for _, cost in calls)
-        if self._cost_of_others and self._cost_of_others + cost > self._max_cost_of_others:
-            raise overloaded()
-        self._cost_of_others += cost
         futures: list[asyncio.Future[Answer]] = []
         try:
             for call, share in calls:
@@ -153,7 +172,6 @@ class Batcher(Generic[Call, Answer]):
             # Those that still wait where one of them failed.
             for future in futures:
                 future.cancel()
-            self._cost_of_others -= cost
 
     def close(self) -> None:
         """Refuse all calls from now on, and those that wait."""
@@ -216,9 +234,12 @@ class Batcher(Generic[Call, Answer]):
     def _take(self, now: float) -> list[_Waiting[Call, Answer]]:
         """The next batch: urgent calls, and what is left of it for the others."""
         batch: list[_Waiting[Call, Answer]] = []
-        kept = self.part if self._others else 0
-        room = self._fill(batch, self._urgent, self._max_cost - kept, now)
-        self._fill(batch, self._others, room + kept, now)
+        most = int(self._max_cost * _LEFT_TO_OTHERS)
+        room = self._max_cost - (most if self._others else 0)
+        spent = room - self._fill(batch, self._urgent, room, now)
+        # Beside few urgent calls little, or these would wait for more than for themselves.
+        share = max(self.part, int(spent * _LEFT_TO_OTHERS)) if spent else most
+        self._fill(batch, self._others, min(share, most), now)
         return batch
 
     def _fill(

@@ -23,7 +23,7 @@ from models.pictures import Limits, PictureError, decode, preprocess, reduced_si
 from models.relevance import relevant
 from serving.batcher import WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
-from serving.errors import RequestError, too_late
+from serving.errors import RequestError, overloaded, too_late
 from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Tokens, Vector
 from serving.settings import Settings
@@ -39,6 +39,8 @@ _DEPTHS = (32, MAX_K + 28)
 _BEYOND_K = 12
 # Between a thousandth of a gigabyte and the next, so that searches hardly notice.
 _SCRUB_PAUSE_SECONDS = 0.01
+# About as many as CLIP's tokenizer puts into one.
+_CHARACTERS_A_TOKEN = 4
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
 _WARM_UP_RUNS = 10
 
@@ -184,6 +186,15 @@ class Engine:
         self._scrubber = threading.Thread(target=check, name="scrub", daemon=True)
         self._scrubber.start()
 
+    def refuse_if_full(self) -> None:
+        """Refuse a search before anybody reads what it asks for.
+
+        Raises:
+            RequestError: 429, too many are under way.
+        """
+        if self._batches.full:
+            raise overloaded()
+
     async def search(self, request: SearchRequest, ticket: Ticket = WHENEVER) -> Found:
         """The pictures that a text describes, or that resemble a picture of the bundle.
 
@@ -225,10 +236,13 @@ class Engine:
         Raises:
             RequestError: the service is overloaded, or it is too late.
         """
-        parts = _cut(self.planner.texts(request.texts), self._batches.part)
-        vectors = await self._batches.in_parts(
-            [(part, sum(map(len, part))) for part in parts], ticket
-        )
+        # Before they are tokenised, which for many texts takes longer than to refuse them.
+        cost = sum(2 + len(text) // _CHARACTERS_A_TOKEN for text in request.texts)
+        with self._batches.room(cost):
+            parts = _cut(self.planner.texts(request.texts), self._batches.part)
+            vectors = await self._batches.in_parts(
+                [(part, sum(map(len, part))) for part in parts], ticket
+            )
         return np.concatenate(vectors)  # type: ignore[arg-type]
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:

@@ -124,8 +124,9 @@ class Routes:
 
     async def search(self, request: Request) -> Response:
         """The pictures that a text describes."""
-        question = await _read(request, SearchRequest)
         with self._state.engine() as engine:
+            engine.refuse_if_full()
+            question = await _read(request, SearchRequest)
             self._note(request, question.query)
             found = await self._in_time(request, lambda ticket: engine.search(question, ticket))
             request.scope["state"][TIMING] = found.timing
@@ -150,12 +151,17 @@ class Routes:
         question = await _read(request, EncodeRequest)
         with self._state.engine() as engine:
             vectors = await self._in_time(request, lambda ticket: engine.encode(question, ticket))
-            answer = {
-                "embeddings": vectors.tolist(),
-                "dim": vectors.shape[1],
-                "model": engine.bundle.manifest.model.name,
-            }
-            return Json(to_json(answer), headers={BUNDLE_HEADER: engine.version})
+            # Elsewhere, since megabytes of numbers keep a thread busy for a while.
+            content = await asyncio.to_thread(
+                lambda: to_json(
+                    {
+                        "embeddings": vectors.tolist(),
+                        "dim": vectors.shape[1],
+                        "model": engine.bundle.manifest.model.name,
+                    }
+                )
+            )
+            return Json(content, headers={BUNDLE_HEADER: engine.version})
 
     async def transcribe(self, request: Request) -> Response:
         """The words of a recording."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -129,8 +129,8 @@ def test_speech_is_heard_once_there_is_a_model(make: Make) -> None:
     starting = ask(app, "POST", "/transcribe", files={"audio": b"x"})
     assert starting.status_code == 503
 
-    async def transcribe(recording: bytes) -> str:
-        return f"heard {recording.decode()}"
+    async def transcribe(read: Callable[[], bytes]) -> str:
+        return f"heard {read().decode()}"
 
     transcriber: Any = SimpleNamespace(transcribe=transcribe, close=lambda: None)
     app.state.transcriber = transcriber

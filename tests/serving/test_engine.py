@@ -112,18 +112,18 @@ def test_to_encode_a_picture_is_part_of_encoding(
     clock = Clock(monkeypatch)
     clock.takes(1, Engine, "_encode_picture")
     clock.takes(2, Engine, "_vectors")
-    found = asyncio.run(engine.search_by_image(picture(1)))
+    found = asyncio.run(engine.search_by_image(lambda: picture(1)))
     assert found.timing == Timing(encode=3)
     label = '{method_name="picture"}'
     assert counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}") == 1
     assert len(found.hits) == 5
-    assert len(asyncio.run(engine.search_by_image(picture(1), 7)).hits) == 7
+    assert len(asyncio.run(engine.search_by_image(lambda: picture(1), 7)).hits) == 7
 
 
 def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
     async def late() -> object:
         now = asyncio.get_running_loop().time()
-        return await engine.search_by_image(picture(1), ticket=Ticket(deadline=now + 0.02))
+        return await engine.search_by_image(lambda: picture(1), ticket=Ticket(deadline=now + 0.02))
 
     decode = serving.engine.decode
 
@@ -139,7 +139,7 @@ def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
 
 def test_without_its_picture_encoder_a_service_says_so(engine: Engine) -> None:
     object.__setattr__(engine, "bundle", replace(engine.bundle, image_encoder=None))
-    error = refused(lambda: engine.search_by_image(picture(1)))
+    error = refused(lambda: engine.search_by_image(lambda: picture(1)))
     assert error.status == 501
     assert error.message == "this service was deployed without its picture encoder: search by text"
 
@@ -155,7 +155,7 @@ def test_a_picture_that_cannot_be_had_is_the_sender_s(
     opened: Bundle, content: bytes, status: int, message: str
 ) -> None:
     engine = Engine(opened, Settings(max_pixels=10), Metrics())
-    error = refused(lambda: engine.search_by_image(content))
+    error = refused(lambda: engine.search_by_image(lambda: content))
     assert (error.status, error.field) == (status, "image")
     assert error.message.startswith(message)
     engine.close()
@@ -193,7 +193,7 @@ def test_long_texts_are_encoded_in_parts_that_let_others_in(
 def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> None:
     engine = Engine(opened, Settings(), Metrics())
     asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
-    asyncio.run(engine.search_by_image(picture(1)))
+    asyncio.run(engine.search_by_image(lambda: picture(1)))
     threads = [
         each
         for pool in (engine._batch_thread, engine._picture_thread, engine.planner._threads)
@@ -205,7 +205,7 @@ def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> 
         thread.join(10)
         assert not thread.is_alive()
     assert refused(lambda: engine.search(SearchRequest(query=QUERY))).status == 503
-    assert refused(lambda: engine.search_by_image(picture(1))).status == 503
+    assert refused(lambda: engine.search_by_image(lambda: picture(1))).status == 503
     assert refused(lambda: engine.encode(EncodeRequest(texts=["x"]))).status == 503
 
 
@@ -337,7 +337,7 @@ def test_closing_waits_for_nothing_and_the_bundle_for_everything(
     async def run() -> None:
         asked = [
             engine.search(SearchRequest(query=QUERY)),
-            engine.search_by_image(picture(1)),
+            engine.search_by_image(lambda: picture(1)),
             engine.planner.look_up(wait, "look-up"),
         ]
         tasks = [asyncio.ensure_future(each) for each in asked]

@@ -149,7 +149,7 @@ def test_a_long_call_goes_on_beside_any_number_of_urgent_ones() -> None:
 
     async def run() -> None:
         calls = batcher(work)
-        parts = [(100, calls.part)] * 3
+        parts = [(100, calls.part)] * 9
         await behind_a_gate(
             work,
             calls,
@@ -157,7 +157,7 @@ def test_a_long_call_goes_on_beside_any_number_of_urgent_ones() -> None:
         )
 
     asyncio.run(run())
-    assert [batch.count(100) for batch in work.batches[1:4]] == [1, 1, 1]
+    assert [batch.count(100) for batch in work.batches[1:4]] == [3, 3, 3]
 
 
 def test_long_calls_are_refused_by_what_they_cost_and_one_is_always_let_in() -> None:
@@ -166,9 +166,7 @@ def test_long_calls_are_refused_by_what_they_cost_and_one_is_always_let_in() -> 
     async def run() -> list[object]:
         calls = batcher(work, max_queue=1)
         huge = [(2, 10_000)]
-        return await behind_a_gate(
-            work, calls, lambda: [calls.in_parts(huge), calls.in_parts(huge)]
-        )
+        return await behind_a_gate(work, calls, lambda: [let_in(calls, huge), let_in(calls, huge)])
 
     first, second = asyncio.run(run())
     assert first == [4]
@@ -282,6 +280,11 @@ def counted(metrics: Metrics, name: str) -> float:
     return float(found[1])
 
 
+async def let_in(calls: Batcher[int, int], parts: list[tuple[int, int]]) -> list[int]:
+    with calls.room(sum(cost for _, cost in parts)):
+        return await calls.in_parts(parts)
+
+
 def measured(work: Work, **options: int) -> tuple[Batcher[int, int], Metrics]:
     metrics = Metrics()
     sizes = {"max_batch_size": 16, "max_queue": 1000} | options
@@ -332,18 +335,55 @@ def test_long_calls_may_cost_four_times_what_the_urgent_may(cost: int, refused: 
     async def run() -> object:
         calls, _ = measured(work, max_queue=5)
         _, answer = await behind_a_gate(
-            work, calls, lambda: [calls.in_parts([(2, 100)]), calls.in_parts([(4, cost)])]
+            work, calls, lambda: [let_in(calls, [(2, 100)]), let_in(calls, [(4, cost)])]
         )
         # What is done counts no more.
-        assert await calls.in_parts([(6, 5 * 64)]) == [12]
+        assert await let_in(calls, [(6, 5 * 64)]) == [12]
         return answer
 
     assert isinstance(asyncio.run(run()), RequestError) == refused
 
 
-def test_a_part_is_a_quarter_of_a_batch_and_something_at_least() -> None:
-    assert measured(Work(), max_batch_size=16)[0].part == 16 * ORDINARY_COST // 4 == 64
-    assert measured(Work(), max_batch_size=1)[0].part == 4
+def test_a_part_is_a_sixteenth_of_a_batch_and_something_at_least() -> None:
+    assert measured(Work(), max_batch_size=16)[0].part == ORDINARY_COST == 16
+    assert measured(Work(), max_batch_size=1)[0].part == 1
+
+
+@pytest.mark.parametrize(("urgent", "others"), [(0, 4), (1, 1), (4, 1), (8, 2), (12, 3), (40, 3)])
+def test_beside_few_urgent_calls_run_few_parts_and_beside_many_a_quarter(
+    urgent: int, others: int
+) -> None:
+    work = Work()
+
+    async def run() -> None:
+        calls, _ = measured(work)
+        parts = [(100, calls.part)] * 20
+        await behind_a_gate(
+            work,
+            calls,
+            lambda: [*(calls(4, ORDINARY_COST) for _ in range(urgent)), calls.in_parts(parts)],
+        )
+
+    asyncio.run(run())
+    assert work.batches[1].count(100) == others
+    assert work.batches[1].count(4) == min(urgent, 12)
+
+
+def test_it_is_full_when_the_next_would_be_refused() -> None:
+    work = Work()
+
+    async def run() -> None:
+        calls, _ = measured(work, max_queue=2)
+        asked = [asyncio.ensure_future(calls(2))]
+        await asyncio.sleep(0)
+        assert not calls.full
+        asked.append(asyncio.ensure_future(calls(4)))
+        await asyncio.sleep(0)
+        assert calls.full
+        await asyncio.gather(*asked)
+        assert not calls.full
+
+    asyncio.run(run())
 
 
 def test_a_batcher_is_idle_when_nothing_waits_and_nothing_runs() -> None:

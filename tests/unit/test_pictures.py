@@ -369,10 +369,17 @@ def test_what_is_no_webp_has_no_size_of_one(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("made", [lossless, animated, lossy])
-def test_a_stranger_s_picture_has_so_many_pixels_and_not_one_more(
+def test_a_stranger_s_webp_has_half_as_many_pixels_and_not_one_more(
     made: Callable[[int, int], bytes],
 ) -> None:
     content = made(30, 20)
+    assert read(content, limits=Limits(pixels=1200)).image.size == (30, 20)
+    assert refused(content, limits=Limits(pixels=1199)) == "too large: 30 by 20 pixels"
+
+
+@pytest.mark.parametrize("format", ["PNG", "GIF", "AVIF", "TIFF", "BMP"])
+def test_a_stranger_s_picture_has_so_many_pixels_and_not_one_more(format: str) -> None:
+    content = encoded(photograph(30, 20), format)
     assert read(content, limits=Limits(pixels=600)).image.size == (30, 20)
     assert refused(content, limits=Limits(pixels=599)) == "too large: 30 by 20 pixels"
 

@@ -180,7 +180,7 @@ def transcribed(recording: bytes, *, times: int = 1) -> str:
         transcriber = speech.Transcriber("base", threads=3)
         transcriber.warm_up()
         for _ in range(times):
-            text = await transcriber.transcribe(recording)
+            text = await transcriber.transcribe(lambda: recording)
         transcriber.close()
         return text
 
@@ -231,7 +231,7 @@ def test_who_comes_when_too_many_wait_is_told_when_to_come_again() -> None:
         transcriber = speech.Transcriber("base", threads=1)
         transcriber._waiting = 4
         with pytest.raises(RequestError) as refused:
-            await transcriber.transcribe(b"")
+            await transcriber.transcribe(bytes)
         transcriber.close()
         return refused.value
 
@@ -279,10 +279,10 @@ def test_there_is_room_again_for_each_who_is_done(monkeypatch: pytest.MonkeyPatc
     async def run() -> None:
         transcriber = speech.Transcriber("base", threads=1)
         for _ in range(6):
-            assert await transcriber.transcribe(b"") == "heard"
+            assert await transcriber.transcribe(bytes) == "heard"
             assert transcriber._waiting == 0
         transcriber.close()
         with pytest.raises(RuntimeError, match="after shutdown"):
-            await transcriber.transcribe(b"")
+            await transcriber.transcribe(bytes)
 
     asyncio.run(run())
