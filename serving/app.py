@@ -8,6 +8,7 @@ That is all which a test needs, and any ASGI server can run it; ``service.py`` a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.bundle import Bundle
 from models.manifest import DamagedError
-from serving import openapi
+from serving import machine, openapi
 from serving.answer import BUNDLE_HEADER
 from serving.engine import Engine
 from serving.middleware import Bodies, Edge, Errors, Keys
@@ -104,6 +105,7 @@ class App:
         engine = Engine(bundle, self.settings, self.state.metrics, closes_bundle=True)
         await engine.warm_up()
         self.state.use(engine)
+        await asyncio.to_thread(machine.give_back_memory)
 
         def damaged(error: DamagedError) -> None:
             logger.error("not ready any more: %s", error)

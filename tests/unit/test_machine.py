@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from serving import machine
+from tests.conftest import ROOT
 
 MEMINFO = "MemFree: 1 kB\nMemTotal:        2614312 kB\n"
 ALL = 2614312 << 10
@@ -91,3 +94,25 @@ def test_where_the_system_tells_of_no_processors_there_is_one(
     assert machine.cores(NOWHERE, NOWHERE) == 3
     monkeypatch.setattr("os.cpu_count", lambda: None)
     assert machine.cores(NOWHERE, NOWHERE) == 1
+
+
+def test_memory_that_was_let_go_of_is_given_back() -> None:
+    """In a process of its own, whose memory nobody else uses."""
+    program = """
+import sys
+from serving import machine
+
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1])
+
+parts = [bytes(60_000) for _ in range(5000)]
+last = bytes(60_000)
+before = resident()
+del parts
+machine.give_back_memory()
+sys.exit(resident() > before / 2)
+"""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("platform: the system does not say what is resident")
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
