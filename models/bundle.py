@@ -42,7 +42,7 @@ from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from models.image_encoder import LaterImageEncoder
+    from models.image_encoder import LazyImageEncoder
 
 # A bundle below this many bytes is hashed whole before it is used, in a fifth of a second.  Of a
 # larger one only what every answer needs.
@@ -75,7 +75,7 @@ class Bundle:
     thumbnails: ThumbnailStore
     threads: int
     # None where the bundle was deployed without it.
-    image_encoder: LaterImageEncoder | None
+    image_encoder: LazyImageEncoder | None
     _files: Folder
 
     @classmethod
@@ -226,8 +226,8 @@ def _check_names(manifest: Manifest, path: Path) -> None:
             raise DamagedError(f"{path / MANIFEST} does not name {name}. Build it again.")
 
 
-def _check_image_encoder(folder: Folder, model: ModelCard, threads: int) -> LaterImageEncoder:
-    from models.image_encoder import ImageEncoder, LaterImageEncoder
+def _check_image_encoder(folder: Folder, model: ModelCard, threads: int) -> LazyImageEncoder:
+    from models.image_encoder import ImageEncoder, LazyImageEncoder
 
     def make(graph: bytes) -> ImageEncoder:
         return ImageEncoder(folder.path, model, threads=threads, graph=graph)
@@ -243,7 +243,7 @@ def _check_image_encoder(folder: Folder, model: ModelCard, threads: int) -> Late
     encoder = make(graph)
     compare_picture(folder.path, model, encoder)
     # A small one stays, as all small files do.
-    return LaterImageEncoder(make_again, encoder if folder.in_memory(IMAGE_ENCODER) else None)
+    return LazyImageEncoder(make_again, encoder if folder.in_memory(IMAGE_ENCODER) else None)
 
 
 def _check(folder: Folder, name: str) -> None:

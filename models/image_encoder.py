@@ -56,7 +56,7 @@ class ImageEncoder:
         return vectors
 
 
-class LaterImageEncoder:
+class LazyImageEncoder:
     """An image encoder that is loaded when it is first used, by one thread.
 
     A large one takes three times the memory of all that a search in words needs, and many

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import pytest
+import uvicorn
 
 from build.index import IndexOptions, build_index
 from models.bundle import Bundle
 from serving.app import App, create_app
+from serving.connection import Connection
+from serving.server import listen
 from serving.settings import Settings
 from tests.build.pictures import picture
 from tests.tiny_package import write_tiny_package
@@ -77,6 +83,21 @@ def make(opened: Bundle) -> Iterator[Make]:
 @pytest.fixture
 def app(make: Make) -> App:
     return make()
+
+
+@contextlib.contextmanager
+def listening(app: App) -> Iterator[int]:
+    """The port on which an application answers, over real sockets."""
+    listener = listen("127.0.0.1", 0)
+    config = uvicorn.Config(app, http=Connection, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join()
 
 
 def client_of(app: App) -> httpx.AsyncClient:

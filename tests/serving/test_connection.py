@@ -5,17 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 
 from serving import connection
-from serving.connection import Connection
-from serving.server import listen
-from tests.serving.conftest import Make
+from tests.serving.conftest import Make, listening
 
 
 @pytest.fixture
@@ -23,16 +19,8 @@ def port(make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Where an application listens that waits half a second for headers, and for a reader."""
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(connection, "READ_SECONDS", 0.5)
-    listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(make(), http=Connection, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield listener.getsockname()[1]
-    server.should_exit = True
-    thread.join()
+    with listening(make()) as port:
+        yield port
 
 
 @contextlib.contextmanager

@@ -9,17 +9,12 @@ import os
 import re
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from serving.connection import Connection
-from serving.server import listen
-from tests.serving.conftest import Make
+from tests.serving.conftest import Make, listening
 
 pytestmark = pytest.mark.slow
 
@@ -31,16 +26,8 @@ KEY = "k"
 @pytest.fixture
 def address(make: Make) -> Iterator[str]:
     """Where the application answers, with a key and everything else as it comes."""
-    listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(make(api_keys=KEY), http=Connection, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with listening(make(api_keys=KEY)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_what_answers_is_what_is_documented(address: str, tmp_path: Path) -> None:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests.answers import QUERIES, Judge, path, refusal_fault
-
-
-def hit(number: int, similarity: float, **fields: object) -> dict[str, Any]:
-    return {
-        "id": f"{number:016x}",
-        "image_path": f"{number}.jpg",
-        "similarity": similarity,
-        "image_url": f"/images/{number:016x}?size=thumbnail&v=1",
-    } | fields
+from tests.ui.fake import result
 
 
 def answer(*similarities: float) -> str:
-    return json.dumps({"results": [hit(n, one) for n, one in enumerate(similarities)]})
+    return json.dumps({"results": [result(n, one) for n, one in enumerate(similarities)]})
 
 
 def test_a_good_answer_has_no_fault() -> None:
@@ -46,10 +37,10 @@ def test_a_good_answer_has_no_fault() -> None:
         (200, answer(0.1, 0.2, 0.3, 0.1, 0.1), "the best does not come first"),
         (200, answer(*[0.1] * 6), "6 results, 5 were asked for"),
         (200, answer(*[0.1] * 4), "4 results, there are 5"),
-        (200, json.dumps({"results": [hit(1, 0.2)] * 5}), "a picture is there twice"),
+        (200, json.dumps({"results": [result(1, 0.2)] * 5}), "a picture is there twice"),
         (
             200,
-            json.dumps({"results": [hit(n, 0.2, image_url="/images/1") for n in range(5)]}),
+            json.dumps({"results": [result(n, 0.2, image_url="/images/1") for n in range(5)]}),
             "is another picture's",
         ),
     ],
@@ -60,9 +51,9 @@ def test_a_bad_one_has(status: int, text: str | None, told: str) -> None:
 
 def test_a_picture_has_one_path_for_ever() -> None:
     judge = Judge()
-    assert judge.fault(200, json.dumps({"results": [hit(1, 0.2)]}), 5) is None
-    other = json.dumps({"results": [hit(1, 0.2, image_path="2.jpg")]})
-    assert "is 1.jpg and 2.jpg" in (judge.fault(200, other, 5) or "")
+    assert judge.fault(200, json.dumps({"results": [result(1, 0.2)]}), 5) is None
+    other = json.dumps({"results": [result(1, 0.2, image_path="2.jpg")]})
+    assert "is pictures/1.png and 2.jpg" in (judge.fault(200, other, 5) or "")
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])
