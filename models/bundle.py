@@ -13,14 +13,16 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from models.database import Database
 from models.folder import Folder
 from models.golden import compare_picture, compare_texts
+from models.image_encoder import ImageEncoder, LazyImageEncoder
 from models.index import VectorIndex
 from models.items import ItemStore
 from models.manifest import (
@@ -40,9 +42,6 @@ from models.manifest import (
 from models.text_encoder import TextEncoder
 from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from models.image_encoder import LazyImageEncoder
 
 # A bundle below this many bytes is hashed whole before it is used, in a fifth of a second.  Of a
 # larger one only what every answer needs.
@@ -82,17 +81,19 @@ class Bundle:
     def open(cls, folder: Path, *, threads: int = 1, verify: bool = True) -> Bundle:
         """Check the files of the bundle and load what queries need.
 
-        Of a bundle below ``WHOLE_BELOW`` bytes every file is hashed; of a larger one the
-        encoders, the tokenizer, the index and what is used from memory.  Its other rows and
-        vectors are checked when they are read, and whole files by :meth:`scrub`.
+        Of a bundle below ``WHOLE_BELOW`` bytes every file is hashed; of a larger one what every
+        answer needs (the text encoder, the tokenizer, the index) and what is used from memory.
+        Its other rows, its vectors and its image encoder are checked when they are first used,
+        and whole files by :meth:`scrub`.
 
         Hashing and loading run side by side; nothing is returned before every hash is right,
-        and the golden texts and the golden picture have their embeddings.
+        and the golden texts have their embeddings.
 
         Args:
             folder: the bundle.
             threads: how many threads one run of an encoder may use.
-            verify: hash the files; False where the caller has just done so.
+            verify: hash the files; False where the caller has just opened the bundle and
+                checked its image encoder.
 
         Raises:
             DamagedError: names the file that is missing, altered or does not fit, or the
@@ -114,9 +115,11 @@ class Bundle:
         path = folder.path
         manifest = Manifest.parse(folder.document(MANIFEST), path / MANIFEST)
         _check_names(manifest, path)
-        folder.open(manifest.files, trusted=not verify)
+        folder.open(manifest.files)
         whole = sum(map(folder.size, folder)) < WHOLE_BELOW
-        verified: list[Future[None]] = []
+        if not verify:
+            folder.trust(name for name in folder if whole or _at_once(folder, name))
+        verified: list[Future[Any]] = []
         with ThreadPoolExecutor() as pool:
 
             def read(name: str) -> bytes:
@@ -140,8 +143,13 @@ class Bundle:
             tokenizer = pool.submit(Tokenizer.load, path, model, read(TOKENIZER))
             pictures = None
             if IMAGE_ENCODER in folder:
+                load = partial(_load_image_encoder, folder, model, threads)
+                pictures = LazyImageEncoder(load, checked=not verify)
                 # Last, since it takes the longest and nothing waits for it but the end.
-                pictures = pool.submit(_check_image_encoder, folder, model, threads)
+                if folder.in_memory(IMAGE_ENCODER):
+                    verified.append(pool.submit(pictures.load))
+                elif whole:
+                    verified.append(pool.submit(pictures.check))
             if whole:
                 for name in (ITEMS, THUMBNAILS, EMBEDDINGS):
                     if name in folder and not folder.in_memory(name):
@@ -159,7 +167,7 @@ class Bundle:
                 items=ItemStore(items),
                 thumbnails=ThumbnailStore(thumbnails),
                 threads=threads,
-                image_encoder=None if pictures is None else pictures.result(),
+                image_encoder=pictures,
                 _files=folder,
             )
         if EMBEDDINGS in folder and folder.checked(EMBEDDINGS):
@@ -169,7 +177,7 @@ class Bundle:
         return bundle
 
     def scrub(self) -> Iterator[Scrubbed]:
-        """Hash the files that the start has left out; to be run in a thread of its own.
+        """Check the files that the start has left out; to be run in a thread of its own.
 
             >>> for scrubbed in bundle.scrub():
             ...     print(f"{scrubbed.done / scrubbed.total:.0%}")
@@ -180,11 +188,11 @@ class Bundle:
         Raises:
             DamagedError: names the file that is not what it must be.
         """
-        left = [name for name in self._files if not self._files.checked(name)]
+        left = [name for name in self._files if not self._is_checked(name)]
         total = sum(map(self._files.size, left))
         done = 0
         for name in left:
-            for size in self._files.check(name):
+            for size in self._check(name):
                 done += size
                 yield Scrubbed(done, total)
             if name == EMBEDDINGS:
@@ -195,6 +203,18 @@ class Bundle:
         self.items.close()
         self.thumbnails.close()
         self._files.close()
+
+    def _is_checked(self, name: str) -> bool:
+        if name == IMAGE_ENCODER and self.image_encoder is not None:
+            return self.image_encoder.checked
+        return self._files.checked(name)
+
+    def _check(self, name: str) -> Iterator[int]:
+        if name == IMAGE_ENCODER and self.image_encoder is not None:
+            self.image_encoder.check()
+            yield self._files.size(name)
+        else:
+            yield from self._files.check(name)
 
     def _check_fit(self) -> None:
         counts = {
@@ -226,24 +246,21 @@ def _check_names(manifest: Manifest, path: Path) -> None:
             raise DamagedError(f"{path / MANIFEST} does not name {name}. Build it again.")
 
 
-def _check_image_encoder(folder: Folder, model: ModelCard, threads: int) -> LazyImageEncoder:
-    from models.image_encoder import ImageEncoder, LazyImageEncoder
+def _at_once(folder: Folder, name: str) -> bool:
+    """Whether a file is read before the first answer, however large the bundle."""
+    return name in (TEXT_ENCODER, TOKENIZER, INDEX) or folder.in_memory(name)
 
-    def make(graph: bytes) -> ImageEncoder:
-        return ImageEncoder(folder.path, model, threads=threads, graph=graph)
 
-    def make_again() -> ImageEncoder:
-        graph = folder.read(IMAGE_ENCODER)
-        # Somebody may have written into the file since.
-        folder.settle(IMAGE_ENCODER, hashlib.sha256(graph).hexdigest())
-        return make(graph)
-
+def _load_image_encoder(folder: Folder, model: ModelCard, threads: int) -> ImageEncoder:
     graph = folder.read(IMAGE_ENCODER)
-    folder.confirm(IMAGE_ENCODER, graph)
-    encoder = make(graph)
+    if folder.in_memory(IMAGE_ENCODER):
+        folder.confirm(IMAGE_ENCODER, graph)
+    else:
+        # Whatever was known of it: somebody may have written into the file since.
+        folder.settle(IMAGE_ENCODER, hashlib.sha256(graph).hexdigest())
+    encoder = ImageEncoder(folder.path, model, threads=threads, graph=graph)
     compare_picture(folder.path, model, encoder)
-    # A small one stays, as all small files do.
-    return LazyImageEncoder(make_again, encoder if folder.in_memory(IMAGE_ENCODER) else None)
+    return encoder
 
 
 def _check(folder: Folder, name: str) -> None:

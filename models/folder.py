@@ -70,12 +70,11 @@ class Folder:
         finally:
             os.close(descriptor)
 
-    def open(self, files: Mapping[str, FileRecord], *, trusted: bool = False) -> None:
+    def open(self, files: Mapping[str, FileRecord]) -> None:
         """Open these files, which from now on are those of the folder.
 
         Args:
             files: by name, with what they must be.
-            trusted: the caller knows that they are so, and nothing of them is hashed.
 
         Raises:
             DamagedError: names the first that is missing, no file, or of another size.
@@ -84,8 +83,10 @@ class Folder:
             self._descriptors[name] = descriptor = self._open(name)
             self._records[name] = record
             compare(self.path / name, record, os.fstat(descriptor).st_size)
-        if trusted:
-            self._checked |= set(files)
+
+    def trust(self, names: Iterable[str]) -> None:
+        """Hash nothing of these files: the caller knows that they are what they must be."""
+        self._checked.update(names)
 
     def __contains__(self, name: str) -> bool:
         return name in self._records

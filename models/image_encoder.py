@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,28 +58,51 @@ class ImageEncoder:
 
 
 class LazyImageEncoder:
-    """An image encoder that is loaded when it is first used, by one thread.
+    """An image encoder that is loaded when it is first used.
 
     A large one takes three times the memory of all that a search in words needs, and many
-    services are only ever asked in words.
+    services are only ever asked in words.  For use from any thread.
+
+    ``checked`` says whether it is known to compute what it must.
 
     Args:
-        load: loads it.
-        encoder: where it is loaded already.
+        load: loads it, and refuses one that is damaged.
+        checked: whether the caller knows that it is not.
     """
 
-    def __init__(
-        self, load: Callable[[], ImageEncoder], encoder: ImageEncoder | None = None
-    ) -> None:
+    def __init__(self, load: Callable[[], ImageEncoder], *, checked: bool = False) -> None:
+        self.checked = checked
         self._load = load
-        self._encoder = encoder
+        self._lock = threading.Lock()
+        self._encoder: ImageEncoder | None = None
+
+    def load(self) -> ImageEncoder:
+        """The encoder, which from now on stays.
+
+        Raises:
+            DamagedError: the file is not what it must be, or computes something else.
+        """
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._load()
+                self.checked = True
+            return self._encoder
+
+    def check(self) -> None:
+        """Load the encoder and let go of it, unless it is checked already.
+
+        Raises:
+            DamagedError: the file is not what it must be, or computes something else.
+        """
+        with self._lock:
+            if not self.checked:
+                self._load()
+                self.checked = True
 
     def encode(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
         """What :meth:`ImageEncoder.encode` gives.
 
         Raises:
-            DamagedError: the file is not any more what it was.
+            DamagedError: the file is not what it must be, or computes something else.
         """
-        if self._encoder is None:
-            self._encoder = self._load()
-        return self._encoder.encode(pixel_values)
+        return self.load().encode(pixel_values)

@@ -21,6 +21,7 @@ from models.items import Item
 from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
+from serving import machine
 from serving.batcher import WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
@@ -182,6 +183,8 @@ class Engine:
                         return
             except DamagedError as error:
                 damaged(error)
+            # What a large image encoder has taken for its check.
+            machine.give_back_memory()
 
         self._scrubber = threading.Thread(target=check, name="scrub", daemon=True)
         self._scrubber.start()

@@ -63,7 +63,11 @@ def try_to_open() -> None:
     from models.bundle import Bundle
 
     try:
-        Bundle.open(Path(sys.argv[1])).close()
+        bundle = Bundle.open(Path(sys.argv[1]))
+        # Here, so that not every worker needs the memory for it at the same time.
+        if bundle.image_encoder is not None:
+            bundle.image_encoder.check()
+        bundle.close()
     except DamagedError as error:
         raise SystemExit(f"error: {error}") from None
 

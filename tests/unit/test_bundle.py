@@ -20,6 +20,7 @@ from models.database import Database
 from models.image_encoder import ImageEncoder
 from models.manifest import MANIFEST, DamagedError, Manifest, record_file
 from models.text_encoder import TextEncoder
+from tests.altered import alter_constant, flip_first
 from tests.build.pictures import plant
 from tests.tiny_package import SIDE, write_tiny_package
 
@@ -38,7 +39,6 @@ NAMES = {
 AT_ONCE = {
     "tokenizer.json",
     "text_encoder.onnx",
-    "image_encoder.onnx",
     "index.faiss",
     "embeddings.crc32.npy",
 }
@@ -385,11 +385,54 @@ def test_a_bundle_that_was_checked_before_is_not_hashed_again(
     assert list(opened.scrub()) == []
 
 
-def _open_without_sizes(self: models.folder.Folder, files: dict[str, object], **_: object) -> None:
+def _open_without_sizes(self: models.folder.Folder, files: dict[str, object]) -> None:
     for name in files:
         self._descriptors[name] = self._open(name)
         self._records[name] = files[name]
-    self._checked |= set(files)
+
+
+def test_of_a_large_one_that_was_checked_before_the_rest_is_checked_nevertheless(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has just opened it has not read the rest either."""
+    make_large(monkeypatch)
+    loaded: list[object] = []
+    monkeypatch.setattr(models.bundle, "compare_picture", lambda *_: loaded.append(_))
+    for name, told in (("embeddings.npy", "is damaged"), ("items.sqlite", "is damaged")):
+        flip(bundle / name, at=-1)
+        with pytest.raises(DamagedError, match=rf"{name} {told}"):
+            list(Bundle.open(bundle, verify=False).scrub())
+        flip(bundle / name, at=-1)
+    list(Bundle.open(bundle, verify=False).scrub())
+    # The image encoder is the exception, since so many workers would load it at once.
+    assert not loaded
+
+
+@pytest.fixture
+def computes_otherwise(bundle: Path) -> Path:
+    """A bundle whose image encoder is the one that was written, but not the makers'."""
+    alter_constant(bundle, "image_encoder.onnx", "bias", flip_first)
+    return bundle
+
+
+def test_what_a_small_bundles_image_encoder_computes_is_compared_at_once(
+    computes_otherwise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in (models.folder.IN_MEMORY_UP_TO, 0):
+        monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", limit)
+        with pytest.raises(DamagedError, match="the golden picture gets another embedding"):
+            Bundle.open(computes_otherwise)
+
+
+def test_what_a_large_bundles_image_encoder_computes_is_compared_when_it_is_first_used(
+    computes_otherwise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_large(monkeypatch)
+    opened = Bundle.open(computes_otherwise)
+    assert opened.image_encoder is not None
+    for use in (lambda: opened.image_encoder.encode(pixels()), lambda: list(opened.scrub())):
+        with pytest.raises(DamagedError, match="the golden picture gets another embedding"):
+            use()
 
 
 def test_it_is_opened_with_as_many_threads_as_it_may_use(bundle: Path) -> None:
@@ -398,8 +441,7 @@ def test_it_is_opened_with_as_many_threads_as_it_may_use(bundle: Path) -> None:
         assert opened.threads == threads
         assert opened.text_encoder._threads == threads
         assert opened.image_encoder is not None
-        assert opened.image_encoder._encoder is not None
-        options = opened.image_encoder._encoder._session.get_session_options()
+        options = opened.image_encoder.load()._session.get_session_options()
         assert (options.intra_op_num_threads, options.inter_op_num_threads) == (threads, 1)
     assert Bundle.open(bundle).threads == 1
 

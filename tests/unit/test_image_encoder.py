@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models.image_encoder import ImageEncoder
+from models.image_encoder import ImageEncoder, LazyImageEncoder
 from models.manifest import IMAGE_ENCODER, DamagedError, ModelCard
 
 SIDE = 32
@@ -53,3 +55,46 @@ def test_what_is_no_encoder_is_named(
         (package / IMAGE_ENCODER).write_bytes(content)
     with pytest.raises(DamagedError, match=r"image_encoder\.onnx cannot be loaded"):
         ImageEncoder(package, ModelCard.read(package))
+
+
+class Loads:
+    """Counts, and takes its time."""
+
+    def __init__(self, encoder: ImageEncoder) -> None:
+        self.encoder = encoder
+        self.count = 0
+
+    def __call__(self) -> ImageEncoder:
+        self.count += 1
+        time.sleep(0.05)
+        return self.encoder
+
+
+def test_a_lazy_one_is_loaded_once_and_only_when_it_is_used(encoder: ImageEncoder) -> None:
+    load = Loads(encoder)
+    lazy = LazyImageEncoder(load)
+    assert load.count == 0
+    users = [threading.Thread(target=lazy.encode, args=(pixels(1),)) for _ in range(4)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    lazy.check()
+    assert load.count == 1
+    assert (lazy.encode(pixels(2)) == encoder.encode(pixels(2))).all()
+
+
+def test_a_check_lets_go_of_what_nobody_uses(encoder: ImageEncoder) -> None:
+    load = Loads(encoder)
+    lazy = LazyImageEncoder(load)
+    for _ in range(2):
+        lazy.check()
+        assert load.count == 1
+    lazy.load()
+    assert load.count == 2
+
+
+def test_what_somebody_else_has_checked_is_not_checked_again(encoder: ImageEncoder) -> None:
+    load = Loads(encoder)
+    LazyImageEncoder(load, checked=True).check()
+    assert load.count == 0

@@ -173,19 +173,28 @@ def test_it_is_opened_once_for_all_workers_in_another_process(
     assert str(refused.value) == "error: items.sqlite is damaged"
 
 
-def test_that_process_closes_what_it_has_opened(
+def test_that_process_checks_the_image_encoder_and_closes_what_it_has_opened(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed = []
+    done = []
+
+    class Encoder:
+        def check(self) -> None:
+            done.append("check")
 
     class Opened:
-        def close(self) -> None:
-            closed.append(True)
+        image_encoder: Encoder | None = None
 
+        def close(self) -> None:
+            done.append("close")
+
+    opened = Opened()
     monkeypatch.setattr(sys, "argv", ["-c", str(folder)])
-    monkeypatch.setattr(Bundle, "open", lambda path: {folder: Opened()}[path])
+    monkeypatch.setattr(Bundle, "open", lambda path: {folder: opened}[path])
     try_to_open()
-    assert closed == [True]
+    opened.image_encoder = Encoder()
+    try_to_open()
+    assert done == ["close", "check", "close"]
 
     def damaged(path: Path) -> None:
         raise DamagedError("index.faiss is damaged")
