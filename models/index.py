@@ -178,6 +178,16 @@ class VectorIndex:
             k,
         )
 
+    def is_slow_among(self, count: int) -> bool:
+        """Whether a search among so many pictures weighs as much as one among all.
+
+        Those of a batch share one scan of the codes and take about a quarter of the time each;
+        one among some goes its own way.
+        """
+        return (
+            self.facts.kind != "flat" and min(self._costs_among(1, count)) > _SCAN * len(self) / 4
+        )
+
     def reconstruct(self, position: int) -> Vectors:
         """The vector at ``position``, float32 ``[dim]``.
 
@@ -221,18 +231,26 @@ class VectorIndex:
 
     def _among(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
         """The best of the pictures at some positions."""
-        wanted = max(k, _KEPT_CANDIDATES)
-        asked = int(_SPARE * wanted * len(self) / max(len(positions), 1))
-        by_codes = _SCAN * len(self) + _HAND_ON * asked + _COMPARE * wanted
-        if self.facts.kind == "flat" or by_codes > _COMPARE * len(positions):
+        one_by_one, by_codes = self._costs_among(k, len(positions))
+        if self.facts.kind == "flat" or by_codes > one_by_one:
             return self._compared(query, k, positions)
         kept = np.zeros(len(self), dtype=np.bool_)
         kept[positions] = True
-        _, candidates = self._index.search(query[np.newaxis], asked)
+        _, candidates = self._index.search(query[np.newaxis], self._asked_for(k, len(positions)))
         near = candidates[0][candidates[0] >= 0]
         near = near[kept[near]]
         # Where what is kept lies far from the query, few of it are among the candidates.
-        return self._compared(query, k, near if len(near) >= wanted else positions)
+        enough = len(near) >= max(k, _KEPT_CANDIDATES)
+        return self._compared(query, k, near if enough else positions)
+
+    def _costs_among(self, k: int, count: int) -> tuple[float, float]:
+        """What it takes to find the best of so many: comparing with each, or by codes."""
+        by_codes = _HAND_ON * self._asked_for(k, count) + _COMPARE * max(k, _KEPT_CANDIDATES)
+        return _COMPARE * count, _SCAN * len(self) + by_codes
+
+    def _asked_for(self, k: int, count: int) -> int:
+        """How many of all to ask for, so that among them there are enough of so many."""
+        return int(_SPARE * max(k, _KEPT_CANDIDATES) * len(self) / max(count, 1))
 
 
 def _own_vectors(flat: faiss.IndexFlat) -> Embeddings:

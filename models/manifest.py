@@ -42,7 +42,7 @@ TEXT_ENCODER = "text_encoder.onnx"
 IMAGE_ENCODER = "image_encoder.onnx"
 INDEX = "index.faiss"
 EMBEDDINGS = "embeddings.npy"
-ROW_CHECKSUMS = "embeddings.crc32.npy"
+ROW_CHECKSUMS = "embeddings.checksums.npy"
 ITEMS = "items.sqlite"
 THUMBNAILS = "thumbnails.sqlite"
 # What a bundle is called in a model store, whatever its folder was called.

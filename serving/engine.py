@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -76,9 +76,16 @@ class _Upload:
     deadline: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What a search seeks, where the search itself is another call."""
+
+    plan: Plan
+
+
 _Part = list[Tokens]
-_Call = Plan | _Part
-_Answer = Found | Vector
+_Call = Plan | _Sought | _Part
+_Answer = Found | Plan | Vector
 
 
 class Engine:
@@ -250,22 +257,37 @@ class Engine:
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
-        found = await self._batches(plan, plan.cost, ticket)
+        kept = plan.positions
+        if kept is not None and self.bundle.index.is_slow_among(len(kept)):
+            plan, found = await self._find_alone(plan, ticket)
+        else:
+            found = await self._batches(plan, plan.cost, ticket)
         assert isinstance(found, Found)
         ran = found.timing
-        waited = time.perf_counter() - started - ran.encode - ran.search - ran.lookup
+        encode = plan.encoded + ran.encode
+        waited = time.perf_counter() - started - encode - ran.search - ran.lookup
         return Found(
             found.hits,
             Timing(
                 filter=plan.filtered,
                 tokenize=plan.tokenized,
                 queue=max(0.0, waited),
-                encode=ran.encode,
+                encode=encode,
                 search=ran.search,
                 lookup=ran.lookup,
             ),
             plan.warnings,
         )
+
+    async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
+        """A search that shares nothing with others: its texts are encoded in their company, and
+        then it is one of those that give way."""
+        part = self._batches.part
+        with self._batches.room(part):
+            encoded = await self._batches(_Sought(plan), plan.cost, ticket)
+            assert isinstance(encoded, Plan)
+            [found] = await self._batches.in_parts([(encoded, part)], ticket)
+        return encoded, found
 
     def _encode_picture(self, upload: _Upload) -> Vector:
         preprocessing = self.bundle.manifest.model.preprocessing
@@ -286,10 +308,16 @@ class Engine:
 
     def _answer_together(self, calls: Sequence[_Call]) -> list[_Answer]:
         plans = [call for call in calls if isinstance(call, Plan)]
-        parts = [call for call in calls if not isinstance(call, Plan)]
-        found = iter(self._search(plans) if plans else ())
-        vectors = iter(self._encode(parts) if parts else ())
-        return [next(found) if isinstance(call, Plan) else next(vectors) for call in calls]
+        sought = [call.plan for call in calls if isinstance(call, _Sought)]
+        parts = [call for call in calls if isinstance(call, list)]
+        found, encoded = self._search(plans, sought)
+        vectors = self._encode(parts) if parts else []
+        answers: dict[type, Iterator[_Answer]] = {
+            Plan: iter(found),
+            _Sought: iter(encoded),
+            list: iter(vectors),
+        }
+        return [next(answers[type(call)]) for call in calls]
 
     def _encode(self, parts: Sequence[_Part]) -> list[NDArray[np.float32]]:
         """The vectors of each part's texts, all of them in one run."""
@@ -297,10 +325,23 @@ class Engine:
         ends = np.cumsum([len(part) for part in parts])
         return list(np.split(vectors, ends[:-1]))
 
-    def _search(self, plans: Sequence[Plan]) -> list[Found]:
+    def _search(
+        self, plans: Sequence[Plan], sought: Sequence[Plan]
+    ) -> tuple[list[Found], list[Plan]]:
+        """What is found for some plans, and others with their texts encoded in the same run."""
+        if not plans and not sought:
+            return [], []
         started = time.perf_counter()
-        vectors = self._vectors(plans)
+        vectors = self._vectors([*plans, *sought])
         encoded = time.perf_counter()
+        self._metrics.encode_seconds.observe(encoded - started)
+        known = [
+            replace(plan, wanted=None, unwanted=None, vector=vector, encoded=encoded - started)
+            for plan, vector in zip(sought, vectors[len(plans) :], strict=True)
+        ]
+        if not plans:
+            return [], known
+        vectors = vectors[: len(plans)]
         positions, similarities = self._nearest(plans, vectors)
         searched = time.perf_counter()
         hits = self._look_up(plans, positions, similarities, (vectors * self._mean).sum(axis=1))
@@ -309,9 +350,8 @@ class Engine:
             search=searched - encoded,
             lookup=time.perf_counter() - searched,
         )
-        self._metrics.encode_seconds.observe(timing.encode)
         self._metrics.search_seconds.observe(timing.search)
-        return [Found(some, timing) for some in hits]
+        return [Found(some, timing) for some in hits], known
 
     def _vectors(self, plans: Sequence[Plan]) -> NDArray[np.float32]:
         """What each search seeks, float32 ``[n, dim]``, L2-normalised."""

@@ -37,8 +37,9 @@ _MOST_UNDER_WAY = 256
 class Plan:
     """One search: texts still to be encoded, a vector that is known, and where to look.
 
-    ``filtered`` and ``tokenized`` are the seconds that it took to find ``positions`` and the
-    tokens; ``warnings`` tell of conditions that no picture can meet.
+    ``filtered``, ``tokenized`` and ``encoded`` are the seconds that it took to find
+    ``positions``, the tokens and, of texts that were encoded beforehand, the vector;
+    ``warnings`` tell of conditions that no picture can meet.
     """
 
     k: int
@@ -51,6 +52,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     filtered: float = 0.0
     tokenized: float = 0.0
+    encoded: float = 0.0
 
     @property
     def cost(self) -> int:

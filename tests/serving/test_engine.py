@@ -17,11 +17,13 @@ import pytest
 import serving.engine
 from models.bundle import Bundle, Scrubbed
 from models.database import SlowQueryError
+from models.index import VectorIndex
 from models.items import ItemStore
 from models.manifest import DamagedError
 from models.tokenizer import Tokenizer
 from serving import plan
 from serving.batcher import Ticket
+from serving.cache import VectorCache
 from serving.engine import Engine, _cut
 from serving.errors import RequestError
 from serving.metrics import Metrics
@@ -31,6 +33,12 @@ from serving.wire import EncodeRequest, SearchRequest
 from tests.build.pictures import picture
 
 QUERY = "a red fox in the snow"
+
+
+@pytest.fixture
+def shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the index were so large that every filter weighs as much as a search."""
+    monkeypatch.setattr(VectorIndex, "is_slow_among", lambda *_: True)
 
 
 @pytest.fixture
@@ -104,6 +112,109 @@ def test_each_step_is_told_by_the_time_it_takes(
     assert found.timing == Timing(filter=1, tokenize=2, queue=4, encode=8, search=16, lookup=32)
     assert counted(metrics, "sightline_encode_seconds_sum") == 8
     assert counted(metrics, "sightline_search_seconds_sum") == 16
+
+
+@pytest.mark.usefixtures("shares_nothing")
+def test_so_it_is_where_the_search_is_a_call_of_its_own(
+    engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    clock.takes(1, ItemStore, "matching")
+    clock.takes(2, Tokenizer, "encode")
+    clock.takes(4, Engine, "_search")
+    clock.takes(8, VectorCache, "vectors")
+    clock.takes(16, Engine, "_nearest")
+    clock.takes(32, ItemStore, "get")
+    found = asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
+    # What encodes is asked twice, but the second time there is nothing left to encode.
+    assert found.timing == Timing(filter=1, tokenize=2, queue=8, encode=16, search=16, lookup=32)
+    assert counted(metrics, "sightline_encode_seconds_sum") == 16
+    assert counted(metrics, "sightline_search_seconds_count") == 1
+
+
+@pytest.mark.usefixtures("shares_nothing")
+@pytest.mark.parametrize("asked", [{"query": QUERY}, {"query": QUERY, "negative": "a house"}])
+@pytest.mark.parametrize("like", [False, True])
+def test_what_is_found_is_the_same(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], like: bool
+) -> None:
+    if like:
+        [item] = engine.bundle.items.get([7])
+        asked = {**asked, "like": item.id}
+    request = SearchRequest(**asked, filter={"kind": "odd"}, k=9)
+    found = asyncio.run(engine.search(request))
+    monkeypatch.undo()
+    shared = asyncio.run(engine.search(request))
+    assert [hit.item for hit in found.hits] == [hit.item for hit in shared.hits]
+    assert [hit.relevant for hit in found.hits] == [hit.relevant for hit in shared.hits]
+    for one, other in zip(found.hits, shared.hits, strict=True):
+        assert one.similarity == pytest.approx(other.similarity, abs=1e-6)
+
+
+@pytest.mark.usefixtures("shares_nothing")
+def test_searches_that_share_nothing_give_way_to_those_that_do(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One runs until all of them have come, and the first of them until all others have."""
+    gates = {1: threading.Event(), 3: threading.Event()}
+    batches: list[list[int]] = []
+    search = Engine._search
+
+    def watched(self: Engine, plans: Any, sought: Any) -> Any:
+        batches.append([plan.k for plan in plans])
+        if batches[-1] and batches[-1][0] in gates:
+            gates[batches[-1][0]].wait(10)
+        return search(self, plans, sought)
+
+    monkeypatch.setattr(Engine, "_search", watched)
+
+    def ask(k: int, count: int, **asked: Any) -> list[asyncio.Future[Any]]:
+        requests = [SearchRequest(query=f"{k} {n}", k=k, **asked) for n in range(count)]
+        return [asyncio.ensure_future(engine.search(request)) for request in requests]
+
+    async def until(there: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not there():
+                await asyncio.sleep(0.001)
+
+    async def run() -> None:
+        asked = ask(3, 1)
+        await until(lambda: bool(batches))
+        asked += ask(1, 20, filter={"kind": "odd"})
+        await until(lambda: engine._batches._under_way == 21)
+        gates[3].set()
+        await until(lambda: any(1 in batch for batch in batches))
+        asked += ask(2, 20)
+        await until(lambda: engine._batches._under_way == 20)
+        gates[1].set()
+        await asyncio.gather(*asked)
+
+    asyncio.run(run())
+    found = [batch for batch in batches if batch]
+    assert sorted(found.pop(2)) == [1] + [2] * 20
+    assert found == [[3], [1] * 4, [1] * 4, [1] * 4, [1] * 4, [1] * 3]
+
+
+@pytest.mark.usefixtures("shares_nothing")
+def test_and_too_many_of_them_are_refused(opened: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = Engine._search
+
+    def slowly(self: Engine, *asked: Any) -> Any:
+        time.sleep(0.1)
+        return search(self, *asked)
+
+    monkeypatch.setattr(Engine, "_search", slowly)
+    # Eight may be under way, but of those that share nothing only four.
+    engine = Engine(opened, Settings(max_queue=8, max_batch_size=128), Metrics())
+
+    async def run(asked: dict[str, Any]) -> list[Any]:
+        searches = (engine.search(SearchRequest(query=QUERY, **asked)) for _ in range(8))
+        return await asyncio.gather(*searches, return_exceptions=True)
+
+    answers = asyncio.run(run({"filter": {"kind": "odd"}}))
+    assert [answer.status for answer in answers if isinstance(answer, RequestError)] == [429] * 4
+    assert not any(isinstance(answer, RequestError) for answer in asyncio.run(run({})))
+    engine.close()
 
 
 def test_to_encode_a_picture_is_part_of_encoding(
@@ -326,9 +437,9 @@ def test_closing_waits_for_nothing_and_the_bundle_for_everything(
     for name in ("_search", "_encode_picture"):
         work = getattr(Engine, name)
 
-        def waiting(self: Engine, asked: Any, name: str = name, work: Any = work) -> Any:
+        def waiting(self: Engine, *asked: Any, name: str = name, work: Any = work) -> Any:
             wait(name)
-            return work(self, asked)
+            return work(self, *asked)
 
         monkeypatch.setattr(Engine, name, waiting)
     watched: Any = Watched()

@@ -382,9 +382,9 @@ def test_an_answer_that_takes_too_long_is_one_504(
 
     encode = Engine._search
 
-    def slow(self: Engine, plans: Any) -> Any:
+    def slow(self: Engine, *plans: Any) -> Any:
         time.sleep(0.3)
-        return encode(self, plans)
+        return encode(self, *plans)
 
     monkeypatch.setattr(Engine, "_search", slow)
     response = ask(app, "POST", "/search", json={"query": "a fox"})
@@ -564,10 +564,10 @@ def test_who_has_hung_up_is_not_searched_for(app: App) -> None:
     asked: list[int] = []
     searched = Engine._search
 
-    def counting(self: Engine, plans: Any) -> Any:
+    def counting(self: Engine, plans: Any, sought: Any) -> Any:
         asked.append(len(plans))
         time.sleep(0.05)
-        return searched(self, plans)
+        return searched(self, plans, sought)
 
     async def run() -> None:
         async def hung_up(number: int) -> None:

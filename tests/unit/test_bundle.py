@@ -31,7 +31,7 @@ NAMES = {
     "image_encoder.onnx",
     "index.faiss",
     "embeddings.npy",
-    "embeddings.crc32.npy",
+    "embeddings.checksums.npy",
     "items.sqlite",
     "thumbnails.sqlite",
 }
@@ -40,7 +40,7 @@ AT_ONCE = {
     "tokenizer.json",
     "text_encoder.onnx",
     "index.faiss",
-    "embeddings.crc32.npy",
+    "embeddings.checksums.npy",
 }
 
 
@@ -306,7 +306,7 @@ def test_vectors_that_the_scrubber_has_hashed_are_not_checked_again(
     make_large(monkeypatch)
     opened = Bundle.open(bundle)
     list(opened.scrub())
-    monkeypatch.setattr("models.embeddings.zlib", None)
+    monkeypatch.setattr("models.embeddings.checksums_of", None)
     opened.index.reconstruct(3)
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import io
 import re
-import zlib
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import models.embeddings
 import models.folder
-from models.embeddings import Embeddings, _array
+from models.embeddings import Embeddings, Positions, Vectors, _array, checksums_of
 from models.folder import Folder
 from models.manifest import DamagedError, record_files
 
 ROWS = np.random.default_rng(0).standard_normal((50, 6)).astype(np.float32)
-NAMES = ("embeddings.npy", "embeddings.crc32.npy")
+NAMES = ("embeddings.npy", "embeddings.checksums.npy")
 
 
 def loaded(folder: Path) -> Embeddings:
@@ -30,16 +32,61 @@ def loaded(folder: Path) -> Embeddings:
 def in_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     if not request.param:
         # The checksums are small enough still.
-        monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 50 * 4 + 128)
+        monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 50 * 8 + 128)
     return bool(request.param)
+
+
+def splitmix64() -> Iterator[int]:
+    """As its authors publish it, from the seed 0."""
+    state = 0
+    while True:
+        state = (state + 0x9E3779B97F4A7C15) % 2**64
+        mixed = state
+        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB % 2**64
+        yield mixed ^ (mixed >> 31)
+
+
+def by_hand(row: NDArray[np.float32]) -> int:
+    words = struct.unpack(f"<{len(row)}I", struct.pack(f"<{len(row)}f", *row.tolist()))
+    return sum(word * (each | 1) for word, each in zip(words, splitmix64(), strict=False)) % 2**64
+
+
+def test_the_factors_are_those_that_are_published() -> None:
+    """The first numbers of the reference implementation: prng.di.unimi.it/splitmix64.c."""
+    published = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F, 0xF88BB8A8724C81EC]
+    assert [number for number, _ in zip(splitmix64(), published, strict=False)] == published
+
+
+def test_every_flipped_bit_shows() -> None:
+    expected = checksums_of(ROWS)
+    for bit in range(ROWS.shape[1] * 32):
+        words = ROWS.copy().view("<u4")
+        words[:, bit // 32] ^= np.uint32(1 << bit % 32)
+        assert (checksums_of(words.view("<f4")) != expected).all()
+    # So do words that have changed places, and rows.
+    assert (checksums_of(ROWS[:, ::-1]) != expected).all()
+    assert len(set(expected.tolist())) == len(ROWS)
+
+
+@pytest.mark.parametrize("dim", [1, 6, 511])
+def test_a_checksum_does_not_depend_on_how_many_are_made(
+    dim: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.random.default_rng(1).standard_normal((30, dim)).astype(np.float32)
+    expected = [by_hand(row) for row in rows]
+    for at_once in (1, 7, 30, 31):
+        monkeypatch.setattr(models.embeddings, "_AT_ONCE", at_once)
+        assert checksums_of(rows).tolist() == expected
+        assert checksums_of(rows, np.array([9, 2, 2])).tolist() == [expected[n] for n in (9, 2, 2)]
 
 
 @pytest.mark.usefixtures("in_memory")
 def test_vectors_come_back_as_they_went_in(tmp_path: Path) -> None:
     assert Embeddings(ROWS).save(tmp_path) == NAMES
     checksums = np.load(tmp_path / NAMES[1])
-    assert checksums.dtype == np.dtype("<u4")
-    assert checksums.tolist() == [zlib.crc32(row.tobytes()) for row in ROWS]
+    assert checksums.dtype == np.dtype("<u8")
+    assert checksums.tolist() == [by_hand(row) for row in ROWS]
     embeddings = loaded(tmp_path)
     assert len(embeddings) == 50
     assert embeddings.dim == 6
@@ -79,15 +126,13 @@ def test_a_row_that_was_altered_is_found_when_it_is_used_and_not_before(
 
 def test_a_row_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[int] = []
-    crc32 = zlib.crc32
 
-    def noting(row: NDArray[np.float32]) -> int:
-        checked.append(int(np.flatnonzero((row == ROWS).all(axis=1))[0]))
-        return crc32(row)
+    def noting(rows: Vectors, positions: Positions) -> NDArray[np.uint64]:
+        checked.extend(positions.tolist())
+        return checksums_of(rows, positions)
 
-    checksums = np.array([crc32(row) for row in ROWS], dtype=np.uint32)
-    embeddings = Embeddings(ROWS, checksums, tmp_path)
-    monkeypatch.setattr(zlib, "crc32", noting)
+    embeddings = Embeddings(ROWS, checksums_of(ROWS), tmp_path)
+    monkeypatch.setattr(models.embeddings, "checksums_of", noting)
     embeddings.row(4)
     embeddings.row(4)
     embeddings.products(ROWS[0], np.array([3, 4, 5]))
@@ -121,8 +166,8 @@ def test_what_is_no_array_of_vectors_is_named(content: bytes, said: str) -> None
 
 
 @pytest.mark.usefixtures("in_memory")
-@pytest.mark.parametrize("checksums", [np.zeros(49, "<u4"), np.zeros((50, 1), "<u4")])
-def test_as_many_checksums_as_vectors(tmp_path: Path, checksums: NDArray[np.uint32]) -> None:
+@pytest.mark.parametrize("checksums", [np.zeros(49, "<u8"), np.zeros((50, 1), "<u8")])
+def test_as_many_checksums_as_vectors(tmp_path: Path, checksums: NDArray[np.uint64]) -> None:
     Embeddings(ROWS).save(tmp_path)
     np.save(tmp_path / NAMES[1], checksums)
     with pytest.raises(DamagedError) as damaged:

@@ -185,7 +185,23 @@ def test_among_many_that_a_filter_keeps_the_nearest_are_found(
     assert max(asked) < 1500 if near else min(asked) == 3000
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "embeddings.npy", "embeddings.crc32.npy"])
+def test_a_search_among_many_weighs_as_much_as_one_among_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors = unit_vectors(6000)
+    flat = VectorIndex.build(vectors, "ip")
+    assert not any(map(flat.is_slow_among, (0, 10, 6000)))
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
+    codes = VectorIndex.build(vectors, "ip")
+    # A quarter of 6000 codes takes as long to scan as 27 vectors to compare.
+    assert not any(map(codes.is_slow_among, (0, 10, 27)))
+    assert all(map(codes.is_slow_among, (28, 1000, 6000)))
+    # Among most of many, by codes, which takes more than the scan of them.
+    monkeypatch.setattr(models.index, "_COMPARE", 1e9)
+    assert codes.is_slow_among(6000)
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "embeddings.npy", "embeddings.checksums.npy"])
 @pytest.mark.parametrize("mapped", [True, False])
 def test_damage_is_found_before_it_is_used(
     name: str, mapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -195,7 +211,7 @@ def test_damage_is_found_before_it_is_used(
     vectors = unit_vectors(1000)
     built = VectorIndex.build(vectors, "ip")
     files = record_files(tmp_path, built.save(tmp_path))
-    assert set(files) == {"index.faiss", "embeddings.npy", "embeddings.crc32.npy"}
+    assert set(files) == {"index.faiss", "embeddings.npy", "embeddings.checksums.npy"}
     content = bytearray((tmp_path / name).read_bytes())
     content[-70] ^= 1
     (tmp_path / name).write_bytes(content)
@@ -290,7 +306,7 @@ def test_a_file_of_hostile_making_is_refused_or_harmless(
         content[place] = data.draw(st.integers(0, 255))
     (folder / "index.faiss").write_bytes(content)
     opened = Folder(folder)
-    others = ("embeddings.npy", "embeddings.crc32.npy") if coded else ()
+    others = ("embeddings.npy", "embeddings.checksums.npy") if coded else ()
     opened.open(record_files(folder, ("index.faiss", *others)))
     facts = IndexFacts(kind="pq" if coded else "flat", metric="ip")
     facts = facts.model_copy(update={"search_parameters": {"candidates": 44} if coded else {}})
@@ -419,5 +435,5 @@ def test_only_codes_need_their_vectors_beside_them(
     assert [path.name for path in tmp_path.iterdir()] == ["index.faiss"]
     monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
     names = VectorIndex.build(vectors, "ip").save(tmp_path)
-    assert names == ("index.faiss", "embeddings.npy", "embeddings.crc32.npy")
+    assert names == ("index.faiss", "embeddings.npy", "embeddings.checksums.npy")
     assert {path.name for path in tmp_path.iterdir()} == set(names)
