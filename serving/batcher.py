@@ -7,7 +7,8 @@ since a search needs what that does not give, and asks for nothing but asyncio:
   arrives during a run is company enough for the next.
 - A batch is measured by what it costs, in tokens, not by how many calls it holds.
 - Calls are *urgent* or not.  Those that are not (the parts of a long ``/encode``) get a quarter of
-  each batch, and no batch of theirs is longer than that, so that neither waits for the other.
+  each batch, and no batch of theirs is longer than that, nor takes more than 50 ms, as far as is
+  known, so that neither waits for the other.
 - A caller who has left, or whose time is up, is dropped before the run.
 - A call that fails harms no other.
 """
@@ -35,6 +36,11 @@ Answer = TypeVar("Answer")
 # few urgent calls run beside little.
 _LEFT_TO_OTHERS = 1 / 4
 _PARTS = 4
+# Nor more than so many seconds take, as far as is known, since an urgent call may have to wait for
+# all of it: what a quarter of a batch takes depends on the machine and the model.
+_OTHERS_SECONDS = 0.05
+# How much the last batch counts in what is known.
+_LAST = 0.2
 # Tokens of an ordinary query, and how many times as many a long one has.
 ORDINARY_COST = 16
 _LONG = 4
@@ -102,6 +108,8 @@ class Batcher(Generic[Call, Answer]):
         # What those that are not urgent cost together, waiting and running, and may cost.
         self._cost_of_others = 0
         self._max_cost_of_others = max_queue * ORDINARY_COST * _LONG
+        # Seconds that a batch takes for what it costs, while there are such; 0 until it is known.
+        self._pace = 0.0
         self._running = False
         self._planned = False
         self._closed = False
@@ -207,16 +215,25 @@ class Batcher(Generic[Call, Answer]):
             return
         self._running = True
         self._batch_size.observe(len(batch))
+        began = loop.time()
         run = self._executor.submit(self._answer_each, [one.call for one in batch])
-        run.add_done_callback(lambda run: loop.call_soon_threadsafe(self._end, loop, batch, run))
+
+        def end(run: Future[list[Answer | Exception]]) -> None:
+            loop.call_soon_threadsafe(self._end, loop, batch, run, loop.time() - began)
+
+        run.add_done_callback(end)
 
     def _end(
         self,
         loop: asyncio.AbstractEventLoop,
         batch: list[_Waiting[Call, Answer]],
         run: Future[list[Answer | Exception]],
+        seconds: float,
     ) -> None:
         self._running = False
+        if self._cost_of_others:
+            pace = seconds / sum(one.cost for one in batch)
+            self._pace += (pace - self._pace) * (_LAST if self._pace else 1)
         # First, so that the executor does not wait for the answers to be written.
         self._start(loop)
         if run.cancelled():
@@ -235,6 +252,8 @@ class Batcher(Generic[Call, Answer]):
         """The next batch: urgent calls, and what is left of it for the others."""
         batch: list[_Waiting[Call, Answer]] = []
         most = int(self._max_cost * _LEFT_TO_OTHERS)
+        if self._pace:
+            most = max(self.part, min(most, int(_OTHERS_SECONDS / self._pace)))
         room = self._max_cost - (most if self._others else 0)
         spent = room - self._fill(batch, self._urgent, room, now)
         # Beside few urgent calls little, or these would wait for more than for themselves.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import serving.batcher
 import serving.engine
 from models.bundle import Bundle, Scrubbed
 from models.database import SlowQueryError
@@ -167,6 +168,8 @@ def test_searches_that_share_nothing_give_way_to_those_that_do(
         return search(self, plans, sought)
 
     monkeypatch.setattr(Engine, "_search", watched)
+    # It takes as long as the gates are shut.
+    monkeypatch.setattr(serving.batcher, "_OTHERS_SECONDS", 100)
 
     def ask(k: int, count: int, **asked: Any) -> list[asyncio.Future[Any]]:
         requests = [SearchRequest(query=f"{k} {n}", k=k, **asked) for n in range(count)]

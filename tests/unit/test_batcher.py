@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -373,6 +374,30 @@ def test_beside_few_urgent_calls_run_few_parts_and_beside_many_a_quarter(
     asyncio.run(run())
     assert work.batches[1].count(100) == others
     assert work.batches[1].count(4) == min(urgent, 12)
+
+
+def test_a_batch_of_parts_takes_no_longer_than_an_urgent_call_may_wait() -> None:
+    """A part takes 30 ms at first, and then nothing."""
+    work = Work()
+    seconds = iter([0.12, 0.03, 0.06])
+
+    async def run() -> None:
+        calls = batcher(work)
+
+        def slowly(numbers: Sequence[int]) -> list[int]:
+            time.sleep(next(seconds, 0))
+            return work.answer(numbers)
+
+        calls._answer = slowly
+        parts = [(2, calls.part)] * 80
+        with calls.room(1):
+            await calls.in_parts(parts)
+
+    asyncio.run(run())
+    # Nothing is known of the first; one more would be 60 ms; then it is believed little by little.
+    assert work.sizes[:4] == [4, 1, 1, 1]
+    assert max(work.sizes[4:]) == 4
+    assert sum(work.sizes) == 80
 
 
 def test_it_is_full_when_the_next_would_be_refused() -> None:
