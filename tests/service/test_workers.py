@@ -6,10 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -17,8 +14,7 @@ import psutil
 import pytest
 
 from models.bundle import Bundle
-from tests.load import Load
-from tests.service.conftest import free_port, start_service, wait_until_ready
+from tests.service.conftest import Service, free_port, running, start_service, wait_for
 from tests.serving.conftest import build_bundle
 
 pytestmark = pytest.mark.slow
@@ -34,57 +30,10 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return first, second
 
 
-@dataclass(frozen=True)
-class Service:
-    process: subprocess.Popen[bytes]
-    url: str
-    log: Path
-
-    def workers(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children()
-
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", headers=AUTHORIZED, trust_env=False, timeout=10)
-
-
 @contextlib.contextmanager
 def two_workers(bundle: Path, tmp_path: Path, **variables: str) -> Iterator[Service]:
-    port = free_port()
-    log = tmp_path / "log"
-    process = start_service(bundle, port, log, SIGHTLINE_WORKERS="2", **variables)
-    service = Service(process, f"http://127.0.0.1:{port}", log)
-    try:
-        with httpx.Client(base_url=service.url, trust_env=False) as client:
-            wait_until_ready(client, process, log)
-        wait_for(lambda: len(listening(service)) == 2, "two workers")
+    with running(bundle, tmp_path / "log", SIGHTLINE_WORKERS="2", **variables) as service:
         yield service
-    finally:
-        process.kill()
-        process.wait()
-        # They see that it is gone; whoever does not is a failure of the test that says so.
-        for worker in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if f"--port {port} " in " ".join(worker.cmdline()) + " ":
-                    worker.kill()
-
-
-def listening(service: Service) -> list[int]:
-    found = []
-    for worker in service.workers():
-        with contextlib.suppress(psutil.Error):
-            if any(one.status == psutil.CONN_LISTEN for one in worker.net_connections("tcp")):
-                found.append(worker.pid)
-    return found
-
-
-def wait_for(condition: object, what: str, seconds: float = 30) -> float:
-    """Until a condition holds; the seconds that it took."""
-    assert callable(condition)
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds, f"no {what} within {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - started
 
 
 def test_connections_are_spread_and_counters_add_up(
@@ -102,7 +51,7 @@ def test_connections_are_spread_and_counters_add_up(
         assert sum(shares) == 64
         assert min(shares) >= 12
         counted = 'request_total{endpoint="/search",http_response_code="200"} 64.0'
-        assert counted in service.get("/metrics").text
+        assert counted in service.get("/metrics", **AUTHORIZED).text
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
@@ -110,35 +59,20 @@ def test_a_worker_that_is_lost_is_replaced(
     how: signal.Signals, bundles: tuple[Path, Path], tmp_path: Path
 ) -> None:
     with two_workers(bundles[0], tmp_path) as service:
-        lost, other = listening(service)
+        lost, other = service.listening()
         os.kill(lost, how)
         wait_for(lambda: not psutil.pid_exists(lost), "end of the lost worker")
-        wait_for(lambda: len(listening(service)) == 2, "other in its place")
-        assert other in listening(service)
+        wait_for(lambda: len(service.listening()) == 2, "other in its place")
+        assert other in service.listening()
         for number in range(20):
             assert service.get(f"/livez?{number}").status_code == 200
-        metrics = service.get("/metrics").text
+        metrics = service.get("/metrics", **AUTHORIZED).text
         assert "bentoml_service_request_in_progress 1.0" in metrics
-
-
-def test_no_request_is_lost_when_they_are_told_to_stop(
-    bundles: tuple[Path, Path], tmp_path: Path
-) -> None:
-    with two_workers(bundles[0], tmp_path) as service:
-        with Load(service.url, clients=16) as load:
-            while len(load.outcomes) < 100:
-                time.sleep(0.01)
-            service.process.send_signal(signal.SIGTERM)
-            told = time.monotonic()
-            assert service.process.wait(timeout=15) == 0
-        taken = [one for one in load.outcomes if one.sent is not None and one.sent < told + 0.5]
-        assert [one for one in taken if one.status != 200] == []
-        assert max(one.sent for one in taken if one.sent is not None) > told
 
 
 def test_without_who_looks_after_them_they_end(bundles: tuple[Path, Path], tmp_path: Path) -> None:
     with two_workers(bundles[0], tmp_path) as service:
-        workers = listening(service)
+        workers = service.listening()
         service.process.kill()
         service.process.wait()
         wait_for(lambda: not any(map(psutil.pid_exists, workers)), "end of the orphans")
@@ -162,7 +96,7 @@ def test_all_of_them_change_over(how: str, bundles: tuple[Path, Path], tmp_path:
         wanted = Bundle.open(bundles[1]).manifest.version
 
         def all_new() -> bool:
-            versions = {service.get("/info").json()["version"] for _ in range(20)}
+            versions = {service.get("/info", **AUTHORIZED).json()["version"] for _ in range(20)}
             return versions == {wanted}
 
         wait_for(all_new, "new version everywhere")

@@ -1,0 +1,134 @@
+"""Machines that lack descriptors, /dev/shm, a disk to write to, memory, or a steady clock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Figure, in_own_mounts, often
+from tests.load import Load
+from tests.service.conftest import Service, running, wait_for
+
+pytestmark = pytest.mark.slow
+
+CLIENTS = 16
+MEMORY = 256 << 20
+GROUPS = Path("/sys/fs/cgroup")
+
+needs_mounts = pytest.mark.skipif(
+    sys.platform != "linux"
+    or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0,
+    reason="platform: no file system may be mounted here",
+)
+
+
+def assert_well(service: Service) -> None:
+    assert service.get("/readyz").status_code == 200
+    assert len(service.post("/search", json={"query": "a fox"}).json()["results"]) == 5
+
+
+def test_with_64_descriptors_it_outlives_a_crowd(
+    demo_bundle: Path, tmp_path: Path, figure: Figure
+) -> None:
+    few = ["sh", "-ec", 'ulimit -n 64; exec "$@"', "sh"]
+    with running(demo_bundle, tmp_path / "log", before=few) as service:
+        for _ in range(often(1, 5)):
+            with contextlib.ExitStack() as stack:
+                for _ in range(200):
+                    one = stack.enter_context(socket.socket())
+                    one.connect(("127.0.0.1", service.port))
+            wait_for(lambda: service.get("/readyz").status_code == 200, "answer again")
+        assert_well(service)
+    figure(
+        "200 connections at once, of which it can take a third: answers as soon as they are gone"
+    )
+
+
+@needs_mounts
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_is_written_but_to_tmp(workers: int, demo_bundle: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    mounts = in_own_mounts(
+        f"mount -t tmpfs -o size=8m none {temporary}",
+        # Without any in its place.
+        "umount /dev/shm || rm -rf /dev/shm",
+        "mount -o remount,bind,ro /",
+        "! touch /x 2>&-",
+    )
+    variables = {"TMPDIR": str(temporary), "SIGHTLINE_WORKERS": str(workers)}
+    with running(demo_bundle, tmp_path / "log", before=mounts, **variables) as service:
+        assert_well(service)
+
+
+@contextlib.contextmanager
+def control_group() -> Iterator[Path]:
+    """One of 256 MB of memory and no swap."""
+    root = GROUPS / "memory" if (GROUPS / "memory").is_dir() else GROUPS
+    group = root / f"sightline-{os.getpid()}"
+    try:
+        group.mkdir()
+        new = (group / "memory.max").exists()
+        (group / ("memory.max" if new else "memory.limit_in_bytes")).write_text(str(MEMORY))
+        swap = group / ("memory.swap.max" if new else "memory.memsw.limit_in_bytes")
+        if swap.exists():
+            swap.write_text("0" if new else str(MEMORY))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+        pytest.skip(f"platform: no control group can be made here: {error}")
+    try:
+        yield group
+    finally:
+        wait_for(lambda: not (group / "cgroup.procs").read_text(), "end of all in it")
+        group.rmdir()
+
+
+def test_the_demo_lives_in_256_mb(demo_bundle: Path, tmp_path: Path, figure: Figure) -> None:
+    with control_group() as group:
+        inside = ["sh", "-ec", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
+        with running(demo_bundle, tmp_path / "log", before=inside) as service:
+            with Load(service.url, clients=CLIENTS, searches=often(500, 20_000)) as load:
+                load.wait()
+            assert_well(service)
+            peak = next(
+                (
+                    int((group / name).read_text())
+                    for name in ("memory.peak", "memory.max_usage_in_bytes")
+                    if (group / name).exists()
+                ),
+                0,
+            )
+    assert {one.status for one in load.outcomes} == {200}
+    figure(f"{len(load.outcomes)} searches in a control group of 256 MB, {peak >> 20} at the most")
+
+
+JUMPS = """
+import itertools, time
+now, jumps = time.time, itertools.cycle([0, 86400, -86400, 3600, -1])
+time.time = lambda: now() + next(jumps)
+"""
+
+
+def test_a_clock_that_jumps_changes_nothing(
+    demo_bundle: Path, tmp_path: Path, figure: Figure
+) -> None:
+    """By a day and back, at every look."""
+    (tmp_path / "sitecustomize.py").write_text(JUMPS)
+    variables = {"PYTHONPATH": str(tmp_path), "SIGHTLINE_WORKERS": "2"}
+    with running(demo_bundle, tmp_path / "log", **variables) as service:
+        workers = service.listening()
+        with Load(service.url, clients=CLIENTS) as load:
+            time.sleep(often(4, 60))
+        assert service.listening() == workers
+        assert_well(service)
+    assert {one.status for one in load.outcomes} == {200}
+    figure(f"0 of {len(load.outcomes)} searches failed, no worker was replaced")
