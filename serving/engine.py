@@ -6,6 +6,7 @@ the pictures that are sent as queries.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -165,7 +166,7 @@ class Engine:
         self._scrubbing.set()
         if self._closes_bundle:
             # Elsewhere, since what still runs in the threads may take its time.
-            threading.Thread(target=self._close_bundle, name="close").start()
+            threading.Thread(target=_close_bundle_of, args=([self],), name="close").start()
 
     def _close_bundle(self) -> None:
         """Close the bundle's files once nobody reads them any more."""
@@ -425,6 +426,17 @@ class Engine:
                 plans, positions, similarities, backgrounds.tolist(), strict=True
             )
         ]
+
+
+def _close_bundle_of(engines: list[Engine]) -> None:
+    """Close the bundle of the one engine in a list, and give its memory back.
+
+    A list, so that nothing here keeps the engine.  It and its queues know each other, so that only
+    the collector can free it, which by itself would come when some more of them have gathered.
+    """
+    engines.pop()._close_bundle()
+    gc.collect()
+    machine.give_back_memory()
 
 
 def _cut(texts: list[Tokens], most: int) -> list[_Part]:

@@ -84,7 +84,7 @@ def test_nothing_grows(
     assert after.descriptors <= before.descriptors
     assert after.threads <= before.threads
     # Of a short run, what is still being warmed up is a larger share.
-    assert growth < (0.03 if SOAK else 0.1)
+    assert growth < (0.03 if SOAK else 0.3)
     figure(
         f"{count} {work.__name__}: memory {growth:+.1%} after the first tenth "
         f"({before.memory >> 20} MB), descriptors {before.descriptors} and {after.descriptors}, "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import threading
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -355,6 +357,36 @@ def test_a_bundle_that_nobody_else_uses_is_closed_after_the_last_who_reads_it(
             break
         time.sleep(0.01)
     assert done == (["scrubbed", "closed"] if closes else ["scrubbed"])
+
+
+def test_nothing_keeps_a_bundle_that_is_closed(opened: Bundle) -> None:
+    """Not even until the collector comes by itself."""
+
+    forgotten = threading.Event()
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(opened, name)
+
+        def close(self) -> None:
+            forgotten.wait(10)
+
+    watched: Any = Watched()
+    engine = Engine(watched, Settings(), Metrics(), closes_bundle=True)
+    asyncio.run(engine.search(SearchRequest(query=QUERY)))
+    kept = weakref.ref(watched)
+    gc.disable()
+    try:
+        engine.close()
+        del engine, watched
+        forgotten.set()
+        for _ in range(500):
+            if kept() is None:
+                break
+            time.sleep(0.01)
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_damage_that_is_found_is_told_to_who_asked(opened: Bundle) -> None:
