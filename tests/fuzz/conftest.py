@@ -25,9 +25,9 @@ _RESET = Path("/proc/self/clear_refs")
 
 
 def tries(count: int) -> settings:
-    """So many inputs, or ten times as many."""
+    """So many inputs, or twenty times as many."""
     return settings(
-        max_examples=often(count, 10 * count),
+        max_examples=often(count, 20 * count),
         # Harmless: an application is no worse for having been asked before.
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
         # The same in every run of CI, so that a change is never blamed for another's fault.
