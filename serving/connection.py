@@ -1,7 +1,7 @@
 """A connection that neither a slow nor a wordy caller keeps busy.
 
-uvicorn waits for ever for the rest of a request's headers, takes any number of them, and keeps
-an answer for as long as nobody reads it.
+uvicorn waits for ever for the rest of a request's headers, takes any number of them, keeps an
+answer for as long as nobody reads it, and goes on taking a body that has been refused.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ _LEAST_READ = 16 << 10
 # What a request's line and headers may have together before the application, which refuses
 # in words what is half as long, is not even asked.
 _LONGEST_HEADERS = 64 << 10
+# Many clients look for an answer only when they have sent everything.  Who has been answered and
+# sends on is therefore listened to for a while: so many bytes, or seconds.
+_MOST_UNWANTED = 16 << 20
+UNWANTED_SECONDS = 30.0
 _TOO_LONG = b'{"error":{"field":null,"message":"the headers are too long"}}'
 
 
@@ -30,6 +34,8 @@ class Connection(HttpToolsProtocol):
     _header_bytes = 0
     _read_timer: asyncio.TimerHandle | None = None
     _unread = 0
+    _unwanted = 0
+    _unwanted_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -61,6 +67,7 @@ class Connection(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._reading_headers = True
+        self._unwanted = 0
         if self._timer is None:
             self._await_headers()
 
@@ -70,6 +77,18 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._stop_timer()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of its body is there."""
+        super().on_body(body)
+        if not self.cycle.response_complete:
+            return
+        now = self.loop.time()
+        if not self._unwanted:
+            self._unwanted_since = now
+        self._unwanted += len(body)
+        if self._unwanted > _MOST_UNWANTED or now - self._unwanted_since > UNWANTED_SECONDS:
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """More of an answer is to be sent than the caller reads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import re
 import shutil
 import signal
@@ -46,7 +47,10 @@ class Publisher:
         self.folder = folder
 
     def run(self, *options: str) -> int:
-        """Replace the bundle, traced with these options; gives the exit code."""
+        """Replace the bundle, traced with these options; gives the exit code.
+
+        What strace has to say goes to a file, since it waits where nobody reads it.
+        """
         shutil.rmtree(self.folder.parent, ignore_errors=True)
         self.folder.mkdir(parents=True)
         for name in NAMES:
@@ -98,7 +102,8 @@ def test_a_build_that_is_killed_leaves_a_bundle(
         if not SOAK and not OF_FILES.search(call):
             continue
         for number in range(1, times + 1):
-            code = publisher.run("-e", f"inject={call}:signal=KILL:when={number}")
+            inject = f"inject={call}:signal=KILL:when={number}"
+            code = publisher.run("-o", os.devnull, "-e", inject)
             # What the last process does on its way out may come in another order.
             assert code in (-signal.SIGKILL, 0)
             [found] = content(publisher.folder)

@@ -19,6 +19,7 @@ def port(make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Where an application listens that waits half a second for headers, and for a reader."""
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(connection, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "UNWANTED_SECONDS", 0.5)
     with listening(make()) as port:
         yield port
 
@@ -77,6 +78,37 @@ def test_a_request_line_that_does_not_end_is_refused_in_words(port: int) -> None
         head, _, body = received(line).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 431 ")
     assert json.loads(body)["error"]["message"] == "the headers are too long"
+
+
+REFUSED = b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
+
+
+def test_who_sends_all_before_he_looks_is_told_that_it_is_too_much(port: int) -> None:
+    with connected(port) as line:
+        line.sendall(REFUSED + bytes(10 << 20))
+        assert line.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_who_sends_without_end_is_not_listened_to(port: int) -> None:
+    with connected(port) as line, contextlib.suppress(ConnectionError):
+        line.sendall(REFUSED)
+        for number in range(99):
+            line.sendall(bytes(1 << 20))
+            time.sleep(0.001)
+            if number > 40:
+                pytest.fail("40 MB were taken of what was refused")
+
+
+def test_nor_is_who_takes_his_time(port: int) -> None:
+    with connected(port) as line:
+        line.sendall(REFUSED)
+        assert line.recv(65536).startswith(b"HTTP/1.1 413 ")
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - began < 5:
+                line.sendall(b"x")
+                time.sleep(0.05)
+        assert 0.4 < time.monotonic() - began < 4
 
 
 def test_what_comes_after_a_long_body_is_read_as_ever(port: int) -> None:
