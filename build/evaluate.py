@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from build.captions import read_captions
 from build.errors import BuildError
+from build.scan import scan
 from models.image_encoder import ImageEncoder
 from models.manifest import ModelCard
 from models.pictures import PictureError, decode, preprocess
@@ -37,7 +38,6 @@ from models.relevance import relevant
 RECALL_AT = (1, 5, 10)
 # As many results as the page asks for.
 _PAGE = 12
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 # Words that say nothing about what a picture shows.
 _STOP_WORDS = frozenset(
     {
@@ -208,13 +208,11 @@ def read_pictures(root: Path, card: ModelCard, encoder: ImageEncoder) -> Picture
     """
     if not root.is_dir():
         raise BuildError(f"{root} is no folder. Give --images the folder of the pictures.")
-    names = sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
-    )
+    found = scan(root)
+    names = [file.path for file in found.pictures]
     known, warnings = read_captions(root, names)
-    paths, vectors, skipped = [], [], list(warnings)
+    skipped = [*warnings, *(f"{each.path}: {each.reason}" for each in found.skipped)]
+    paths, vectors = [], []
     for name in tqdm(names, desc="embedding", unit="picture", leave=False):
         try:
             pixels = preprocess(decode(root / name), card.preprocessing)

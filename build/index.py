@@ -20,6 +20,7 @@ from build.journal import Journal
 from build.output import Output
 from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
+from models.formats import extra_for
 from models.index import Metric
 from models.manifest import Manifest, Skipped
 
@@ -42,13 +43,17 @@ class IndexOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a build did: how many pictures it found, embedded anew, took over, skipped."""
+    """What a build did: how many pictures it found, embedded anew, took over, skipped.
+
+    ``unread`` counts, by suffix, what looks like a picture and is not read.
+    """
 
     folder: Path
     found: int
     embedded: int
     reused: int
     skipped: Counter[str]
+    unread: Counter[str]
     without_file: int
     changed: bool
 
@@ -101,6 +106,7 @@ def build_index(options: IndexOptions) -> Outcome:
         embedded=len(pictures.paths),
         reused=pictures.reused,
         skipped=Counter(each.reason for each in pictures.skipped),
+        unread=pictures.unread,
         without_file=sum(size is None for size in pictures.sizes),
         changed=changed,
     )
@@ -139,13 +145,14 @@ def _embedded(options: IndexOptions, package: Package, journal: Journal) -> Pict
         paths.append(file.path)
     skipped.sort(key=lambda each: each.path)
     if not paths:
-        raise BuildError(_nothing_found(root, skipped))
+        raise BuildError(_nothing_found(root, skipped, found.unread))
     return Pictures(
         paths=paths,
         sizes=sizes,
         vectors=vectors[: len(paths)],
         skipped=skipped,
         reused=len(paths) - len(fresh.intersection(paths)),
+        unread=found.unread,
     )
 
 
@@ -191,8 +198,21 @@ def _threads(options: IndexOptions) -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _nothing_found(root: Path, skipped: Sequence[Skipped]) -> str:
+def told_unread(unread: Counter[str]) -> str:
+    """What looks like a picture and is not read, in words: ``12 .heic (…), 3 .mp4``."""
+    told = []
+    for suffix, count in sorted(unread.items(), key=lambda each: (-each[1], each[0])):
+        extra = extra_for(suffix)
+        help_ = f" (pip install -r requirements/{extra}.txt)" if extra else ""
+        told.append(f"{count} {suffix}{help_}")
+    return ", ".join(told)
+
+
+def _nothing_found(root: Path, skipped: Sequence[Skipped], unread: Counter[str]) -> str:
     if not skipped:
-        return f"{root} holds no pictures. Give --images a folder with jpg, png, webp, gif, ..."
+        there = f": there is {told_unread(unread)}" if unread else ""
+        return (
+            f"{root} holds no pictures{there}. Give --images a folder with jpg, png, webp, gif, ..."
+        )
     some = "; ".join(f"{each.path}: {each.reason}" for each in skipped[:3])
     return f"no picture in {root} could be embedded: all {len(skipped)} were skipped ({some})."

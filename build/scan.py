@@ -11,15 +11,16 @@ import hashlib
 import os
 import stat
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from build.errors import BuildError
+from models.formats import is_unread, suffixes
 from models.manifest import Skipped
 
 UNREADABLE = "unreadable"
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,15 @@ class PictureFile:
 class Scan:
     """The pictures of a tree in order of their paths, and what could not be looked at.
 
-    ``whole`` is False where a folder could not be read; ``time_ns`` is when the scan began.
+    ``whole`` is False where a folder could not be read; ``time_ns`` is when the scan began;
+    ``unread`` counts, by suffix, the files that look like pictures or films and are not read.
     """
 
     pictures: list[PictureFile]
     skipped: list[Skipped]
     whole: bool
     time_ns: int
+    unread: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -57,6 +60,7 @@ class _Walk:
     links: list[str] = field(default_factory=list)
     pictures: list[PictureFile] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
     whole: bool = True
 
 
@@ -82,6 +86,7 @@ def scan(root: Path) -> Scan:
         sorted(walk.skipped, key=lambda skipped: skipped.path),
         walk.whole,
         started,
+        walk.unread,
     )
 
 
@@ -149,8 +154,12 @@ def _enter(start: str, walk: _Walk) -> None:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if _is_folder(entry):
                 (walk.links if entry.is_symlink() else folders).append(path)
-            elif PurePosixPath(entry.name).suffix.lower() in SUFFIXES:
+                continue
+            suffix = PurePosixPath(entry.name).suffix.lower()
+            if suffix in suffixes():
                 _add(path, entry, walk)
+            elif is_unread(suffix):
+                walk.unread[suffix] += 1
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

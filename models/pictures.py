@@ -10,6 +10,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from models.colour import in_srgb
+from models.formats import HEIF, JPEG_XL, is_installed
 from models.manifest import Preprocessing
+from models.repair import with_its_end, without_extras
 
 # The largest photographs of today's cameras have some 200 million pixels; what claims to
 # have more is refused before it is decoded, since a few kilobytes can claim anything.
@@ -137,7 +141,8 @@ def read(
     """Decode a picture, whatever its suffix says.
 
     Of an animation the first frame is taken; 16 bits are scaled to 8, CMYK, palettes and
-    grey are converted.
+    grey are converted, and colours are those that an embedded profile means.  What is broken
+    of a file but does not show (metadata of a PNG, the end marker of a JPEG) is no matter.
 
     Args:
         source: a file or its content.
@@ -153,9 +158,35 @@ def read(
     if not content:
         raise PictureError("empty", "the file has no bytes")
     try:
+        return _read(content, reduce_to, limits)
+    except PictureError as error:
+        if error.reason in ("too large", "not supported"):
+            raise
+        mended = _mended(content, reduce_to, limits)
+        if mended is None:
+            raise
+        return mended
+
+
+def _mended(content: bytes, reduce_to: int | None, limits: Limits | None) -> Picture | None:
+    """The picture of a file that is broken where nobody sees it; None where it is elsewhere."""
+    try:
+        if (plain := without_extras(content)) is not None:
+            return _read(plain, reduce_to, limits)
+        if (ended := with_its_end(content)) is not None:
+            picture, other = (_read(each, reduce_to, limits) for each in ended)
+            return picture if picture.image.tobytes() == other.image.tobytes() else None
+    except PictureError:
+        pass
+    return None
+
+
+def _read(content: bytes, reduce_to: int | None, limits: Limits | None) -> Picture:
+    try:
         if limits is not None:
             # Pillow makes room for a WebP as soon as it opens it.
             _check_pixels(*_webp_size(content), _PIXELS_OF_A_WEBP * limits.pixels)
+        _plug_in()
         formats = None if limits is None else _strangers_formats()
         with Image.open(io.BytesIO(content), formats=formats) as image:
             width, height = image.size
@@ -169,7 +200,7 @@ def read(
             reduced = image.size != (width, height)
             image.load()
             orientation = _orientation(image)
-            upright = _eight_bits(_upright(image, orientation))
+            upright = _eight_bits(in_srgb(_upright(image, orientation)))
             if upright is image and image.format == "WEBP":
                 # Its decoder has two more pictures in memory for as long as this one lives.
                 upright = image.copy()
@@ -273,6 +304,18 @@ def thumbnail(image: Image.Image) -> bytes:
 def _check_pixels(width: int, height: int, most: float) -> None:
     if width * height > most:
         raise PictureError("too large", f"{width} by {height} pixels")
+
+
+@cache
+def _plug_in() -> None:
+    """Teach Pillow the formats whose packages are there."""
+    if is_installed(HEIF):
+        from pi_heif import register_heif_opener
+
+        # A preview in the file is not the picture.
+        register_heif_opener(thumbnails=False)
+    if is_installed(JPEG_XL):
+        import_module(JPEG_XL.module)
 
 
 @cache

@@ -91,6 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def summary(outcome: Outcome) -> str:
     """The counts in one line."""
+    from build.index import told_unread
+
     embedded = f"embedded {outcome.embedded} (of which {outcome.reused} reused)"
     if outcome.without_file:
         embedded += f", {outcome.without_file} of them without a file"
@@ -98,7 +100,8 @@ def summary(outcome: Outcome) -> str:
     if outcome.skipped:
         reasons = (f"{reason} {count}" for reason, count in outcome.skipped.most_common())
         skipped += f" ({', '.join(reasons)})"
-    return f"found {outcome.found}; {embedded}; {skipped}"
+    unread = f"; not read {told_unread(outcome.unread)}" if outcome.unread else ""
+    return f"found {outcome.found}; {embedded}; {skipped}{unread}"
 
 
 def _positive(text: str) -> int:

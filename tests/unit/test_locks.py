@@ -21,10 +21,10 @@ def imports() -> grimp.ImportGraph:
 @pytest.mark.parametrize(
     ("part", "locks"),
     [
-        ("serving", ["serve", "remote", "speech"]),
-        ("build", ["serve", "export", "build", "caption", "demo-model"]),
-        ("build.demo_model", ["demo-model"]),
-        ("build.captioner", ["serve", "build", "caption"]),
+        ("serving", ["serve", "remote", "speech", "formats"]),
+        ("build", ["serve", "export", "build", "formats", "caption", "demo-model"]),
+        ("build.demo_model", ["demo-model", "formats"]),
+        ("build.captioner", ["serve", "build", "formats", "caption"]),
         ("ui", ["ui"]),
         ("loadtests", ["loadtest"]),
     ],

@@ -39,6 +39,7 @@ CLIP = Preprocessing(
     mean=(0.48145466, 0.4578275, 0.40821073),
     std=(0.26862954, 0.26130258, 0.27577711),
 )
+GALLERY = Path(__file__).parents[2] / "demo" / "gallery"
 RED, GREEN, WHITE = (255, 0, 0), (0, 128, 0), (255, 255, 255)
 
 
@@ -70,13 +71,29 @@ def reason(content: bytes) -> str:
     return caught.value.reason
 
 
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG", "PPM", "ICO"])
+FORMATS = ["PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG", "PPM", "ICO", "AVIF", "JPEG2000", "JXL"]
+FORMATS += ["TGA", "PCX", "SGI", "QOI", "DDS", "DIB"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_format_is_known_by_its_content(format: str, tmp_path: Path) -> None:
+    decode(encoded(Image.new("RGB", (32, 32)), "PNG"))  # so that all formats are known
     path = tmp_path / "picture.suffix"
-    path.write_bytes(encoded(Image.new("RGB", (32, 32), RED), format))
+    options = {"lossless": True} if format == "JXL" else {}
+    path.write_bytes(encoded(Image.new("RGB", (32, 32), RED), format, **options))
     image = on_white(decode(path))
     assert image.size == (32, 32)
     np.testing.assert_allclose(corner(image), RED, atol=4)
+
+
+def test_a_picture_of_a_phone_is_read() -> None:
+    """The gallery's black dog, encoded by libheif; its licence is the gallery's."""
+    heic = on_white(decode(Path(__file__).with_name("black-dog.heic")))
+    original = decode(GALLERY / "animals" / "black-dog.webp").convert("RGB").resize(heic.size)
+    difference = np.asarray(heic, dtype=float) - np.asarray(original, dtype=float)
+    assert np.abs(difference).mean() < 3
+    limits = Limits(pixels=heic.width * heic.height)
+    assert decode(Path(__file__).with_name("black-dog.heic"), limits=limits).size == heic.size
 
 
 def test_a_picture_is_turned_upright() -> None:
