@@ -38,7 +38,8 @@ class Pictures:
 
     ``sizes`` are widths and heights in pixels, None where there is no file; ``vectors`` is
     float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
-    there before; ``unread`` counts, by suffix, what looks like a picture and is not read.
+    there before; ``unread`` counts, by suffix, what looks like a picture and is not read;
+    ``gone`` are known from earlier builds and were not found.
     """
 
     paths: list[str]
@@ -47,6 +48,7 @@ class Pictures:
     skipped: list[Skipped]
     reused: int
     unread: Counter[str] = field(default_factory=Counter)
+    gone: int = 0
 
 
 def assemble(

@@ -121,9 +121,11 @@ def _look_at(
     try:
         return _see(content, digest, card, encoder), True
     except PictureError as error:
-        return Record(digest, reason=error.reason, detail=error.detail), True
+        # What is the machine's affair is tried again by every build.
+        known_by = digest if error.lasting else None
+        return Record(known_by, reason=error.reason, detail=error.detail), True
     except MemoryError:
-        return Record(digest, reason="too large", detail="it does not fit into memory"), True
+        return Record(None, reason="too large", detail="it does not fit into memory"), True
     except Exception as error:
         raise BuildError(f"{path}: the model's picture encoder fails on it: {error}") from error
 

@@ -39,13 +39,17 @@ class IndexOptions:
     paths: Path | None = None
     threads: int | None = None
     captioner: str | None = None
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    prune: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a build did: how many pictures it found, embedded anew, took over, skipped.
 
-    ``unread`` counts, by suffix, what looks like a picture and is not read.
+    ``unread`` counts, by suffix, what looks like a picture and is not read; ``gone`` are known
+    from earlier builds and were not found.
     """
 
     folder: Path
@@ -54,6 +58,7 @@ class Outcome:
     reused: int
     skipped: Counter[str]
     unread: Counter[str]
+    gone: int
     without_file: int
     changed: bool
 
@@ -107,6 +112,7 @@ def build_index(options: IndexOptions) -> Outcome:
         reused=pictures.reused,
         skipped=Counter(each.reason for each in pictures.skipped),
         unread=pictures.unread,
+        gone=pictures.gone,
         without_file=sum(size is None for size in pictures.sizes),
         changed=changed,
     )
@@ -117,16 +123,13 @@ def _embedded(options: IndexOptions, package: Package, journal: Journal) -> Pict
     assert options.images is not None
     card = package.card
     root = options.images
-    found = scan(root)
+    found = scan(root, include=options.include, exclude=options.exclude)
     files = found.pictures
     if options.sample_size is not None:
         chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
         files = [file for file in files if file.path in chosen]
     encoder, threads = package.image_encoder, _threads(options)
     fresh = embed(root, files, found.time_ns, journal, card, encoder, threads)
-    if found.whole:
-        journal.keep_only(file.path for file in found.pictures)
-
     paths: list[str] = []
     sizes: list[tuple[int, int] | None] = []
     skipped = list(found.skipped)
@@ -146,6 +149,10 @@ def _embedded(options: IndexOptions, package: Package, journal: Journal) -> Pict
     skipped.sort(key=lambda each: each.path)
     if not paths:
         raise BuildError(_nothing_found(root, skipped, found.unread))
+    there = [file.path for file in found.pictures]
+    # Only now: a run that fails forgets nothing.
+    if options.prune and found.whole:
+        journal.keep_only(there)
     return Pictures(
         paths=paths,
         sizes=sizes,
@@ -153,6 +160,7 @@ def _embedded(options: IndexOptions, package: Package, journal: Journal) -> Pict
         skipped=skipped,
         reused=len(paths) - len(fresh.intersection(paths)),
         unread=found.unread,
+        gone=journal.others(there),
     )
 
 

@@ -15,7 +15,7 @@ import contextlib
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -193,20 +193,34 @@ class Journal:
         with self._lock:
             self._connection.commit()
 
+    def others(self, paths: Iterable[str]) -> int:
+        """How many pictures there are records of besides these."""
+        with self._listed(paths):
+            query = "SELECT count(*) FROM pictures WHERE path NOT IN (SELECT path FROM listed)"
+            count: int = self._connection.execute(query).fetchone()[0]
+        return count
+
     def keep_only(self, paths: Iterable[str]) -> None:
         """Forget all pictures but these, what was said of others, and other encoders' vectors."""
-        with self._lock:
-            self._connection.execute("CREATE TEMP TABLE kept (path TEXT PRIMARY KEY)")
-            self._connection.executemany("INSERT INTO kept VALUES (?)", ((path,) for path in paths))
+        with self._listed(paths):
             self._connection.execute(
-                "DELETE FROM pictures WHERE encoder != ? OR path NOT IN (SELECT path FROM kept)",
+                "DELETE FROM pictures WHERE encoder != ? OR path NOT IN (SELECT path FROM listed)",
                 (self._encoder,),
             )
             self._connection.execute(
                 "DELETE FROM captions WHERE NOT EXISTS "
                 "(SELECT 1 FROM pictures WHERE pictures.sha256 = captions.sha256)"
             )
-            self._connection.execute("DROP TABLE kept")
+
+    @contextlib.contextmanager
+    def _listed(self, paths: Iterable[str]) -> Iterator[None]:
+        """A table ``listed`` of some paths, for the length of a block."""
+        with self._lock:
+            self._connection.execute("CREATE TEMP TABLE listed (path TEXT PRIMARY KEY)")
+            rows = ((path,) for path in paths)
+            self._connection.executemany("INSERT INTO listed VALUES (?)", rows)
+            yield
+            self._connection.execute("DROP TABLE listed")
             self._connection.commit()
 
     def _fetch(self, query: str, values: Sequence[object]) -> tuple[Any, ...] | None:

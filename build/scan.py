@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from build.choice import Choice
 from build.errors import BuildError
 from models.formats import is_unread, suffixes
 from models.manifest import Skipped
@@ -56,6 +57,7 @@ class Scan:
 @dataclass
 class _Walk:
     root: Path
+    choice: Choice
     seen: set[tuple[int, int]] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
     pictures: list[PictureFile] = field(default_factory=list)
@@ -64,19 +66,19 @@ class _Walk:
     whole: bool = True
 
 
-def scan(root: Path) -> Scan:
+def scan(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Scan:
     """Find the pictures under ``root`` by their suffixes, in upper or lower case.
 
-    Hidden files and folders are left out.  Linked folders are followed, after all others,
-    and no folder is entered twice: that cuts loops, and a picture that is reached on two
-    ways has the path without a link.
+    Hidden files and folders are left out, and what :class:`~build.choice.Choice` leaves out.
+    Linked folders are followed, after all others, and no folder is entered twice: that cuts
+    loops, and a picture that is reached on two ways has the path without a link.
 
     Raises:
-        BuildError: ``root`` is no folder.
+        BuildError: ``root`` is no folder, or a pattern makes no sense.
     """
     _require_folder(root)
     started = time.time_ns()
-    walk = _Walk(root)
+    walk = _Walk(root, Choice(root, include=include, exclude=exclude))
     _enter("", walk)
     while walk.links:
         walk.links.sort(reverse=True)
@@ -153,7 +155,10 @@ def _enter(start: str, walk: _Walk) -> None:
                 continue
             path = f"{folder}/{entry.name}" if folder else entry.name
             if _is_folder(entry):
-                (walk.links if entry.is_symlink() else folders).append(path)
+                if walk.choice.takes_folder(path):
+                    (walk.links if entry.is_symlink() else folders).append(path)
+                continue
+            if not walk.choice.takes_picture(path):
                 continue
             suffix = PurePosixPath(entry.name).suffix.lower()
             if suffix in suffixes():

@@ -42,6 +42,7 @@ _UPRIGHT = 1
 _TURNED = range(2, 9)
 _LYING = range(5, 9)
 _WHITE = (255, 255, 255)
+_NO_MEMORY = "it does not fit into memory"
 _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
@@ -95,12 +96,14 @@ class PictureError(Exception):
 
     ``reason`` is one of ``empty``, ``not a picture``, ``truncated``, ``damaged``, ``not
     supported``, ``too large`` and ``unreadable`` (the file itself); ``detail`` says more.
+    ``lasting`` is False where another machine, or this one at another time, might read it.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, lasting: bool = True) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+        self.lasting = lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +212,14 @@ def _read(content: bytes, reduce_to: int | None, limits: Limits | None) -> Pictu
     except Image.DecompressionBombError:
         raise PictureError("too large", f"more than {2 * MAX_PIXELS:,} pixels") from None
     except MemoryError:
-        raise PictureError("too large", "it does not fit into memory") from None
+        raise PictureError("too large", _NO_MEMORY, lasting=False) from None
     except UnidentifiedImageError:
         raise PictureError("not a picture", "no picture format that is known") from None
     except Exception as error:
         # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more.
         detail = " ".join(str(error).split()) or type(error).__name__
-        raise PictureError(_reason(detail), detail) from None
+        reason = _reason(detail)
+        raise PictureError(reason, detail, lasting=reason != "not supported") from None
     if not reduced:
         width, height = upright.size
     elif orientation in _LYING:
@@ -233,9 +237,9 @@ def read_content(path: Path) -> bytes:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise PictureError("unreadable", error.strerror or str(error)) from None
+        raise PictureError("unreadable", error.strerror or str(error), lasting=False) from None
     except MemoryError:
-        raise PictureError("too large", "it does not fit into memory") from None
+        raise PictureError("too large", _NO_MEMORY, lasting=False) from None
     if len(content) > MAX_BYTES:
         raise PictureError("too large", f"more than {MAX_BYTES:,} bytes")
     return content

@@ -55,6 +55,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "that describes pictures without a caption (requirements/caption.txt)",
     )
     parser.add_argument(
+        "--include",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only pictures that match, as in a .gitignore; may be given several times",
+    )
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="no folders and pictures that match; beside what .sightlineignore in DIR says",
+    )
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="forget the embeddings of pictures that are not there any more",
+    )
+    parser.add_argument(
         "--threads", type=_positive, metavar="N", help="pictures at once; default: all cores"
     )
 
@@ -82,9 +101,17 @@ def run(arguments: argparse.Namespace) -> int:
             paths=arguments.paths,
             threads=arguments.threads,
             captioner=arguments.captioner,
+            include=arguments.include,
+            exclude=arguments.exclude,
+            prune=arguments.prune,
         )
     )
     print(f"{outcome.folder} is {'ready' if outcome.changed else 'up to date: nothing changed'}")
+    if outcome.gone:
+        print(
+            f"{outcome.gone} pictures of earlier builds were not found: their embeddings are kept "
+            "for when they are back; --prune forgets them"
+        )
     print(summary(outcome))
     return 0
 

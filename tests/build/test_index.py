@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import build.embed as build_embed
 from build.errors import BuildError
 from build.index import IndexOptions, Outcome, build_index
 from build.journal import Journal
 from models.bundle import Bundle
 from models.items import Item, item_id
 from models.manifest import MANIFEST, DamagedError, Manifest
-from models.pictures import decode, preprocess, reduced_side
+from models.pictures import PictureError, decode, preprocess, reduced_side
 from tests.build.pictures import BROKEN, picture, plant, plant_broken
 from tests.tiny_package import write_tiny_package
 
@@ -149,6 +150,60 @@ def test_only_what_changed_is_embedded(images: Path, bundle: Path, build: Build)
     shutil.rmtree(bundle)
     assert build().reused == 23
     assert content(bundle) == from_nothing
+
+
+def test_nothing_is_forgotten_that_may_come_back(
+    images: Path, bundle: Path, build: Build, tmp_path: Path
+) -> None:
+    """A disk that is not mounted, and a folder of it that is missing for one run."""
+    build()
+    away, lost = tmp_path / "away", images / "a"
+    images.rename(away)
+    images.mkdir()
+    with pytest.raises(BuildError, match="holds no pictures"):
+        build(prune=True)
+    images.rmdir()
+    with pytest.raises(BuildError, match="is no folder"):
+        build(prune=True)
+    away.rename(images)
+    count = len(list(lost.iterdir()))
+    lost.rename(away)
+    partly = build()
+    assert (partly.embedded, partly.gone) == (24 - count, count)
+    away.rename(lost)
+    again = build()
+    assert (again.embedded, again.reused, again.gone) == (24, 24, 0)
+    lost.rename(away)
+    assert build(prune=True).gone == 0
+    away.rename(lost)
+    last = build()
+    assert (last.embedded, last.reused) == (24, 24 - count)
+
+
+def test_what_the_machine_could_not_do_is_tried_again(
+    images: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with the picture itself is not."""
+    (images / "broken.jpg").write_bytes(b"broken")
+    tried: list[bytes] = []
+    read = build_embed.read
+
+    def fails(content: bytes, **options: Any) -> Any:
+        tried.append(content)
+        if content == first:
+            raise PictureError("too large", "it does not fit into memory", lasting=False)
+        return read(content, **options)
+
+    first = (images / "a/0000.jpg").read_bytes()
+    monkeypatch.setattr(build_embed, "read", fails)
+    time.sleep(2.5)
+    assert build().skipped == {"too large": 1, "not a picture": 1}
+    assert len(tried) == 25
+    tried.clear()
+    assert build().skipped == {"too large": 1, "not a picture": 1}
+    assert tried == [first]
+    monkeypatch.undo()
+    assert (build().embedded, build().skipped) == (24, {"not a picture": 1})
 
 
 def test_a_bundle_of_an_older_format_is_replaced_and_nothing_embedded_anew(

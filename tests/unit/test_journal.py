@@ -106,6 +106,9 @@ def test_what_is_gone_is_forgotten(tmp_path: Path) -> None:
     with journal(tmp_path) as first:
         for path in ("a.jpg", "b.jpg", "c.jpg"):
             first.put(replace(FILE, path=path), SEEN, LATER)
+        assert first.others([]) == 3
+        assert first.others(["c.jpg", "a.jpg", "never.jpg"]) == 1
+        assert first.get("b.jpg").width == 640
         first.keep_only(["c.jpg", "a.jpg", "never.jpg"])
         assert first.get("a.jpg").width == 640
         with pytest.raises(KeyError):
