@@ -21,7 +21,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -35,6 +35,10 @@ _LARGEST_CELL = 1 << 20
 # Longer runs of digits are identifiers: a float would round them.
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 _NAMED_STRAYS = 3
+# What detectors are trained with lies beside pictures, too: a class and a box, in numbers (YOLO,
+# KITTI and others), or LabelMe's shapes.
+_LABEL = re.compile(r"\S+( -?\d+(\.\d*)?(e[+-]?\d+)?){4,}", re.IGNORECASE)
+_LABELLED = {"shapes", "imagePath"}
 
 
 @dataclass(frozen=True)
@@ -98,16 +102,7 @@ class _Reader:
             return
         first_line = text[: lines.tell()].count("\n") + 1
         rows: list[tuple[int, dict[str, Any]]] = []
-        reader = csv.reader(lines, delimiter=delimiter)
-        while True:
-            line = first_line + reader.line_num
-            try:
-                cells = next(reader)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                self._warn(path, f"line {line}: {error}")
-                continue
+        for line, cells in self._rows_of_cells(path, list(lines), first_line, delimiter):
             if len(cells) > len(header):
                 self._warn(path, f"line {line}: more cells than the first line has columns")
             row = {
@@ -117,8 +112,39 @@ class _Reader:
             }
             if row:
                 rows.append((line, row))
-        _convert_numbers([row for _, row in rows], {path_column, *_CAPTION_COLUMNS})
+        for line, told in _convert_numbers(rows, {path_column, *_CAPTION_COLUMNS}):
+            self._warn(path, f"line {line}: {told}")
         self._add_table(path, rows, path_column)
+
+    def _rows_of_cells(
+        self, path: Path, lines: list[str], first_line: int, delimiter: str
+    ) -> Iterator[tuple[int, list[str]]]:
+        """The rows of a table, with the line that each begins in.
+
+        A cell in quotes may go over several lines.  A quote that nobody has closed would take
+        all that follows for one cell: its row then ends with its line.
+        """
+        at = 0
+        while at < len(lines):
+            rest = (lines[number] for number in range(at, len(lines)))
+            reader = csv.reader(rest, delimiter=delimiter, strict=True)
+            begin = at
+            try:
+                for cells in reader:
+                    yield first_line + begin, cells
+                    begin = at + reader.line_num
+                return
+            except csv.Error as error:
+                # Read leniently, as most programs do, and by itself.
+                try:
+                    cells = next(csv.reader([lines[begin]], delimiter=delimiter))
+                except csv.Error:
+                    self._warn(path, f"line {first_line + begin}: {error}")
+                else:
+                    if at + reader.line_num > begin + 1:
+                        self._warn(path, f"line {first_line + begin}: a quote is not closed")
+                    yield first_line + begin, cells
+                at = begin + 1
 
     def read_jsonl(self, path: Path) -> None:
         text = self._read_text(path)
@@ -158,7 +184,11 @@ class _Reader:
     def _read_text_sidecar(self, picture: str, path: Path) -> None:
         text = self._read_text(path, _LARGEST_SIDECAR)
         for line in (text or "").splitlines():
-            if caption := _plain(line):
+            caption = _plain(line)
+            if _LABEL.fullmatch(caption):
+                self._warn(path, "holds numbers, as labels for detection do: no caption")
+                return
+            if caption:
                 self._add(picture, Caption(caption))
                 return
 
@@ -167,7 +197,9 @@ class _Reader:
         if not text or not text.strip():
             return
         value = self._parse_object(text, path)
-        if value is not None:
+        if value is not None and value.keys() >= _LABELLED:
+            self._warn(path, "holds labels for detection: no metadata")
+        elif value is not None:
             self._add(picture, self._split(value, path))
 
     def _add_table(
@@ -197,9 +229,8 @@ class _Reader:
     def _add(self, picture: str, caption: Caption) -> None:
         """Lay ``caption`` over what is known already."""
         known = self.captions.get(picture, Caption(None))
-        self.captions[picture] = Caption(
-            caption.text or known.text, known.metadata | caption.metadata
-        )
+        text = _composed(caption.text) or known.text
+        self.captions[picture] = Caption(text, known.metadata | _composed(caption.metadata))
 
     def _split(self, row: Mapping[str, Any], path: Path, line: int | None = None) -> Caption:
         """The caption and the rest of a row or object."""
@@ -283,20 +314,45 @@ def _header(line: str) -> tuple[list[str], str]:
     return [], ","
 
 
-def _convert_numbers(rows: Sequence[dict[str, Any]], texts: set[str]) -> None:
-    """Make numbers of the columns that hold nothing else, so that ranges can be asked for."""
-    columns = {name for row in rows for name in row} - texts
-    for column in columns:
-        if all(_NUMBER.fullmatch(row[column]) for row in rows if column in row):
-            for row in rows:
-                if column in row:
-                    row[column] = float(row[column]) if "." in row[column] else int(row[column])
+def _convert_numbers(
+    rows: Sequence[tuple[int, dict[str, Any]]], texts: set[str]
+) -> Iterator[tuple[int, str]]:
+    """Make numbers of the cells that are some, so that ranges can be asked for.
+
+    A column is one of numbers where most of its cells are.
+
+    Yields:
+        the line of each cell of such a column that is none, and what to say of it.
+    """
+    columns = {name for _, row in rows for name in row} - texts
+    for column in sorted(columns):
+        cells = [(line, row) for line, row in rows if column in row]
+        numbers = [bool(_NUMBER.fullmatch(row[column])) for _, row in cells]
+        if 2 * sum(numbers) <= len(cells):
+            continue
+        for (line, row), is_number in zip(cells, numbers, strict=True):
+            cell = row[column]
+            if is_number:
+                row[column] = float(cell) if "." in cell else int(cell)
+            else:
+                yield line, f"{column} is no number, as most are: {cell[:40]!r}"
 
 
 def _plain(text: str) -> str:
     """One line of printable text."""
     printable = (c if c.isprintable() or c.isspace() else " " for c in text)
     return " ".join("".join(printable).split())
+
+
+def _composed(value: Any) -> Any:
+    """Texts in the form in which a letter and its accent are one (NFC), names included."""
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, list):
+        return [_composed(element) for element in value]
+    if isinstance(value, dict):
+        return {_composed(key): _composed(each) for key, each in value.items()}
+    return value
 
 
 def _without_surrogates(value: object) -> object:

@@ -119,7 +119,90 @@ def test_csv_of_a_windows_spreadsheet(tmp_path: Path) -> None:
     assert warnings == []
 
 
-def test_only_columns_of_nothing_but_numbers_become_numbers(tmp_path: Path) -> None:
+def test_of_a_column_of_numbers_each_cell_is_one_and_the_odd_one_is_told(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        captions__csv="path,year,price,title\na.jpg,1999,1.50,1984\nb.jpg,c. 1990,2,Dune\n"
+        'c.jpg,2003,"3,5",Ubik\nd.jpg,,4,\n',
+    )
+    captions, warnings = read_captions(tmp_path, ["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+    assert [captions[f"{name}.jpg"].metadata for name in "abcd"] == [
+        {"year": 1999, "price": 1.5, "title": "1984"},
+        {"year": "c. 1990", "price": 2, "title": "Dune"},
+        {"year": 2003, "price": "3,5", "title": "Ubik"},
+        {"price": 4},
+    ]
+    assert warnings == [
+        "captions.csv: line 4: price is no number, as most are: '3,5'",
+        "captions.csv: line 3: year is no number, as most are: 'c. 1990'",
+    ]
+
+
+def test_a_quote_that_is_not_closed_takes_its_own_line_only(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        captions__csv='path,caption\na.jpg,"Untitled, 1999\nb.jpg,B\nc.jpg,"C, closed"\n'
+        'd.jpg,"two\nlines"\ne.jpg,A "quoted" word\nf.jpg,"half "quoted" word\ng.jpg,"end',
+    )
+    captions, warnings = read_captions(tmp_path, [f"{name}.jpg" for name in "abcdefg"])
+    assert [captions[f"{name}.jpg"].text for name in "abcde"] == [
+        "Untitled, 1999",
+        "B",
+        "C, closed",
+        "two lines",
+        'A "quoted" word',
+    ]
+    assert captions["g.jpg"].text == "end"
+    assert "captions.csv: line 2: a quote is not closed" in warnings
+    assert len(captions) == 7
+
+
+def test_ten_thousand_careless_quotes_take_no_time(tmp_path: Path) -> None:
+    rows = "".join(f'{number}.jpg,"A "quoted" word, {number}\n' for number in range(10_000))
+    put(tmp_path, captions__csv=f"path,caption\n{rows}")
+    captions, _ = read_captions(tmp_path, [f"{number}.jpg" for number in range(10_000)])
+    assert len(captions) == 10_000
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "0 0.716797 0.395833 0.216406 0.147222",
+        "\n15 0.5 0.5 1 1 0.98\n3 0.1 0.1 0.2 0.2\n",
+        "Car 0.00 0 -1.58 587.01 173.33 614.12 200.12 1.65 1.67 3.64 -0.65 1.71 46.70 -1.59",
+        "person 1e-3 2 3 4",
+    ],
+)
+def test_labels_for_detection_are_no_captions(tmp_path: Path, label: str) -> None:
+    put(tmp_path, a__txt=label, b__json='{"shapes": [], "imagePath": "b.jpg", "imageData": "x"}')
+    captions, warnings = read_captions(tmp_path, ["a.jpg", "b.jpg"])
+    assert captions == {}
+    assert warnings == [
+        "a.txt: holds numbers, as labels for detection do: no caption",
+        "b.json: holds labels for detection: no metadata",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["1984", "7 9 2019", "Room 4 5 6", "1 2 3 4 elephants", "A fox 1 2 3 4"]
+)
+def test_a_text_with_numbers_is_one(tmp_path: Path, text: str) -> None:
+    put(tmp_path, a__txt=text)
+    assert read_captions(tmp_path, ["a.jpg"]) == ({"a.jpg": Caption(text)}, [])
+
+
+def test_a_letter_and_its_accent_are_one(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        captions__csv="path,caption,gro\u0308sse\na.jpg,Zu\u0308rich,Zu\u0308rich\n",
+        a__json='{"deep": {"e\u0301": ["e\u0301"]}}',
+    )
+    captions, _ = read_captions(tmp_path, ["a.jpg"])
+    metadata = {"grösse": "Zürich", "deep": {"é": ["é"]}}
+    assert captions["a.jpg"] == Caption("Zürich", metadata)
+
+
+def test_a_column_of_mostly_texts_stays_texts(tmp_path: Path) -> None:
     put(
         tmp_path,
         captions__csv="path,caption,n,x,code,mixed,id\n"
