@@ -117,9 +117,8 @@ class Engine:
         self._mean = bundle.index.mean()
         # Used by the batch thread only.
         self._texts = VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics)
-        # FAISS counts its threads for each calling thread.
         self._batch_thread = ThreadPoolExecutor(
-            1, "batch", initializer=faiss.omp_set_num_threads, initargs=(bundle.threads,)
+            1, "batch", initializer=_begin_batches, initargs=(bundle.threads,)
         )
         self._picture_thread = ThreadPoolExecutor(1, "picture")
         self._batches: Batcher[_Call, _Answer] = Batcher(
@@ -426,6 +425,14 @@ class Engine:
                 plans, positions, similarities, backgrounds.tolist(), strict=True
             )
         ]
+
+
+def _begin_batches(threads: int) -> None:
+    """Get the thread of the batches ready."""
+    # FAISS counts its threads for each calling thread.
+    faiss.omp_set_num_threads(threads)
+    # Or the event loop would get half of one processor, and refuse in seconds what it cannot take.
+    machine.give_way()
 
 
 def _close_bundle_of(engines: list[Engine]) -> None:

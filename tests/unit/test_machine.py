@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,24 @@ sys.exit(resident() > before / 2)
     if not Path("/proc/self/statm").exists():
         pytest.skip("platform: the system does not say what is resident")
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="platform: a thread has no priority of its own")
+def test_a_thread_gives_way_with_those_it_starts_and_no_other() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def work() -> list[int]:
+        found = [priority()]
+        for _ in range(6):
+            machine.give_way()
+            found.append(priority())
+        with ThreadPoolExecutor(1) as pool:
+            return [*found, pool.submit(priority).result()]
+
+    own = priority()
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(work).result()
+    assert found[:2] == [own, own + 5]
+    assert found[-2:] == [19, 19]
+    assert priority() == own
