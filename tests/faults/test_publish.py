@@ -103,6 +103,7 @@ def test_a_build_that_is_killed_leaves_a_bundle(
             continue
         for number in range(1, times + 1):
             inject = f"inject={call}:signal=KILL:when={number}"
+            # Harmless: what strace saw; what became of the process its exit code says.
             code = publisher.run("-o", os.devnull, "-e", inject)
             # What the last process does on its way out may come in another order.
             assert code in (-signal.SIGKILL, 0)
