@@ -3,7 +3,7 @@
 # make image   the container image of a bundle: BUNDLE=bundles/demo BACKEND=docker|podman|buildah
 # make sbom    what is in that image: sbom.cdx.json, in CycloneDX
 # make test    set up and run every test; below the floor of coverage it fails
-# make soak    faults again and again, and ten minutes of fuzzing: hours (docs/reliability.md)
+# make soak    faults again and again, and ten minutes of fuzzing: an hour (docs/reliability.md)
 # make mutants break the code in thousands of ways: do the tests notice? EVERY=1 for all of them
 # make bench   measure this machine: this system beside its peers
 # make loadtest  load on a running service, and a verdict: SHAPE=steady|step|spike|soak HOST=http://…
@@ -82,7 +82,7 @@ sbom: .venv/installed-audit
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest --cov
 
-# What takes longer than CI can give: hours. docs/reliability.md has what came out.
+# What takes longer than CI can give. docs/reliability.md has what came out.
 soak: $(EXTRAS:%=.venv/installed-%)
 	SIGHTLINE_SOAK=1 $(BIN)/python -m pytest tests/faults tests/fuzz
 

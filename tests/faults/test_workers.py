@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.leaving import FAREWELL_SECONDS
 from tests.faults.conftest import Figure, often
 from tests.load import Load
 from tests.service.conftest import running, wait_for
@@ -73,8 +74,9 @@ def test_told_to_end_under_load_it_loses_nothing(
             told = time.monotonic()
             assert service.process.wait(timeout=15) == 0
             ends.append(time.monotonic() - told)
-        # Half a second after the signal it still takes whatever comes.
-        taken = [one for one in load.outcomes if one.sent is not None and one.sent < told + 0.5]
+        # As docs/deploy.md promises.
+        promised = told + FAREWELL_SECONDS
+        taken = [one for one in load.outcomes if one.sent is not None and one.sent < promised]
         assert [one for one in taken if one.status != 200] == []
         assert max(one.sent for one in taken if one.sent is not None) > told
         answered += len(taken)
