@@ -108,7 +108,7 @@ class Batcher(Generic[Call, Answer]):
         # What those that are not urgent cost together, waiting and running, and may cost.
         self._cost_of_others = 0
         self._max_cost_of_others = max_queue * ORDINARY_COST * _LONG
-        # Seconds that a batch takes for what it costs, while there are such; 0 until it is known.
+        # Seconds that a batch with such calls takes for what it costs; 0 until it is known.
         self._pace = 0.0
         self._running = False
         self._planned = False
@@ -139,13 +139,28 @@ class Batcher(Generic[Call, Answer]):
             RequestError: 429 where too many calls are under way, 504 where the deadline
                 passed before its turn came.
         """
-        if self.full:
-            raise overloaded()
-        self._under_way += 1
-        try:
+        with self._place():
             return await self._put(self._urgent, call, cost, ticket)
-        finally:
-            self._under_way -= 1
+
+    async def in_two(
+        self, call: Call, cost: int, follow: Callable[[Answer], Call], ticket: Ticket = WHENEVER
+    ) -> tuple[Answer, Answer]:
+        """Wait for the answers to an urgent call, and to one that follows from it and gives way.
+
+        Args:
+            call: the first.
+            cost: of the first; the second costs a part.
+            follow: makes the second of the first one's answer.
+            ticket: of both.
+
+        Raises:
+            RequestError: 429 where too many calls are under way, 504 where the deadline
+                passed before the turn of one of them came.
+        """
+        with self._place():
+            first = await self._put(self._urgent, call, cost, ticket)
+            [second] = await self.in_parts([(follow(first), self.part)], ticket)
+        return first, second
 
     @contextmanager
     def room(self, cost: int) -> Iterator[None]:
@@ -190,6 +205,16 @@ class Batcher(Generic[Call, Answer]):
                 if not one.future.done():
                     one.future.set_exception(stopping())
 
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self.full:
+            raise overloaded()
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
     def _put(
         self, queue: deque[_Waiting[Call, Answer]], call: Call, cost: int, ticket: Ticket
     ) -> asyncio.Future[Answer]:
@@ -210,16 +235,18 @@ class Batcher(Generic[Call, Answer]):
         if self._running or self._closed:
             return
         self._queue_length.set(len(self._urgent) + len(self._others))
-        batch = self._take(loop.time())
+        batch, urgent = self._take(loop.time())
         if not batch:
             return
         self._running = True
+        cost_if_others = sum(one.cost for one in batch) if urgent < len(batch) else 0
         self._batch_size.observe(len(batch))
         began = loop.time()
         run = self._executor.submit(self._answer_each, [one.call for one in batch])
 
         def end(run: Future[list[Answer | Exception]]) -> None:
-            loop.call_soon_threadsafe(self._end, loop, batch, run, loop.time() - began)
+            pace = (loop.time() - began) / cost_if_others if cost_if_others else None
+            loop.call_soon_threadsafe(self._end, loop, batch, run, pace)
 
         run.add_done_callback(end)
 
@@ -228,11 +255,10 @@ class Batcher(Generic[Call, Answer]):
         loop: asyncio.AbstractEventLoop,
         batch: list[_Waiting[Call, Answer]],
         run: Future[list[Answer | Exception]],
-        seconds: float,
+        pace: float | None,
     ) -> None:
         self._running = False
-        if self._cost_of_others:
-            pace = seconds / sum(one.cost for one in batch)
+        if pace is not None:
             self._pace += (pace - self._pace) * (_LAST if self._pace else 1)
         # First, so that the executor does not wait for the answers to be written.
         self._start(loop)
@@ -248,18 +274,19 @@ class Batcher(Generic[Call, Answer]):
             else:
                 one.future.set_result(answer)
 
-    def _take(self, now: float) -> list[_Waiting[Call, Answer]]:
-        """The next batch: urgent calls, and what is left of it for the others."""
+    def _take(self, now: float) -> tuple[list[_Waiting[Call, Answer]], int]:
+        """The next batch: urgent calls, whose number it gives, and what is left for the others."""
         batch: list[_Waiting[Call, Answer]] = []
         most = int(self._max_cost * _LEFT_TO_OTHERS)
         if self._pace:
             most = max(self.part, min(most, int(_OTHERS_SECONDS / self._pace)))
         room = self._max_cost - (most if self._others else 0)
         spent = room - self._fill(batch, self._urgent, room, now)
+        urgent = len(batch)
         # Beside few urgent calls little, or these would wait for more than for themselves.
         share = max(self.part, int(spent * _LEFT_TO_OTHERS)) if spent else most
         self._fill(batch, self._others, min(share, most), now)
-        return batch
+        return batch, urgent
 
     def _fill(
         self,

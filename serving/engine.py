@@ -280,14 +280,14 @@ class Engine:
         )
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
-        """A search that shares nothing with others: its texts are encoded in their company, and
-        then it is one of those that give way."""
-        part = self._batches.part
-        with self._batches.room(part):
-            encoded = await self._batches(_Sought(plan), plan.cost, ticket)
+        """A search that shares nothing with others: its texts encoded, it gives way to them."""
+
+        def search(encoded: _Answer) -> Plan:
             assert isinstance(encoded, Plan)
-            [found] = await self._batches.in_parts([(encoded, part)], ticket)
-        return encoded, found
+            return encoded
+
+        encoded, found = await self._batches.in_two(_Sought(plan), plan.cost, search, ticket)
+        return search(encoded), found
 
     def _encode_picture(self, upload: _Upload) -> Vector:
         preprocessing = self.bundle.manifest.model.preprocessing

@@ -389,15 +389,36 @@ def test_a_batch_of_parts_takes_no_longer_than_an_urgent_call_may_wait() -> None
             return work.answer(numbers)
 
         calls._answer = slowly
-        parts = [(2, calls.part)] * 80
-        with calls.room(1):
-            await calls.in_parts(parts)
+        await calls.in_parts([(2, calls.part)] * 80)
 
     asyncio.run(run())
     # Nothing is known of the first; one more would be 60 ms; then it is believed little by little.
     assert work.sizes[:5] == [4, 1, 1, 1, 1]
     assert max(work.sizes[5:]) == 4
     assert sum(work.sizes) == 80
+
+
+def test_a_second_call_follows_from_the_first_and_gives_way() -> None:
+    work = Work()
+
+    async def run() -> list[object]:
+        calls = batcher(work, max_queue=2)
+        two = [calls.in_two(number, 1, lambda first: first + 100) for number in (2, 4)]
+        answers = await asyncio.gather(*two, calls(6), return_exceptions=True)
+        # Nobody has a place any more.
+        assert await calls(6) == 12
+        [failed] = await asyncio.gather(
+            calls.in_two(2, 1, lambda first: first + 1), return_exceptions=True
+        )
+        assert str(failed) == "5"
+        assert await calls(6) == 12
+        return answers
+
+    first, second, refused = asyncio.run(run())
+    assert (first, second) == ((4, 208), (8, 216))
+    assert isinstance(refused, RequestError)
+    assert refused.status == 429
+    assert work.batches[:2] == [[2, 4], [104, 108]]
 
 
 def test_it_is_full_when_the_next_would_be_refused() -> None:
