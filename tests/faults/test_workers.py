@@ -39,6 +39,8 @@ def test_with_a_killed_worker_only_its_own_requests_are_lost(
         for _ in range(times):
             seen = len(load.outcomes)
             wait_for(lambda seen=seen: len(load.outcomes) > seen + 200, "load")
+            # A look at a process that is just beginning may fail.
+            wait_for(lambda: len(service.listening()) == 2, "two workers")
             killed, other = service.listening()
             began = len(load.outcomes)
             os.kill(killed, signal.SIGKILL)

@@ -26,9 +26,9 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-def opened(place: Path, *, trusted: bool = False) -> Folder:
+def opened(place: Path) -> Folder:
     folder = Folder(place)
-    folder.open(record_files(place, CONTENT), trusted=trusted)
+    folder.open(record_files(place, CONTENT))
     return folder
 
 
@@ -73,8 +73,13 @@ def test_what_was_hashed_is_known_to_be_right(place: Path, way: str) -> None:
 
 
 def test_who_has_just_hashed_them_need_not_again(place: Path) -> None:
-    folder = opened(place, trusted=True)
-    assert all(folder.checked(name) for name in CONTENT)
+    folder = opened(place)
+    some, *others = CONTENT
+    folder.trust([some])
+    assert folder.checked(some)
+    assert not any(map(folder.checked, others))
+    folder.trust(CONTENT)
+    assert all(map(folder.checked, CONTENT))
 
 
 def test_files_are_those_that_were_opened(place: Path) -> None:
