@@ -40,8 +40,9 @@ def test_with_a_killed_worker_only_its_own_requests_are_lost(
             seen = len(load.outcomes)
             wait_for(lambda seen=seen: len(load.outcomes) > seen + 200, "load")
             # A look at a process that is just beginning may fail.
-            wait_for(lambda: len(service.listening()) == 2, "two workers")
-            killed, other = service.listening()
+            while len(workers := service.listening()) != 2:
+                time.sleep(0.05)
+            killed, other = workers
             began = len(load.outcomes)
             os.kill(killed, signal.SIGKILL)
             while not has_ended(killed):
