@@ -20,11 +20,12 @@ import io
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from models.filters import nfc
 
 _PATH_COLUMNS = ("image_path", "file_name", "path")
 # "text" is what ImageFolder data sets for captioning call it.
@@ -84,7 +85,7 @@ class _Reader:
         self._absolute_root = root.resolve().as_posix().rstrip("/") + "/"
         self._pictures = pictures
         # A table made on one system names files that another has normalised otherwise.
-        self._by_name = {unicodedata.normalize("NFC", picture): picture for picture in pictures}
+        self._by_name = {nfc(picture): picture for picture in pictures}
         self.captions: dict[str, Caption] = {}
         self.warnings: list[str] = []
 
@@ -250,7 +251,7 @@ class _Reader:
 
     def _picture(self, named: str) -> str | None:
         """The picture that a table means by ``named``, or None."""
-        name = unicodedata.normalize("NFC", named.strip().replace("\\", "/"))
+        name = nfc(named.strip().replace("\\", "/"))
         name = re.sub(r"/+", "/", name).removeprefix(self._absolute_root)
         while name.startswith("./"):
             name = name[2:]
@@ -347,7 +348,7 @@ def _plain(text: str) -> str:
 def _composed(value: Any) -> Any:
     """Texts in the form in which a letter and its accent are one (NFC), names included."""
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
+        return nfc(value)
     if isinstance(value, list):
         return [_composed(element) for element in value]
     if isinstance(value, dict):

@@ -206,8 +206,6 @@ def read_pictures(root: Path, card: ModelCard, encoder: ImageEncoder) -> Picture
     Raises:
         BuildError: the folder does not exist or holds no picture that can be read.
     """
-    if not root.is_dir():
-        raise BuildError(f"{root} is no folder. Give --images the folder of the pictures.")
     found = scan(root)
     names = [file.path for file in found.pictures]
     known, warnings = read_captions(root, names)

@@ -9,22 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from build.output import _exchange
-from tests.faults.conftest import Figure, often
+from tests.faults.conftest import Exchange, Figure, change_over, often
 from tests.load import Load
 from tests.service.conftest import running, wait_for
-from tests.serving.conftest import build_bundle
 
 pytestmark = pytest.mark.slow
 
 CLIENTS = 16
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same pictures by two models."""
-    first, second = (build_bundle(tmp_path_factory.mktemp("bundles"), seed=seed) for seed in (0, 1))
-    return first, second
 
 
 def removed(place: Path, other: Path) -> None:
@@ -74,7 +65,7 @@ def test_what_becomes_of_the_folder_nobody_notices(
 
 
 def test_bundles_change_over_under_load(
-    bundles: tuple[Path, Path], tmp_path: Path, figure: Figure
+    bundles: tuple[Path, Path], exchange: Exchange, tmp_path: Path, figure: Figure
 ) -> None:
     times = often(5, 100)
     place, other = tmp_path / "served", tmp_path / "other"
@@ -85,13 +76,7 @@ def test_bundles_change_over_under_load(
         Load(service.url, clients=CLIENTS) as load,
     ):
         for _ in range(times):
-            if not _exchange(place, other):
-                pytest.skip("platform: no names can be exchanged on this file system")
-            before = service.get("/info").json()["version"]
-            service.process.send_signal(signal.SIGHUP)
-            wait_for(
-                lambda before=before: service.get("/info").json()["version"] != before, "change"
-            )
+            change_over(service, place, other, exchange)
     assert {one.status for one in load.outcomes} == {200}
     figure(f"{times} times another bundle: 0 of {len(load.outcomes)} searches failed")
 

@@ -13,17 +13,10 @@ import pytest
 from PIL import Image
 
 from tests.build.pictures import plant
-from tests.faults.conftest import Figure, in_own_mounts
+from tests.faults.conftest import Figure, in_own_mounts, needs_mounts
 from tests.service.conftest import ROOT, running
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        sys.platform != "linux"
-        or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0,
-        reason="platform: no file system may be mounted here",
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_mounts]
 
 
 def noise() -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import shutil
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.clients import measure
-from build.output import _exchange
-from tests.faults.conftest import SOAK, Figure, often
+from tests.faults.conftest import SOAK, Exchange, Figure, change_over, often
 from tests.service.conftest import Service, running, wait_for
-from tests.serving.conftest import build_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -39,12 +36,12 @@ def taken(service: Service) -> Taken:
     return Taken(process.memory_info().rss, process.num_fds(), process.num_threads())
 
 
-def searches(service: Service, count: int) -> None:
+def searches(service: Service, count: int, _: Exchange) -> None:
     bodies = ({"query": f"a small red fox, number {n}", "k": 5} for n in itertools.count())
     assert measure(service.port, "/search", itertools.islice(bodies, count), 16).failed == 0
 
 
-def uploads(service: Service, count: int) -> None:
+def uploads(service: Service, count: int, _: Exchange) -> None:
     for number in range(count):
         stream = io.BytesIO()
         Image.new("RGB", (640, 480), (number % 256, number // 256 % 256, 0)).save(stream, "JPEG")
@@ -52,13 +49,10 @@ def uploads(service: Service, count: int) -> None:
         assert service.post("/search_by_image", files=files).status_code == 200
 
 
-def changes(service: Service, count: int) -> None:
+def changes(service: Service, count: int, exchange: Exchange) -> None:
     place = service.log.with_name("served")
     for _ in range(count):
-        before = service.get("/info").json()["version"]
-        assert _exchange(place, place.with_name("other"))
-        service.process.send_signal(signal.SIGHUP)
-        wait_for(lambda before=before: service.get("/info").json()["version"] != before, "change")
+        change_over(service, place, place.with_name("other"), exchange)
 
 
 @pytest.mark.parametrize(
@@ -70,15 +64,19 @@ def changes(service: Service, count: int) -> None:
     ],
 )
 def test_nothing_grows(
-    work: Callable[[Service, int], None], count: int, tmp_path: Path, figure: Figure
+    work: Callable[[Service, int, Exchange], None],
+    count: int,
+    bundles: tuple[Path, Path],
+    exchange: Exchange,
+    tmp_path: Path,
+    figure: Figure,
 ) -> None:
-    for number, name in enumerate(("served", "other")):
-        (tmp_path / f"{number}").mkdir()
-        shutil.move(build_bundle(tmp_path / f"{number}", seed=number), tmp_path / name)
+    for bundle, name in zip(bundles, ("served", "other"), strict=True):
+        shutil.copytree(bundle, tmp_path / name)
     with running(tmp_path / "served", tmp_path / "log") as service:
-        work(service, count // 10)
+        work(service, count // 10, exchange)
         before = taken(service)
-        work(service, count - count // 10)
+        work(service, count - count // 10, exchange)
         after = taken(service)
     growth = after.memory / before.memory - 1
     assert after.descriptors <= before.descriptors

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from build.output import Output, _exchange
-from tests.faults.conftest import SOAK, Figure
+from build.output import Output
+from tests.faults.conftest import SOAK, Exchange, Figure
 from tests.tools import require_tool
 
 pytestmark = pytest.mark.slow
@@ -80,12 +80,8 @@ class Publisher:
 
 
 @pytest.fixture
-def publisher(tmp_path: Path) -> Publisher:
+def publisher(tmp_path: Path, exchange: Exchange) -> Publisher:
     strace = require_tool("strace", reason="kills at system calls")
-    (tmp_path / "one").mkdir()
-    (tmp_path / "other").mkdir()
-    if not _exchange(tmp_path / "one", tmp_path / "other"):
-        pytest.skip("platform: no names can be exchanged on this file system")
     return Publisher(strace, tmp_path / "place" / "photos")
 
 

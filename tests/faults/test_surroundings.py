@@ -6,8 +6,6 @@ import contextlib
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from models.manifest import IMAGE_ENCODER, Manifest
-from tests.faults.conftest import Figure, in_own_mounts, often
+from tests.faults.conftest import Figure, in_own_mounts, needs_mounts, often
 from tests.load import Load
 from tests.service.conftest import Service, running, wait_for
 
@@ -23,12 +21,6 @@ pytestmark = pytest.mark.slow
 
 CLIENTS = 16
 GROUPS = Path("/sys/fs/cgroup")
-
-needs_mounts = pytest.mark.skipif(
-    sys.platform != "linux"
-    or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0,
-    reason="platform: no file system may be mounted here",
-)
 
 
 def assert_well(service: Service) -> None:

@@ -18,6 +18,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.serving.conftest import build_bundle
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
@@ -144,6 +146,13 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 30) ->
         assert time.monotonic() - started < seconds, f"no {what} within {seconds} s"
         time.sleep(0.05)
     return time.monotonic() - started
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same pictures by two models; tests must not alter them."""
+    first, second = (build_bundle(tmp_path_factory.mktemp("bundles"), seed=seed) for seed in (0, 1))
+    return first, second
 
 
 @pytest.fixture(scope="session")

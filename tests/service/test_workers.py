@@ -15,19 +15,11 @@ import pytest
 
 from models.bundle import Bundle
 from tests.service.conftest import Service, free_port, running, start_service, wait_for
-from tests.serving.conftest import build_bundle
 
 pytestmark = pytest.mark.slow
 
 KEY = "k"
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same pictures by two models."""
-    first, second = (build_bundle(tmp_path_factory.mktemp("bundles"), seed=seed) for seed in (0, 1))
-    return first, second
 
 
 @contextlib.contextmanager

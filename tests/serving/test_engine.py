@@ -101,18 +101,24 @@ class Clock:
         self._patch.setattr(owner, name, timed)
 
 
-def test_each_step_is_told_by_the_time_it_takes(
-    engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock(monkeypatch)
+def timed_search(engine: Engine, patch: pytest.MonkeyPatch, encoder: type, encode: str) -> Timing:
+    """What is told of a search with a filter whose steps take a power of two each."""
+    clock = Clock(patch)
     clock.takes(1, ItemStore, "matching")
     clock.takes(2, Tokenizer, "encode")
     clock.takes(4, Engine, "_search")
-    clock.takes(8, Engine, "_vectors")
+    clock.takes(8, encoder, encode)
     clock.takes(16, Engine, "_nearest")
     clock.takes(32, ItemStore, "get")
-    found = asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
-    assert found.timing == Timing(filter=1, tokenize=2, queue=4, encode=8, search=16, lookup=32)
+    request = SearchRequest(query=QUERY, filter={"kind": "odd"})
+    return asyncio.run(engine.search(request)).timing
+
+
+def test_each_step_is_told_by_the_time_it_takes(
+    engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = timed_search(engine, monkeypatch, Engine, "_vectors")
+    assert told == Timing(filter=1, tokenize=2, queue=4, encode=8, search=16, lookup=32)
     assert counted(metrics, "sightline_encode_seconds_sum") == 8
     assert counted(metrics, "sightline_search_seconds_sum") == 16
 
@@ -121,16 +127,9 @@ def test_each_step_is_told_by_the_time_it_takes(
 def test_so_it_is_where_the_search_is_a_call_of_its_own(
     engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock(monkeypatch)
-    clock.takes(1, ItemStore, "matching")
-    clock.takes(2, Tokenizer, "encode")
-    clock.takes(4, Engine, "_search")
-    clock.takes(8, VectorCache, "vectors")
-    clock.takes(16, Engine, "_nearest")
-    clock.takes(32, ItemStore, "get")
-    found = asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
+    told = timed_search(engine, monkeypatch, VectorCache, "vectors")
     # What encodes is asked twice, but the second time there is nothing left to encode.
-    assert found.timing == Timing(filter=1, tokenize=2, queue=8, encode=16, search=16, lookup=32)
+    assert told == Timing(filter=1, tokenize=2, queue=8, encode=16, search=16, lookup=32)
     assert counted(metrics, "sightline_encode_seconds_sum") == 16
     assert counted(metrics, "sightline_search_seconds_count") == 1
 
