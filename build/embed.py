@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from build.errors import BuildError
+from build.interrupts import held
 from build.journal import Journal, Record
 from build.progress import Progress
 from build.scan import PictureFile
@@ -78,6 +79,7 @@ def embed(
     what = "embedding" if encoder else "reading"
     with (
         Progress(what, len(files), len(files) - len(unknown)) as progress,
+        held() as let_through,
         ThreadPoolExecutor(threads) as pool,
     ):
         running: dict[Future[tuple[Record, bool]], PictureFile] = {}
@@ -97,6 +99,7 @@ def embed(
                 committed = time.monotonic()
 
         for file in unknown:
+            let_through()
             future = pool.submit(_look_at, root / file.path, journal, card, encoder)
             running[future] = file
             if len(running) >= threads * _AHEAD:
