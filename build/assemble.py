@@ -17,9 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from build.captioner import CaptionModel, write_captions
-from build.captions import Caption, read_captions
-from build.describe import NO_CAPTION, describe
+from build.captions import read_captions
+from build.describe import describe
 from build.journal import Journal
+from build.metadata import Fields
+from build.metadata.description import (
+    NOTHING_SAID,
+    SIDECAR,
+    XMP_SIDECAR,
+    Description,
+    Metadata,
+    combine,
+    written_by_programs,
+)
+from build.metadata.embedded import READING
+from build.metadata.xmp_sidecars import read_xmp_sidecars
 from build.packages import PACKAGE_FILES, Package
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
@@ -60,6 +72,8 @@ def assemble(
     root: Path | None,
     journal: Journal,
     captioner: CaptionModel | None = None,
+    metadata: Metadata = "basic",
+    made_of: str = "",
 ) -> Manifest:
     """Write a bundle into an empty folder.
 
@@ -71,18 +85,20 @@ def assemble(
         root: the tree of the pictures, where sidecars are looked for.
         journal: where the thumbnails are.
         captioner: the image-to-text model that describes pictures without a caption.
+        metadata: how much of what pictures say themselves becomes part of the bundle.
+        made_of: the checksum of all that the bundle is made of (:mod:`build.made_of`).
 
     Raises:
         BuildError: the captioner cannot describe pictures.
     """
-    captions = {} if root is None else _captions(root, pictures.paths)
+    said = {} if root is None else _said(root, pictures, journal, metadata)
     written = {}
     if captioner is not None and root is not None:
-        written = write_captions(root, _without_caption(pictures, captions), journal, captioner)
+        written = write_captions(root, _without_caption(pictures, said), journal, captioner)
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = _tagger(package)
     guess = None if tagger is None else tagger.alt_texts
-    items = describe(pictures.paths, pictures.sizes, pictures.vectors, captions, guess, written)
+    items = describe(pictures.paths, pictures.sizes, pictures.vectors, said, guess, written=written)
 
     queries = None
     if len(items) > EXACT_UP_TO:
@@ -102,7 +118,8 @@ def assemble(
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
-        versions=_versions(),
+        versions=versions(),
+        made_of=made_of,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=record_files(folder, (*PACKAGE_FILES, *index_files, ITEMS, THUMBNAILS)),
     )
@@ -110,21 +127,47 @@ def assemble(
     return manifest
 
 
-def _captions(root: Path, paths: Sequence[str]) -> Mapping[str, Caption]:
-    captions, warnings = read_captions(root, paths)
+def _said(
+    root: Path, pictures: Pictures, journal: Journal, metadata: Metadata
+) -> dict[str, Description]:
+    """What pictures' files and the files beside them say, by path."""
+    captions, warnings = read_captions(root, pictures.paths)
+    xmp: Mapping[str, Fields] = {}
+    if metadata != "none":
+        xmp, more = read_xmp_sidecars(root, pictures.paths)
+        warnings += more
+    _tell(warnings)
+    said = {}
+    for path, size in zip(pictures.paths, pictures.sizes, strict=True):
+        layers: list[tuple[str, Fields]] = []
+        if size is not None:
+            embedded = journal.said_by(path, READING)
+            layers += written_by_programs(embedded | {XMP_SIDECAR: xmp.get(path, {})}, metadata)
+        if (caption := captions.get(path)) is not None:
+            layers.append((SIDECAR, caption.fields()))
+        description = combine(layers)
+        if description != NOTHING_SAID:
+            said[path] = description
+    return said
+
+
+def _tell(warnings: Sequence[str]) -> None:
     for warning in warnings[:_NAMED_WARNINGS]:
         print(f"warning: {warning}", file=sys.stderr)
     if len(warnings) > _NAMED_WARNINGS:
         print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
-    return captions
 
 
-def _without_caption(pictures: Pictures, captions: Mapping[str, Caption]) -> list[str]:
+def _without_caption(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
     return [
         path
         for path, size in zip(pictures.paths, pictures.sizes, strict=True)
-        if size is not None and not captions.get(path, NO_CAPTION).text
+        if size is not None and not _is_described(said.get(path, NOTHING_SAID))
     ]
+
+
+def _is_described(description: Description) -> bool:
+    return bool(description.caption or description.alt_text)
 
 
 def _tagger(package: Package) -> Tagger | None:
@@ -148,6 +191,7 @@ def _thumbnails(items: Sequence[Item], journal: Journal) -> Iterator[tuple[int, 
             yield item.position, thumbnail
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The releases of Python and of the libraries that a bundle depends on."""
     libraries = {name: version(name) for name in _LIBRARIES}
     return {"python": platform.python_version()} | libraries

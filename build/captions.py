@@ -8,8 +8,9 @@ Four forms are read, in rising order of precedence:
 - ``photo.txt`` beside ``photo.jpg``: its first line that is not empty;
 - ``photo.json`` beside it: an object, ``caption`` and whatever else is known.
 
-A picture's own file thus wins over the tables, key by key.  Nothing that a user may
-have left in such a file stops a build: what cannot be read becomes a warning.
+In all but the third ``alt_text`` is what is read aloud instead of the picture.  A picture's own
+file thus wins over the tables, key by key.  Nothing that a user may have left in such a file
+stops a build: what cannot be read becomes a warning.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from build.metadata import Fields
 from models.filters import nfc
 
 _PATH_COLUMNS = ("image_path", "file_name", "path")
 # "text" is what ImageFolder data sets for captioning call it.
 _CAPTION_COLUMNS = ("caption", "text")
+_ALT_TEXT = "alt_text"
 _DELIMITERS = (",", ";", "\t")
 _LARGEST_SIDECAR = 1 << 20
 _LARGEST_CELL = 1 << 20
@@ -48,6 +51,16 @@ class Caption:
 
     text: str | None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def fields(self) -> Fields:
+        """All of it by the names of :mod:`build.metadata`."""
+        rest = {name: value for name, value in self.metadata.items() if name != _ALT_TEXT}
+        alt_text = self.metadata.get(_ALT_TEXT)
+        told = {
+            "caption": self.text,
+            "alt_text": _plain(alt_text) if isinstance(alt_text, str) else None,
+        }
+        return rest | {name: value for name, value in told.items() if value}
 
 
 def read_captions(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Caption], list[str]]:

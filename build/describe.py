@@ -1,4 +1,4 @@
-"""What is said of each picture: caption, metadata, and alt text with its source."""
+"""The items of a bundle: what is said of each picture, and alt text where nobody has said any."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from build.captions import Caption
+from build.metadata.description import CAPTIONER, NOTHING_SAID, OCR, TAGS, Description
 from models.items import Item, item_id
 
-NO_CAPTION = Caption(None)
 # SQLite's JSON functions refuse what is nested deeper than 1000 times.
 _DEEPEST = 32
+# Of a text in the picture, what is read aloud unasked.
+_READ_ALOUD = 200
 
 AltTexts = Callable[[NDArray[np.float32]], list[str]]
 
@@ -24,42 +25,48 @@ def describe(
     paths: Sequence[str],
     sizes: Sequence[tuple[int, int] | None],
     vectors: NDArray[np.float32],
-    captions: Mapping[str, Caption],
+    said: Mapping[str, Description],
     guess: AltTexts | None,
+    *,
     written: Mapping[str, str] = MappingProxyType({}),
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Item]:
     """The items of a bundle.
 
-    The alt text is the caption; without one what a captioner wrote; then what ``guess`` makes
-    of the vector; without any it says that there is a picture and how large.  It is never
-    the file's name.
+    The alt text is the one that somebody wrote, else the caption; without these what a captioner
+    wrote; then what ``guess`` makes of the vector, and the text that stands in the picture;
+    without any it says that there is a picture and how large.  It is never the file's name.
 
     Args:
         paths: the pictures in order of position.
         sizes: width and height in pixels, None where they are not known.
         vectors: float32 ``[n, dim]``, a row for each picture.
-        captions: what sidecars say, by path.
+        said: what files and sidecars say, by path.
         guess: alt texts from vectors; None where the model cannot tell.
         written: what a captioner says, by path.
+        texts: what can be read in pictures, by path.
     """
-    known = [captions.get(path, NO_CAPTION) for path in paths]
+    known = [said.get(path, NOTHING_SAID) for path in paths]
     bare = [
         row
-        for row, (path, caption) in enumerate(zip(paths, known, strict=True))
-        if not caption.text and not written.get(path)
+        for row, (path, description) in enumerate(zip(paths, known, strict=True))
+        if not (description.alt_text or description.caption or written.get(path))
     ]
     guessed = guess(vectors[bare]) if guess is not None and bare else []
     alt_texts = dict(zip(bare, guessed, strict=False))
     items = []
-    for position, (path, size, caption) in enumerate(zip(paths, sizes, known, strict=True)):
-        if caption.text:
-            alt_text, source = caption.text, "caption"
-        elif written.get(path):
-            alt_text, source = written[path], "captioner"
-        elif alt_texts.get(position):
-            alt_text, source = alt_texts[position], "tags"
-        else:
-            alt_text, source = _bare_description(size), "none"
+    for position, (path, size, description) in enumerate(zip(paths, sizes, known, strict=True)):
+        sources = dict(description.sources)
+        text = texts.get(path) or None
+        if text:
+            sources["text"] = OCR
+        alt_text = description.alt_text or description.caption
+        if description.alt_text is None and description.caption is not None:
+            sources["alt_text"] = sources["caption"]
+        if not alt_text:
+            alt_text, source = _alt_text(written.get(path), alt_texts.get(position), text)
+            if source is not None:
+                sources["alt_text"] = source
         width, height = size or (None, None)
         items.append(
             Item(
@@ -68,13 +75,26 @@ def describe(
                 image_path=path,
                 width=width,
                 height=height,
-                caption=caption.text or None,
-                alt_text=alt_text,
-                alt_text_source=source,
-                metadata=json_safe(caption.metadata),
+                caption=description.caption,
+                alt_text=alt_text or _bare_description(size),
+                text=text,
+                metadata=json_safe(description.metadata),
+                sources=json_safe(sources),
             )
         )
     return items
+
+
+def _alt_text(
+    written: str | None, guessed: str | None, text: str | None
+) -> tuple[str | None, str | None]:
+    """What machines say of a picture, and which of them."""
+    if written:
+        return written, CAPTIONER
+    if text:
+        read = text if len(text) <= _READ_ALOUD else f"{text[:_READ_ALOUD]}…"
+        return (f"{guessed}. Text: {read}", TAGS) if guessed else (f"Text: {read}", OCR)
+    return (guessed, TAGS) if guessed else (None, None)
 
 
 def json_safe(value: Any, depth: int = 0) -> Any:

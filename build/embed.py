@@ -13,6 +13,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,14 @@ import numpy as np
 from build.errors import BuildError
 from build.interrupts import held
 from build.journal import Journal, Record
+from build.metadata import Fields
+from build.metadata.embedded import READING, Embedded
 from build.progress import Progress
 from build.scan import PictureFile
 from models.image_encoder import ImageEncoder
 from models.manifest import IMAGE_ENCODER, ModelCard
 from models.pictures import (
+    Picture,
     PictureError,
     preprocess,
     read,
@@ -75,23 +79,25 @@ def embed(
         The paths of those whose record was made anew, not found in the journal.
     """
     fresh: set[str] = set()
-    unknown = [file for file in files if not journal.knows(file)]
+    unknown = [file for file in files if not journal.knows(file, READING)]
     what = "embedding" if encoder else "reading"
     with (
         Progress(what, len(files), len(files) - len(unknown)) as progress,
         held() as let_through,
         ThreadPoolExecutor(threads) as pool,
     ):
-        running: dict[Future[tuple[Record, bool]], PictureFile] = {}
+        running: dict[Future[_Seen], PictureFile] = {}
         committed = time.monotonic()
 
-        def collect(futures: set[Future[tuple[Record, bool]]]) -> None:
+        def collect(futures: set[Future[_Seen]]) -> None:
             nonlocal committed
             for future in futures:
                 file = running.pop(future)
-                record, made = future.result()
-                journal.put(file, record, scanned_ns)
-                if made:
+                seen = future.result()
+                journal.put(file, seen.record, scanned_ns)
+                if seen.said is not None and seen.record.sha256 is not None:
+                    journal.put_said(seen.record.sha256, READING, seen.said)
+                if seen.is_new:
                     fresh.add(file.path)
                 progress.advance()
             if time.monotonic() - committed > _COMMIT_SECONDS:
@@ -109,32 +115,42 @@ def embed(
     return fresh
 
 
-def _look_at(
-    path: Path, journal: Journal, card: ModelCard, encoder: ImageEncoder | None
-) -> tuple[Record, bool]:
-    """The record of one file, and whether it was made anew."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The record of a file, whether it was made anew, and what the file says, where it was read."""
+
+    record: Record
+    is_new: bool = True
+    said: dict[str, Fields] | None = None
+
+
+def _look_at(path: Path, journal: Journal, card: ModelCard, encoder: ImageEncoder | None) -> _Seen:
     try:
         content = read_content(path)
     except PictureError as error:
-        return Record(None, reason=error.reason, detail=error.detail), True
+        return _Seen(Record(None, reason=error.reason, detail=error.detail))
     digest = hashlib.sha256(content).digest()
     known = journal.with_content(digest)
-    if known is not None:
-        return known, False
+    if known is not None and (known.reason or journal.said(digest, READING) is not None):
+        return _Seen(known, is_new=False)
     try:
-        return _see(content, digest, card, encoder), True
+        embedded = Embedded()
+        picture = read(
+            content, reduce_to=reduced_side(card.preprocessing), inspect=embedded.inspect
+        )
+        record = known or _see(picture, digest, card, encoder)
+        return _Seen(record, is_new=known is None, said=embedded.fields)
     except PictureError as error:
         # What is the machine's affair is tried again by every build.
         known_by = digest if error.lasting else None
-        return Record(known_by, reason=error.reason, detail=error.detail), True
+        return _Seen(Record(known_by, reason=error.reason, detail=error.detail))
     except MemoryError:
-        return Record(None, reason="too large", detail="it does not fit into memory"), True
+        return _Seen(Record(None, reason="too large", detail="it does not fit into memory"))
     except Exception as error:
         raise BuildError(f"{path}: the model's picture encoder fails on it: {error}") from error
 
 
-def _see(content: bytes, digest: bytes, card: ModelCard, encoder: ImageEncoder | None) -> Record:
-    picture = read(content, reduce_to=reduced_side(card.preprocessing))
+def _see(picture: Picture, digest: bytes, card: ModelCard, encoder: ImageEncoder | None) -> Record:
     vector = None
     if encoder is not None:
         pixels = preprocess(picture.image, card.preprocessing)

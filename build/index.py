@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from build.assemble import Pictures, assemble
-from build.captioner import find_captioner
+from build.assemble import Pictures, assemble, versions
+from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
 from build.errors import BuildError
 from build.given import check_fit, read_paths, read_vectors
 from build.journal import Journal
+from build.made_of import made_of, sidecars
+from build.metadata.description import Metadata
 from build.output import Output
 from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
@@ -42,6 +44,7 @@ class IndexOptions:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     prune: bool = False
+    metadata: Metadata = "basic"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,16 @@ def build_index(options: IndexOptions) -> Outcome:
     try:
         with Journal(output.journal, identity, root) as journal:
             output.recover()
-            pictures = (_given if given else _embedded)(options, package, journal)
+            old = output.whole_manifest()
+            if given:
+                pictures, checksum = _given(options, package, journal), ""
+            else:
+                found = _find(options, package, journal)
+                checksum = _made_of(options, package, captioner, found)
+                # To read every vector and thumbnail of a large tree takes longer than all else.
+                if old is not None and old.made_of == checksum:
+                    return _outcome(options, found, changed=False)
+                pictures = _with_vectors(found, journal, package.card.embedding_dim)
             with output.new_folder() as new:
                 manifest = assemble(
                     new,
@@ -93,8 +105,10 @@ def build_index(options: IndexOptions) -> Outcome:
                     root=options.images,
                     journal=journal,
                     captioner=captioner,
+                    metadata=options.metadata,
+                    made_of=checksum,
                 )
-                changed = not _same(manifest, output.whole_manifest())
+                changed = not _same(manifest, old)
                 if changed:
                     output.publish()
     except sqlite3.Error as error:
@@ -105,6 +119,95 @@ def build_index(options: IndexOptions) -> Outcome:
     except OSError as error:
         where = error.filename or output.folder.parent
         raise BuildError(f"{where}: {error.strerror or error}.") from None
+    return _outcome(options, pictures, changed=changed)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The pictures of a tree, in order, all of which the journal knows.
+
+    ``checksums`` are the SHA-256 of their contents; the rest is as :class:`Pictures` has it.
+    """
+
+    paths: list[str]
+    checksums: list[bytes]
+    skipped: list[Skipped]
+    reused: int
+    unread: Counter[str]
+    gone: int
+
+
+def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
+    """The pictures of a tree, embedded as far as they are not in the journal."""
+    assert options.images is not None
+    root = options.images
+    scanned = scan(root, include=options.include, exclude=options.exclude)
+    files = scanned.pictures
+    if options.sample_size is not None:
+        chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
+        files = [file for file in files if file.path in chosen]
+    encoder, threads = package.image_encoder, _threads(options)
+    fresh = embed(root, files, scanned.time_ns, journal, package.card, encoder, threads)
+    paths: list[str] = []
+    checksums: list[bytes] = []
+    skipped = list(scanned.skipped)
+    for path, sha256, reason, detail in journal.outcomes([file.path for file in files]):
+        if reason is not None:
+            skipped.append(Skipped(path=path, reason=reason, detail=detail or ""))
+        else:
+            assert sha256 is not None
+            paths.append(path)
+            checksums.append(sha256)
+    skipped.sort(key=lambda each: each.path)
+    if not paths:
+        raise BuildError(_nothing_found(root, skipped, scanned.unread))
+    there = [file.path for file in scanned.pictures]
+    # Only now: a run that fails forgets nothing.
+    if options.prune and scanned.whole:
+        journal.keep_only(there)
+    return _Found(
+        paths,
+        checksums,
+        skipped,
+        reused=len(paths) - len(fresh.intersection(paths)),
+        unread=scanned.unread,
+        gone=journal.others(there),
+    )
+
+
+def _made_of(
+    options: IndexOptions, package: Package, captioner: CaptionModel | None, found: _Found
+) -> str:
+    assert options.images is not None
+    settings = {
+        "model": package.card.model_dump(mode="json"),
+        "root": str(options.images.resolve()),
+        "metric": options.metric,
+        "metadata": options.metadata,
+        "captioner": None if captioner is None else captioner.facts.model_dump(mode="json"),
+        "versions": versions(),
+    }
+    pictures = zip(found.paths, found.checksums, strict=True)
+    return made_of(settings, pictures, found.skipped, sidecars(options.images, found.paths))
+
+
+def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
+    vectors = np.empty((len(found.paths), dim), dtype=np.float32)
+    sizes: list[tuple[int, int] | None] = []
+    for row, path in enumerate(found.paths):
+        record = journal.get(path)
+        assert record.vector is not None
+        assert record.width is not None
+        assert record.height is not None
+        vectors[row] = record.vector
+        sizes.append((record.width, record.height))
+    return Pictures(
+        found.paths, sizes, vectors, found.skipped, found.reused, found.unread, found.gone
+    )
+
+
+def _outcome(options: IndexOptions, pictures: Pictures | _Found, *, changed: bool) -> Outcome:
+    sizes = pictures.sizes if isinstance(pictures, Pictures) else []
     return Outcome(
         folder=options.output,
         found=len(pictures.paths) + len(pictures.skipped),
@@ -113,54 +216,8 @@ def build_index(options: IndexOptions) -> Outcome:
         skipped=Counter(each.reason for each in pictures.skipped),
         unread=pictures.unread,
         gone=pictures.gone,
-        without_file=sum(size is None for size in pictures.sizes),
+        without_file=sum(size is None for size in sizes),
         changed=changed,
-    )
-
-
-def _embedded(options: IndexOptions, package: Package, journal: Journal) -> Pictures:
-    """The pictures of a tree, embedded as far as they are not in the journal."""
-    assert options.images is not None
-    card = package.card
-    root = options.images
-    found = scan(root, include=options.include, exclude=options.exclude)
-    files = found.pictures
-    if options.sample_size is not None:
-        chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
-        files = [file for file in files if file.path in chosen]
-    encoder, threads = package.image_encoder, _threads(options)
-    fresh = embed(root, files, found.time_ns, journal, card, encoder, threads)
-    paths: list[str] = []
-    sizes: list[tuple[int, int] | None] = []
-    skipped = list(found.skipped)
-    vectors = np.empty((len(files), card.embedding_dim), dtype=np.float32)
-    for file in files:
-        record = journal.get(file.path)
-        if record.reason is not None:
-            detail = record.detail or ""
-            skipped.append(Skipped(path=file.path, reason=record.reason, detail=detail))
-            continue
-        assert record.vector is not None
-        assert record.width is not None
-        assert record.height is not None
-        vectors[len(paths)] = record.vector
-        sizes.append((record.width, record.height))
-        paths.append(file.path)
-    skipped.sort(key=lambda each: each.path)
-    if not paths:
-        raise BuildError(_nothing_found(root, skipped, found.unread))
-    there = [file.path for file in found.pictures]
-    # Only now: a run that fails forgets nothing.
-    if options.prune and found.whole:
-        journal.keep_only(there)
-    return Pictures(
-        paths=paths,
-        sizes=sizes,
-        vectors=vectors[: len(paths)],
-        skipped=skipped,
-        reused=len(paths) - len(fresh.intersection(paths)),
-        unread=found.unread,
-        gone=journal.others(there),
     )
 
 

@@ -12,6 +12,7 @@ of its content, under whatever path.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import sys
 import threading
@@ -51,6 +52,10 @@ _CAPTIONS = """
 CREATE TABLE IF NOT EXISTS captions (
     sha256 BLOB, captioner TEXT, text TEXT NOT NULL, PRIMARY KEY (sha256, captioner)
 )
+"""
+# Came later, too.
+_SAID = """
+CREATE TABLE IF NOT EXISTS said (sha256 BLOB PRIMARY KEY, reading INTEGER, fields TEXT NOT NULL)
 """
 _RECORD = "sha256, width, height, vector, reason, detail"
 # No file has such a time: a state that has to be looked at again.
@@ -120,13 +125,14 @@ class Journal:
             self.commit()
         self._connection.close()
 
-    def knows(self, file: PictureFile) -> bool:
-        """Whether there is a record of the file in just this state."""
+    def knows(self, file: PictureFile, reading: int) -> bool:
+        """Whether there is a record of the file in just this state, and of what it says."""
         query = (
             "SELECT 1 FROM pictures WHERE path = ? AND encoder = ? "
-            "AND size = ? AND mtime_ns = ? AND ctime_ns = ?"
+            "AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND (reason IS NOT NULL OR EXISTS "
+            "(SELECT 1 FROM said WHERE said.sha256 = pictures.sha256 AND reading = ?))"
         )
-        state = (file.path, self._encoder, file.size, file.mtime_ns, file.ctime_ns)
+        state = (file.path, self._encoder, file.size, file.mtime_ns, file.ctime_ns, reading)
         return self._fetch(query, state) is not None
 
     def with_content(self, sha256: bytes) -> Record | None:
@@ -148,6 +154,23 @@ class Journal:
         if row is None:
             raise KeyError(path)
         return _record((*row, None))
+
+    def outcomes(
+        self, paths: Sequence[str]
+    ) -> Iterator[tuple[str, bytes | None, str | None, str | None]]:
+        """Path, SHA-256 of the content, and, where a picture was skipped, reason and detail.
+
+        Args:
+            paths: of pictures that there are records of, ascending.
+        """
+        query = "SELECT path, sha256, reason, detail FROM pictures ORDER BY path"
+        wanted = iter(paths)
+        next_one = next(wanted, None)
+        # Both in the order of their code points: Python's, and SQLite's of UTF-8.
+        for row in self._connection.execute(query):
+            if row[0] == next_one:
+                yield row
+                next_one = next(wanted, None)
 
     def thumbnail(self, path: str) -> bytes | None:
         """The thumbnail of the picture at a path, None where there is none."""
@@ -175,6 +198,31 @@ class Journal:
         marks = ", ".join("?" * len(row))
         with self._lock:
             self._connection.execute(f"INSERT OR REPLACE INTO pictures VALUES ({marks})", row)
+
+    def said(self, sha256: bytes, reading: int) -> dict[str, Any] | None:
+        """What a picture's file says, as :meth:`put_said` took it; safe from any thread.
+
+        Args:
+            sha256: of the picture's content.
+            reading: what of it is read, and how; what others have read is not used.
+        """
+        query = "SELECT fields FROM said WHERE sha256 = ? AND reading = ?"
+        row = self._fetch(query, (sha256, reading))
+        return None if row is None else json.loads(row[0])
+
+    def said_by(self, path: str, reading: int) -> dict[str, Any]:
+        """What the file of the picture at a path says; nothing where it was not read."""
+        query = (
+            "SELECT fields FROM said JOIN pictures USING (sha256) WHERE path = ? AND reading = ?"
+        )
+        row = self._fetch(query, (path, reading))
+        return {} if row is None else json.loads(row[0])
+
+    def put_said(self, sha256: bytes, reading: int, fields: dict[str, Any]) -> None:
+        """Write down what a picture's file says."""
+        row = (sha256, reading, json.dumps(fields, ensure_ascii=False))
+        with self._lock:
+            self._connection.execute("INSERT OR REPLACE INTO said VALUES (?, ?, ?)", row)
 
     def captions(self, captioner: str) -> dict[bytes, str]:
         """What a captioner has said so far, by the SHA-256 of the picture's content."""
@@ -207,10 +255,11 @@ class Journal:
                 "DELETE FROM pictures WHERE encoder != ? OR path NOT IN (SELECT path FROM listed)",
                 (self._encoder,),
             )
-            self._connection.execute(
-                "DELETE FROM captions WHERE NOT EXISTS "
-                "(SELECT 1 FROM pictures WHERE pictures.sha256 = captions.sha256)"
-            )
+            for table in ("captions", "said"):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE NOT EXISTS "
+                    f"(SELECT 1 FROM pictures WHERE pictures.sha256 = {table}.sha256)"
+                )
 
     @contextlib.contextmanager
     def _listed(self, paths: Iterable[str]) -> Iterator[None]:
@@ -265,6 +314,7 @@ def _open_whole(path: Path) -> sqlite3.Connection:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
         connection.execute(_CAPTIONS)
+        connection.execute(_SAID)
         connection.commit()
     except BaseException:
         connection.close()

@@ -6,10 +6,10 @@ or, from any folder and with everything that Locust can do (several machines, it
 
     locust -f loadtests/locustfile.py --headless --shape steady --host http://127.0.0.1:3000
 
-``steady`` keeps so many users at it; ``step`` doubles them until nothing is gained, which is the
-knee; ``spike`` comes from nothing, twice; ``soak`` is a long steady one.  ``--users`` and
-``--run-time`` (of a stage) change the usual.  The objectives are in ``objectives.toml``; where one
-is missed the exit status is 1.  ``SIGHTLINE_API_KEY`` is sent where it is set.
+``steady`` keeps so many users at it; ``step`` doubles them, and finds the knee; ``spike`` comes
+from nothing, twice; ``soak`` is a long steady one.  ``--users`` and ``--run-time`` (of a stage)
+change the usual.  The objectives are in ``objectives.toml``; where one is missed the exit status
+is 1.  ``SIGHTLINE_API_KEY`` is sent where it is set.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from locust import LoadTestShape, events
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from loadtests.shapes import SHAPES, stage_at, stages
+from loadtests.shapes import SHAPES, USERS, stage_at, stages
 from loadtests.users import Browser, Filterer, Fumbler, Resembler, Searcher
 from loadtests.verdict import SEARCH, Figures, Step, misses, read_objectives, told
 
@@ -68,8 +68,9 @@ class Shape(LoadTestShape):
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_options(parser: Any) -> None:
-    """Take ``--shape``."""
+    """Take ``--shape``, and more users than Locust's one where none are asked for."""
     parser.add_argument("--shape", choices=SHAPES, default="steady", help="how the load comes")
+    parser.set_defaults(num_users=USERS)
 
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 SHAPES = ("steady", "step", "spike", "soak")
-_USERS = 32
+USERS = 32
 _SECONDS = {"steady": 60.0, "step": 10.0, "spike": 20.0, "soak": 3600.0}
 # The step shape begins with one user, and doubles up to so many times as many as are asked for.
 _BEYOND = 8
@@ -20,7 +20,7 @@ class Stage:
     seconds: float
 
 
-def stages(shape: str, users: int | None = None, seconds: float | None = None) -> list[Stage]:
+def stages(shape: str, users: int = USERS, seconds: float | None = None) -> list[Stage]:
     """The stages of a shape, in turn.
 
     Args:
@@ -33,7 +33,6 @@ def stages(shape: str, users: int | None = None, seconds: float | None = None) -
     """
     if shape not in SHAPES:
         raise ValueError(f"{shape!r} is no shape: {', '.join(SHAPES)}")
-    users = users or _USERS
     seconds = seconds or _SECONDS[shape]
     if shape == "step":
         return [Stage(some, seconds) for some in _doubled(_BEYOND * users)]

@@ -11,8 +11,8 @@ OBJECTIVES = Path(__file__).parent / "objectives.toml"
 # What requests are called: refusals, and the beginning of every kind of search.
 REFUSED = "429"
 SEARCH = "search"
-# A step that doubles the users and answers less than this many times as much is past the knee.
-_GAIN = 1.1
+# Two runs of the same differ by as much.
+_NEARLY = 0.9
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,9 @@ def misses(objectives: Mapping[str, float], figures: Sequence[Figures]) -> list[
 
 
 def knee(steps: Sequence[Step]) -> Step:
-    """The last step that was worth its users: more of them get hardly more answers."""
-    best = steps[0]
-    for step in steps[1:]:
-        if step.per_second < _GAIN * best.per_second:
-            return best
-        best = step
-    return best
+    """The fewest users that get nearly as many answers as any number of them."""
+    most = max(step.per_second for step in steps)
+    return next(step for step in steps if step.per_second >= _NEARLY * most)
 
 
 def told(steps: Sequence[Step]) -> list[str]:

@@ -27,9 +27,6 @@ _BY_PILLOW = _named(
 # What people take for pictures or films, and nothing here reads.
 _UNREAD = _named(
     "svg svgz eps ps ai pdf xcf kra psb indd cdr exr hdr wmf emf djvu jxr bpg "
-    # Of cameras.
-    "dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 pef raw rwl 3fr iiq kdc mrw mef mos erf x3f "
-    "srw "
     "mp4 m4v mov avi mkv webm mpg mpeg wmv 3gp mts m2ts flv ogv"
 )
 
@@ -45,7 +42,15 @@ class PlugIn:
 
 HEIF = PlugIn("pi_heif", "formats", _named("heic heif heics heifs hif"))
 JPEG_XL = PlugIn("pillow_jxl", "formats", _named("jxl"))
-_PLUG_INS = (HEIF, JPEG_XL)
+RAW = PlugIn(
+    "rawpy",
+    "formats",
+    _named(
+        "dng cr2 cr3 crw nef nrw arw srf sr2 raf orf rw2 pef raw rwl 3fr iiq kdc dcr mrw mef mos "
+        "erf x3f srw"
+    ),
+)
+_PLUG_INS = (HEIF, JPEG_XL, RAW)
 
 
 @cache

@@ -1,7 +1,7 @@
 """The pictures of a bundle, in one SQLite file.
 
     items(position, id, image_path, width, height, caption, alt_text,
-          alt_text_source, metadata, checksum)
+          text, metadata, sources, checksum)
 
 ``position`` is the row of the index, ``id`` is made of the path (:func:`item_id`), so
 that a link to a picture outlives the coming and going of others.  Beside the rows lie the
@@ -29,8 +29,9 @@ CREATE TABLE items (
     height INTEGER,
     caption TEXT,
     alt_text TEXT NOT NULL,
-    alt_text_source TEXT NOT NULL,
+    text TEXT,
     metadata TEXT NOT NULL,
+    sources TEXT NOT NULL,
     checksum INTEGER NOT NULL
 )
 """
@@ -44,9 +45,11 @@ FILTER_SECONDS = 2.0
 class Item:
     """One picture of a bundle.
 
-    ``image_path`` is relative to the picture root, with ``/``; ``alt_text_source`` is
-    ``caption``, ``tags``, ``captioner`` or ``none``; ``width`` and ``height`` are pixels
-    after rotation, None where only the vector is known.
+    ``image_path`` is relative to the picture root, with ``/``; ``width`` and ``height`` are
+    pixels after rotation, None where only the vector is known; ``text`` is what can be read in
+    it.  ``sources`` says of caption, alt text, text and each field of the metadata where it
+    comes from: ``sidecar``, ``xmp-sidecar``, ``xmp-alt-text``, ``xmp``, ``iptc``, ``exif``,
+    ``captioner``, ``tags``, ``ocr``.
     """
 
     position: int
@@ -56,8 +59,9 @@ class Item:
     height: int | None
     caption: str | None
     alt_text: str
-    alt_text_source: str
+    text: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 def item_id(image_path: str) -> str:
@@ -76,7 +80,6 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
     def rows() -> Iterator[Row]:
         for item in items:
             facts.add(item.position, item.metadata)
-            metadata = json.dumps(item.metadata, ensure_ascii=False, allow_nan=False)
             yield with_checksum(
                 (
                     item.position,
@@ -86,14 +89,15 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
                     item.height,
                     item.caption,
                     item.alt_text,
-                    item.alt_text_source,
-                    metadata,
+                    item.text,
+                    _json(item.metadata),
+                    _json(item.sources),
                 )
             )
 
     with new_database(path) as connection:
         connection.execute(_SCHEMA)
-        connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows())
+        connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows())
         facts.write(connection)
 
 
@@ -110,7 +114,8 @@ class ItemStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         # The last one's position, and no count of all: a start takes no longer for more.
-        last = database.rows("SELECT max(position) FROM items")[0][0]
+        # ``sources`` is the column that came last: an older file has none, and says so here.
+        last = database.rows("SELECT max(position), sources FROM items")[0][0]
         self._count = 0 if last is None else int(last) + 1
         self._facts = FactStore(database, self._count)
 
@@ -163,5 +168,9 @@ class ItemStore:
         return None
 
 
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
 def _item(row: Row) -> Item:
-    return Item(*(*row[:-1], json.loads(row[-1])))
+    return Item(*(*row[:-2], json.loads(row[-2]), json.loads(row[-1])))

@@ -352,7 +352,8 @@ class Manifest(_Document):
     """``manifest.json``: what a bundle is, and the identity of its files.
 
     ``mean`` is the mean of the picture vectors, ``[dim]``: what a query's similarity to all
-    pictures is measured with (:mod:`models.relevance`).
+    pictures is measured with (:mod:`models.relevance`).  ``made_of`` is a checksum of all that
+    the bundle was made of, empty where that is not known: the build looks at it, nobody else.
     """
 
     filename: ClassVar[str] = MANIFEST
@@ -369,6 +370,7 @@ class Manifest(_Document):
     picture_root: str | None = None
     captioner: CaptionerFacts | None = None
     versions: dict[str, str]
+    made_of: str
     created: str
     files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
@@ -381,7 +383,13 @@ class Manifest(_Document):
         """The part that ``GET /info`` shows: no local paths, no skip list, no embeddings."""
         facts = self.model_dump(
             mode="json",
-            exclude={"mean": True, "skipped": True, "picture_root": True, "model": {"golden"}},
+            exclude={
+                "mean": True,
+                "skipped": True,
+                "picture_root": True,
+                "made_of": True,
+                "model": {"golden"},
+            },
         )
         return facts | {"skipped": len(self.skipped)}
 

@@ -6,8 +6,10 @@ alike.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -19,8 +21,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from models.colour import in_srgb
-from models.formats import HEIF, JPEG_XL, is_installed
+from models.formats import HEIF, JPEG_XL, RAW, is_installed
 from models.manifest import Preprocessing
+from models.raw import RawError, preview
 from models.repair import with_its_end, without_extras
 
 # The largest photographs of today's cameras have some 200 million pixels; what claims to
@@ -131,6 +134,9 @@ class Picture:
     height: int
 
 
+Inspect = Callable[[Image.Image], None]
+
+
 def decode(
     source: Path | bytes, *, reduce_to: int | None = None, limits: Limits | None = None
 ) -> Image.Image:
@@ -139,7 +145,11 @@ def decode(
 
 
 def read(
-    source: Path | bytes, *, reduce_to: int | None = None, limits: Limits | None = None
+    source: Path | bytes,
+    *,
+    reduce_to: int | None = None,
+    limits: Limits | None = None,
+    inspect: Inspect | None = None,
 ) -> Picture:
     """Decode a picture, whatever its suffix says.
 
@@ -153,6 +163,8 @@ def read(
             larger is decoded at a fraction of its size, which is several times faster.
         limits: for pictures from strangers; also leaves out the formats that are no matter
             of theirs.
+        inspect: is shown the picture as it was decoded, with all that its file says of it; may
+            be called more than once, for a file that has to be mended.
 
     Raises:
         PictureError: says why there is no picture.
@@ -160,31 +172,39 @@ def read(
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
         raise PictureError("empty", "the file has no bytes")
+    if limits is None:
+        raw = _read_raw(content, reduce_to, inspect)
+        if raw is not None:
+            return raw
     try:
-        return _read(content, reduce_to, limits)
+        return _read(content, reduce_to, limits, inspect)
     except PictureError as error:
         if error.reason in ("too large", "not supported"):
             raise
-        mended = _mended(content, reduce_to, limits)
+        mended = _mended(content, reduce_to, limits, inspect)
         if mended is None:
             raise
         return mended
 
 
-def _mended(content: bytes, reduce_to: int | None, limits: Limits | None) -> Picture | None:
+def _mended(
+    content: bytes, reduce_to: int | None, limits: Limits | None, inspect: Inspect | None
+) -> Picture | None:
     """The picture of a file that is broken where nobody sees it; None where it is elsewhere."""
     try:
         if (plain := without_extras(content)) is not None:
-            return _read(plain, reduce_to, limits)
+            return _read(plain, reduce_to, limits, inspect)
         if (ended := with_its_end(content)) is not None:
-            picture, other = (_read(each, reduce_to, limits) for each in ended)
+            picture, other = (_read(each, reduce_to, limits, inspect) for each in ended)
             return picture if picture.image.tobytes() == other.image.tobytes() else None
     except PictureError:
         pass
     return None
 
 
-def _read(content: bytes, reduce_to: int | None, limits: Limits | None) -> Picture:
+def _read(
+    content: bytes, reduce_to: int | None, limits: Limits | None, inspect: Inspect | None
+) -> Picture:
     try:
         if limits is not None:
             # Pillow makes room for a WebP as soon as it opens it.
@@ -202,6 +222,8 @@ def _read(content: bytes, reduce_to: int | None, limits: Limits | None) -> Pictu
                 _check_pixels(width, height, _PIXELS_OF_A_JPEG * limits.pixels)
             reduced = image.size != (width, height)
             image.load()
+            if inspect is not None:
+                inspect(image)
             orientation = _orientation(image)
             upright = _eight_bits(in_srgb(_upright(image, orientation)))
             if upright is image and image.format == "WEBP":
@@ -225,6 +247,39 @@ def _read(content: bytes, reduce_to: int | None, limits: Limits | None) -> Pictu
     elif orientation in _LYING:
         width, height = height, width
     return Picture(upright, width, height)
+
+
+def _read_raw(content: bytes, reduce_to: int | None, inspect: Inspect | None) -> Picture | None:
+    """The preview in a camera's raw file; None of any other file."""
+    try:
+        found = preview(content)
+        if found is None:
+            return None
+        upright = False
+        if isinstance(found.image, bytes):
+
+            def look(image: Image.Image) -> None:
+                nonlocal upright
+                upright = ExifTags.Base.Orientation in image.getexif()
+                if inspect is not None:
+                    inspect(image)
+
+            image = _read(found.image, reduce_to, None, look).image
+        else:
+            image = _eight_bits(found.image)
+        if not upright and found.turn is not None:
+            image = image.transpose(found.turn)
+    except RawError as error:
+        lasting = is_installed(RAW)
+        reason = "damaged" if lasting else "not supported"
+        raise PictureError(reason, str(error), lasting=lasting) from None
+    except MemoryError:
+        raise PictureError("too large", _NO_MEMORY, lasting=False) from None
+    if inspect is not None:
+        # Many are TIFFs, and hold what was said of the picture after it was taken.
+        with contextlib.suppress(Exception), Image.open(io.BytesIO(content)) as container:
+            inspect(container)
+    return Picture(image, found.width, found.height)
 
 
 def read_content(path: Path) -> bytes:

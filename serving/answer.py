@@ -41,7 +41,11 @@ def _fields(hit: Hit, version: str) -> dict[str, Any]:
         "image_url": f"/images/{item.id}?size=thumbnail&v={version}",
         "caption": item.caption,
         "metadata": item.metadata,
+        "sources": item.sources,
     }
+    # Only then: few pictures have any.
+    if item.text is not None:
+        result["text"] = item.text
     if hit.vector is not None:
         result["embedding"] = hit.vector.tolist()
     return result

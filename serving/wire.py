@@ -152,7 +152,8 @@ class SearchResult(BaseModel):
     """One picture of an answer.
 
     ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
-    (:mod:`models.relevance`).
+    (:mod:`models.relevance`); ``sources`` says where caption, alt text and each field of the
+    metadata come from (:class:`models.items.Item`); ``text`` is what can be read in the picture.
     """
 
     id: str
@@ -163,6 +164,8 @@ class SearchResult(BaseModel):
     image_url: str
     caption: str | None
     metadata: dict[str, Any]
+    sources: dict[str, str]
+    text: str | None = None
     embedding: list[float] | None = None
 
 

@@ -58,6 +58,7 @@ def manifest(files: dict[str, FileRecord] | None = None) -> Manifest:
         mean=[0.0] * 8,
         picture_root="/photos",
         versions={},
+        made_of="",
         created="2026-01-01T00:00:00Z",
         files=files or {},
     )

@@ -55,6 +55,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "that describes pictures without a caption (requirements/caption.txt)",
     )
     parser.add_argument(
+        "--metadata",
+        choices=("none", "basic", "all"),
+        default="basic",
+        help="what pictures and XMP files beside them say (EXIF, IPTC, XMP): none of it; captions, "
+        "alt texts, keywords, people, places by name, dates, cameras (default); or also exposure "
+        "and where by GPS",
+    )
+    parser.add_argument(
         "--include",
         action="append",
         default=[],
@@ -104,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
             include=arguments.include,
             exclude=arguments.exclude,
             prune=arguments.prune,
+            metadata=arguments.metadata,
         )
     )
     print(f"{outcome.folder} is {'ready' if outcome.changed else 'up to date: nothing changed'}")

@@ -143,8 +143,10 @@ def test_only_pictures_without_a_caption_and_only_new_ones_are_described(
     asked = [*command, "--captioner", str(captioner)]
     assert main(asked) == 0
     first = items(bundle)
-    assert {item.image_path for item in first if item.alt_text_source == "caption"} == {"03.png"}
-    written = [item for item in first if item.alt_text_source == "captioner"]
+    assert {item.image_path for item in first if item.sources["alt_text"] == "sidecar"} == {
+        "03.png"
+    }
+    written = [item for item in first if item.sources["alt_text"] == "captioner"]
     assert len(written) == 11
     for item in written:
         assert item.caption is None
@@ -169,7 +171,7 @@ def test_only_pictures_without_a_caption_and_only_new_ones_are_described(
 
     # Without it, the tags; what was written is remembered.
     assert main(command) == 0
-    assert {item.alt_text_source for item in items(bundle)} == {"caption", "tags"}
+    assert {item.sources["alt_text"] for item in items(bundle)} == {"sidecar", "tags"}
     assert Manifest.read(bundle).captioner is None
     assert main(asked) == 0
     assert described == [2]
@@ -230,6 +232,7 @@ def test_a_killed_build_goes_on(
     assert described == [2], "the eight of the first batch were kept"
     resumed = items(bundle)
     (tmp_path / ".bundle.journal.sqlite").unlink()
+    shutil.rmtree(bundle)
     assert main(asked) == 0
     assert described == [2, 8, 2]
     assert items(bundle) == resumed

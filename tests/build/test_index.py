@@ -113,14 +113,12 @@ def test_a_folder_becomes_a_bundle_that_finds_its_pictures(
         assert opened.index.search(vector, 1)[1].tolist() == [[item.position]]
 
     said = {item.image_path: item for item in found}
-    assert (said["a/0000.jpg"].alt_text, said["a/0000.jpg"].alt_text_source) == (
-        "A red fox",
-        "caption",
-    )
+    assert said["a/0000.jpg"].alt_text == "A red fox"
+    assert said["a/0000.jpg"].sources == {"caption": "sidecar", "alt_text": "sidecar"}
     assert said["b/0001.png"].caption == "An owl"
     assert said["b/0001.png"].metadata == {"year": 1999}
     assert said["c/0002.webp"].alt_text.startswith("Probably: ")
-    assert said["c/0002.webp"].alt_text_source == "tags"
+    assert said["c/0002.webp"].sources == {"alt_text": "tags"}
 
 
 def test_only_what_changed_is_embedded(images: Path, bundle: Path, build: Build) -> None:
@@ -284,8 +282,8 @@ def test_another_model_embeds_everything_anew(bundle: Path, build: Build, tmp_pa
 def test_random_weights_do_not_pretend_to_see(bundle: Path, build: Build, tmp_path: Path) -> None:
     write_tiny_package(tmp_path / "random", pretrained="random")
     build(model=tmp_path / "random")
-    said = {(item.alt_text, item.alt_text_source) for item in items(bundle).values()}
-    assert said == {("Picture, 60 by 48 pixels", "none")}
+    said = {(item.alt_text, item.sources.get("alt_text")) for item in items(bundle).values()}
+    assert said == {("Picture, 60 by 48 pixels", None)}
 
 
 def test_a_damaged_bundle_is_built_again(bundle: Path, build: Build) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.shapes import USERS
 from tests.service.conftest import ROOT, free_port, serving, start_service, stop
 from tests.tools import require_module
 from tests.ui.fake import FakeService, result
@@ -21,11 +22,18 @@ Rows = dict[str, dict[str, str]]
 
 
 def run(
-    host: str, folder: Path, *options: str, users: int = 8, seconds: int = 4, **variables: str
+    host: str,
+    folder: Path,
+    *options: str,
+    users: int | None = 8,
+    seconds: int = 4,
+    **variables: str,
 ) -> tuple[int, Rows, str]:
     require_module("locust", "the load test")
     command = [sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")]
-    length = ["--users", str(users), "--run-time", f"{seconds}s", "--host", host]
+    length = ["--run-time", f"{seconds}s", "--host", host]
+    if users is not None:
+        length += ["--users", str(users)]
     ran = subprocess.run(
         [*command, "--headless", *length, "--csv", str(folder / "run"), *options],
         # From anywhere.
@@ -71,6 +79,13 @@ def test_the_steps_find_a_knee(demo_bundle: Path, tmp_path: Path) -> None:
     assert "the knee is at " in told
     assert "all objectives of 'step' are kept" in told
     assert status == 0
+
+
+def test_unasked_there_are_as_many_users_as_a_shape_has(demo_bundle: Path, tmp_path: Path) -> None:
+    """And not the one that Locust takes."""
+    with serving(demo_bundle, tmp_path / "log") as client:
+        _, _, told = run(str(client.base_url), tmp_path, users=None, seconds=2)
+    assert f"({USERS} total users)" in told
 
 
 def test_a_spike_begins_with_nobody(demo_bundle: Path, tmp_path: Path) -> None:

@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from build.captions import Caption
-from build.describe import describe, json_safe
+from build.describe import AltTexts, describe, json_safe
+from build.metadata.description import Description
 from models.items import item_id
 
 PATHS = ["a/IMG_1234.jpg", "b.jpg", "c.jpg"]
-CAPTIONS = {"b.jpg": Caption("A red fox", {"year": 1999}), "c.jpg": Caption(None, {"year": 2000})}
+SAID = {
+    "b.jpg": Description("A red fox", None, {"year": 1999}, {"caption": "iptc", "year": "sidecar"}),
+    "c.jpg": Description(None, None, {"year": 2000}, {"year": "sidecar"}),
+}
 VECTORS = np.eye(3, dtype=np.float32)
 
 
@@ -25,10 +28,10 @@ def guess(vectors: NDArray[np.float32]) -> list[str]:
 
 
 def test_alt_text_is_the_caption_or_else_a_guess() -> None:
-    items = describe(PATHS, [(640, 480), None, (3, 2)], VECTORS, CAPTIONS, guess)
-    assert [(item.alt_text, item.alt_text_source) for item in items] == [
+    items = describe(PATHS, [(640, 480), None, (3, 2)], VECTORS, SAID, guess)
+    assert [(item.alt_text, item.sources.get("alt_text")) for item in items] == [
         ("Probably: thing 0", "tags"),
-        ("A red fox", "caption"),
+        ("A red fox", "iptc"),
         ("Probably: thing 2", "tags"),
     ]
     assert [item.caption for item in items] == [None, "A red fox", None]
@@ -38,18 +41,45 @@ def test_alt_text_is_the_caption_or_else_a_guess() -> None:
     assert [item.id for item in items] == [item_id(path) for path in PATHS]
 
 
+def test_alt_text_that_was_written_for_it_comes_first() -> None:
+    both = Description(
+        "A red fox", "A fox looks back", {}, {"caption": "sidecar", "alt_text": "xmp-alt-text"}
+    )
+    (item,) = describe(["a.jpg"], [None], VECTORS[:1], {"a.jpg": both}, guess)
+    assert (item.caption, item.alt_text) == ("A red fox", "A fox looks back")
+    assert item.sources == {"caption": "sidecar", "alt_text": "xmp-alt-text"}
+
+
+def test_what_stands_in_the_picture_is_read_where_nobody_says_more() -> None:
+    def said(text: str, guess: AltTexts | None = None, **of: Any) -> tuple[str, str | None]:
+        (item,) = describe(["a"], [(2, 2)], VECTORS[:1], of, guess, texts={"a": text})
+        assert item.text == text
+        assert item.sources["text"] == "ocr"
+        return item.alt_text, item.sources["alt_text"]
+
+    assert said("NO ENTRY") == ("Text: NO ENTRY", "ocr")
+    assert said("NO ENTRY", guess) == ("Probably: thing 0. Text: NO ENTRY", "tags")
+    assert said("NO ENTRY", guess, a=Description("A sign", sources={"caption": "exif"})) == (
+        "A sign",
+        "exif",
+    )
+    alt_text, _ = said("word " * 1000)
+    assert len(alt_text) == 207
+    assert alt_text.endswith("…")
+
+
 def test_without_either_it_says_what_is_known_and_never_the_name() -> None:
-    items = describe(PATHS, [(640, 480), None, None], VECTORS, CAPTIONS, None)
-    assert [(item.alt_text, item.alt_text_source) for item in items] == [
-        ("Picture, 640 by 480 pixels", "none"),
-        ("A red fox", "caption"),
-        ("Picture", "none"),
+    items = describe(PATHS, [(640, 480), None, None], VECTORS, SAID, None)
+    assert [(item.alt_text, item.sources.get("alt_text")) for item in items] == [
+        ("Picture, 640 by 480 pixels", None),
+        ("A red fox", "iptc"),
+        ("Picture", None),
     ]
 
 
 def test_an_empty_guess_is_none() -> None:
     items = describe(PATHS[:1], [(2, 2)], VECTORS[:1], {}, lambda vectors: [""] * len(vectors))
-    assert items[0].alt_text_source == "none"
+    assert items[0].sources == {}
 
 
 def test_metadata_of_any_kind_becomes_json() -> None:

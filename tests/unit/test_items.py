@@ -36,8 +36,9 @@ def item(position: int, metadata: dict[str, Any] | None = None, path: str | None
         height=None,
         caption=None,
         alt_text="Probably: fox",
-        alt_text_source="tags",
+        text="NO ENTRY" if position else None,
         metadata=metadata or {},
+        sources={"alt_text": "tags"},
     )
 
 

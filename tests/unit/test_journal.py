@@ -16,6 +16,7 @@ from build.errors import BuildError
 from build.journal import Journal, Record
 from build.scan import PictureFile
 
+READING = 1
 LATER = 2 * 10**18  # nanoseconds: long after any file of the tests
 FILE = PictureFile("a/ä.jpg", size=1000, mtime_ns=10**18, ctime_ns=10**18)
 SEEN = Record(
@@ -35,6 +36,8 @@ def journal(folder: Path, encoder: str = "one", root: str = "/pictures") -> Jour
 def written(folder: Path, record: Record = SEEN, scanned_ns: int = LATER) -> None:
     with journal(folder) as first:
         first.put(FILE, record, scanned_ns)
+        if record.sha256 is not None:
+            first.put_said(record.sha256, READING, {"exif": {"camera": "X"}})
 
 
 def test_a_record_comes_back_as_it_was_put(tmp_path: Path) -> None:
@@ -56,9 +59,9 @@ def test_a_record_comes_back_as_it_was_put(tmp_path: Path) -> None:
 def test_a_file_is_known_in_the_same_state_only(tmp_path: Path) -> None:
     written(tmp_path)
     with journal(tmp_path) as second:
-        assert second.knows(FILE)
+        assert second.knows(FILE, READING)
         for change in ({"size": 999}, {"mtime_ns": 5}, {"ctime_ns": 5}, {"path": "b.jpg"}):
-            assert not second.knows(replace(FILE, **change)), change
+            assert not second.knows(replace(FILE, **change), READING), change
 
 
 @pytest.mark.parametrize("changed", ["mtime_ns", "ctime_ns"])
@@ -68,15 +71,40 @@ def test_a_file_changed_within_the_step_of_the_clock_is_not_trusted(
     file = replace(FILE, **{changed: 10**18 + 500})
     with journal(tmp_path) as first:
         first.put(file, SEEN, scanned_ns=10**18 + 10**9)
-        assert not first.knows(file)
+        assert not first.knows(file, READING)
         assert first.with_content(b"\x01" * 32) is not None
+
+
+def test_what_became_of_pictures_in_their_order(tmp_path: Path) -> None:
+    with journal(tmp_path) as first:
+        for path in ("ä.jpg", "Z.jpg", "\U0001f98a.jpg", "a/b.jpg", "\uffee.jpg"):
+            first.put(replace(FILE, path=path), SKIPPED if path == "Z.jpg" else SEEN, LATER)
+        wanted = sorted(["ä.jpg", "Z.jpg", "\U0001f98a.jpg", "\uffee.jpg"])
+        assert list(first.outcomes(wanted)) == [
+            ("Z.jpg", SKIPPED.sha256, "truncated", "half of it"),
+            ("ä.jpg", SEEN.sha256, None, None),
+            ("\uffee.jpg", SEEN.sha256, None, None),
+            ("\U0001f98a.jpg", SEEN.sha256, None, None),
+        ]
 
 
 def test_an_unreadable_file_is_tried_again(tmp_path: Path) -> None:
     written(tmp_path, Record(None, reason="unreadable", detail="Permission denied"))
     with journal(tmp_path) as second:
-        assert not second.knows(FILE)
+        assert not second.knows(FILE, READING)
         assert second.get(FILE.path).reason == "unreadable"
+
+
+def test_what_a_picture_says_is_known_by_its_content(tmp_path: Path) -> None:
+    written(tmp_path)
+    with journal(tmp_path) as second:
+        assert second.said(b"\x01" * 32, READING) == {"exif": {"camera": "X"}}
+        assert second.said_by(FILE.path, READING) == {"exif": {"camera": "X"}}
+        # Read in another way, or not at all, it has to be read again.
+        assert second.said(b"\x01" * 32, READING + 1) is None
+        assert second.said_by(FILE.path, READING + 1) == {}
+        assert not second.knows(FILE, READING + 1)
+        assert second.said(b"\x02" * 32, READING) is None
 
 
 def test_content_is_known_under_any_path(tmp_path: Path) -> None:
@@ -91,14 +119,14 @@ def test_content_is_known_under_any_path(tmp_path: Path) -> None:
 def test_vectors_of_another_encoder_are_not_used(tmp_path: Path) -> None:
     written(tmp_path)
     with journal(tmp_path, encoder="two") as second:
-        assert not second.knows(FILE)
+        assert not second.knows(FILE, READING)
         assert second.with_content(b"\x01" * 32) is None
 
 
 def test_times_of_another_tree_are_not_trusted(tmp_path: Path) -> None:
     written(tmp_path)
     with journal(tmp_path, root="/other") as second:
-        assert not second.knows(FILE)
+        assert not second.knows(FILE, READING)
         assert second.with_content(b"\x01" * 32) is not None
 
 
@@ -122,6 +150,7 @@ def test_what_was_committed_outlives_a_kill(tmp_path: Path) -> None:
         from tests.unit.test_journal import FILE, LATER, SEEN, journal, replace
         first = journal(Path({str(tmp_path)!r}))
         first.put(FILE, SEEN, LATER)
+        first.put_said(SEEN.sha256, 1, {{}})
         first.commit()
         first.put(replace(FILE, path="b.jpg"), SEEN, LATER)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -129,8 +158,8 @@ def test_what_was_committed_outlives_a_kill(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], cwd=root, check=False)
     with journal(tmp_path) as second:
-        assert second.knows(FILE)
-        assert not second.knows(replace(FILE, path="b.jpg"))
+        assert second.knows(FILE, READING)
+        assert not second.knows(replace(FILE, path="b.jpg"), READING)
 
 
 def test_a_second_build_is_refused_until_the_first_ends(tmp_path: Path) -> None:
@@ -153,8 +182,8 @@ def test_a_damaged_journal_is_begun_anew(
     path = tmp_path / ".photos.journal.sqlite"
     path.write_bytes(path.read_bytes()[:cut] + b"no longer a database" * 200)
     with journal(tmp_path) as second:
-        second.put(FILE, SEEN, LATER)
-        assert second.knows(FILE)
+        second.put(FILE, SKIPPED, LATER)
+        assert second.knows(FILE, READING)
     assert "is damaged" in capsys.readouterr().err
 
 
@@ -164,4 +193,4 @@ def test_a_journal_of_another_format_is_begun_anew(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version = 999")
     connection.close()
     with journal(tmp_path) as second:
-        assert not second.knows(FILE)
+        assert not second.knows(FILE, READING)

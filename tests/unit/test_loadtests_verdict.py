@@ -75,7 +75,7 @@ def test_stages_follow_each_other() -> None:
 
 
 def test_the_knee_is_where_more_users_gain_hardly_anything() -> None:
-    steps = [Step(1, 100), Step(2, 190), Step(4, 300), Step(8, 320), Step(16, 350)]
+    steps = [Step(1, 100), Step(2, 90), Step(4, 300), Step(8, 320), Step(16, 310)]
     assert knee(steps) == Step(4, 300)
     assert knee(steps[:1]) == Step(1, 100)
     assert told(steps)[-1] == "the knee is at 4 users: 300 a second"

@@ -43,8 +43,8 @@ def test_pictures_are_found_by_suffix_in_order_of_their_paths(tmp_path: Path) ->
 
 
 def test_what_looks_like_a_picture_and_is_not_read_is_counted(tmp_path: Path) -> None:
-    plant(tmp_path, "a.jpg", "b.CR2", "c/d.cr2", "film.mp4", "notes.txt", ".hidden.mp4")
-    assert scan(tmp_path).unread == {".cr2": 2, ".mp4": 1}
+    plant(tmp_path, "a.jpg", "b.XCF", "c/d.xcf", "film.mp4", "notes.txt", ".hidden.mp4")
+    assert scan(tmp_path).unread == {".xcf": 2, ".mp4": 1}
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:

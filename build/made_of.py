@@ -1,0 +1,78 @@
+"""What a bundle is made of, as one checksum: made of the same again, it would be the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from models.manifest import Skipped
+
+# To be raised when the same pictures and words are to make another bundle.
+_FORM = 1
+_SIDECARS = (".txt", ".json", ".xmp")
+_TABLES = ("captions.csv", "metadata.jsonl")
+# What is larger is no sidecar (build/captions.py, build/metadata/xmp.py): its times will do.
+_LARGEST_SIDECAR = 8 << 20
+
+
+def made_of(
+    settings: dict[str, Any],
+    pictures: Iterable[tuple[str, bytes]],
+    skipped: Iterable[Skipped],
+    sidecars: Iterable[tuple[str, bytes]],
+) -> str:
+    """A checksum of all that a bundle is made of, 64 hex digits.
+
+    Args:
+        settings: how it is made, as JSON: the model, the libraries, the options.
+        pictures: paths and the SHA-256 of their content, in order.
+        skipped: pictures that are not in it.
+        sidecars: paths and the SHA-256 of what may say something of pictures, in order.
+    """
+    digest = hashlib.sha256()
+
+    def add(*parts: str) -> None:
+        digest.update(json.dumps(parts).encode())
+
+    add("made", str(_FORM), json.dumps(settings, sort_keys=True))
+    for path, sha256 in pictures:
+        add("picture", path, sha256.hex())
+    for each in skipped:
+        add("skipped", each.path, each.reason, each.detail)
+    for path, sha256 in sidecars:
+        add("sidecar", path, sha256.hex())
+    return digest.hexdigest()
+
+
+def sidecars(root: Path, pictures: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """The files beside pictures that may say something of them, and the SHA-256 of each."""
+    folders = sorted({str(PurePosixPath(picture).parent) for picture in pictures} | {"."})
+    for folder in folders:
+        try:
+            with os.scandir(root / folder) as entries:
+                names = sorted(entry.name for entry in entries if _may_say_something(entry.name))
+        except OSError:
+            continue
+        for name in names:
+            path = root / folder / name
+            try:
+                yield f"{folder}/{name}", _checksum(path, whole=name.lower() in _TABLES)
+            except OSError:
+                continue
+
+
+def _may_say_something(name: str) -> bool:
+    name = name.lower()
+    return name.endswith(_SIDECARS) or name in _TABLES
+
+
+def _checksum(path: Path, *, whole: bool) -> bytes:
+    facts = path.stat()
+    if facts.st_size > _LARGEST_SIDECAR and not whole:
+        return hashlib.sha256(f"{facts.st_size} {facts.st_mtime_ns}".encode()).digest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
