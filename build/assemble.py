@@ -7,7 +7,7 @@ import random
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from build.archives import Archives
 from build.captioner import CaptionModel, write_captions
-from build.captions import read_captions
+from build.captions import Caption, read_captions
 from build.describe import describe
 from build.journal import Journal
 from build.metadata import Fields
@@ -37,6 +38,7 @@ from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import Item, write_items
 from models.manifest import ITEMS, THUMBNAILS, Manifest, Skipped, record_files
+from models.pictures import read_content
 from models.thumbnails import write_thumbnails
 
 _LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
@@ -52,7 +54,8 @@ class Pictures:
     float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
     there before; ``unread`` counts, by suffix, what looks like a picture and is not read;
     ``gone`` are known from earlier builds and were not found; ``said`` is what came with the
-    vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did.
+    vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did;
+    ``archives`` are the tars that pictures are in.
     """
 
     paths: list[str]
@@ -64,6 +67,7 @@ class Pictures:
     gone: int = 0
     said: Mapping[str, Fields] = field(default_factory=dict)
     queries: NDArray[np.float32] | None = None
+    archives: Archives | None = None
 
 
 def assemble(
@@ -97,7 +101,8 @@ def assemble(
     said = _said(root, pictures, journal, metadata)
     written = {}
     if captioner is not None and root is not None:
-        written = write_captions(root, _without_caption(pictures, said), journal, captioner)
+        bare = _without_caption(pictures, said)
+        written = write_captions(root, bare, journal, captioner, _content_of(pictures))
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = _tagger(package)
     guess = None if tagger is None else tagger.alt_texts
@@ -134,8 +139,11 @@ def _said(
     root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
 ) -> dict[str, Description]:
     """What pictures' files, the files beside them and a table say, by path."""
-    captions, warnings = ({}, []) if root is None else read_captions(root, pictures.paths)
+    captions: Mapping[str, Caption] = {}
     xmp: Mapping[str, Fields] = {}
+    warnings: list[str] = []
+    if root is not None:
+        captions, warnings = read_captions(root, pictures.paths, pictures.archives)
     if root is not None and metadata != "none":
         xmp, more = read_xmp_sidecars(root, pictures.paths)
         warnings += more
@@ -169,6 +177,10 @@ def _without_caption(pictures: Pictures, said: Mapping[str, Description]) -> lis
         for path, size in zip(pictures.paths, pictures.sizes, strict=True)
         if size is not None and not _is_described(said.get(path, NOTHING_SAID))
     ]
+
+
+def _content_of(pictures: Pictures) -> Callable[[Path], bytes]:
+    return read_content if pictures.archives is None else pictures.archives.content
 
 
 def _is_described(description: Description) -> bool:

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from build.archives import Archives
 from build.img2dataset import without_machinery
 from build.metadata import Fields
 from models.filters import nfc
@@ -65,7 +66,9 @@ class Caption:
         return rest | {name: value for name, value in told.items() if value}
 
 
-def read_captions(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Caption], list[str]]:
+def read_captions(
+    root: Path, pictures: Sequence[str], archives: Archives | None = None
+) -> tuple[dict[str, Caption], list[str]]:
     """Read what is said of ``pictures`` in the tree under ``root``.
 
         >>> captions, warnings = read_captions(Path("demo/gallery"), ["animals/koala.jpg"])
@@ -75,12 +78,13 @@ def read_captions(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Captio
     Args:
         root: the root of the picture tree.
         pictures: paths relative to it, with ``/``.
+        archives: the tars that some of them are in.
 
     Returns:
         The captions by picture (those of which nothing is said are left out), and
         warnings for the user: "photo.json: line 3: ...".
     """
-    reader = _Reader(root, pictures)
+    reader = _Reader(root, pictures, archives)
     for name, read in (
         ("captions.csv", reader.read_csv),
         ("metadata.jsonl", reader.read_jsonl),
@@ -113,8 +117,9 @@ def said_in(row: Mapping[str, Any]) -> tuple[Caption, str | None]:
 class _Reader:
     """The captions and warnings gathered so far."""
 
-    def __init__(self, root: Path, pictures: Sequence[str]) -> None:
+    def __init__(self, root: Path, pictures: Sequence[str], archives: Archives | None) -> None:
         self._root = root
+        self._archives = archives
         self._absolute_root = root.resolve().as_posix().rstrip("/") + "/"
         self._pictures = pictures
         # A table made on one system names files that another has normalised otherwise.
@@ -208,7 +213,7 @@ class _Reader:
             if folder not in folders:
                 folders[folder] = {
                     (path.stem, path.suffix.lower()): path
-                    for path in _children(self._root / folder)
+                    for path in self._files(self._root / folder)
                 }
             if text_file := folders[folder].get((name.stem, ".txt")):
                 self._read_text_sidecar(picture, text_file)
@@ -305,13 +310,21 @@ class _Reader:
             return None
         return value
 
+    def _files(self, folder: Path) -> list[Path]:
+        in_tar = self._archives.names(folder) if self._archives is not None else []
+        return [folder / name for name in in_tar] or _children(folder)
+
     def _read_text(self, path: Path, limit: int | None = None) -> str | None:
         """The file's text without its byte order mark; None, with a warning, if unreadable."""
+        member = self._archives.find(path) if self._archives is not None else None
         try:
-            if limit is not None and path.stat().st_size > limit:
+            if (
+                limit is not None
+                and (path.stat().st_size if member is None else member.size) > limit
+            ):
                 self._warn(path, f"larger than {limit >> 20} MB: left out")
                 return None
-            content = path.read_bytes()
+            content = path.read_bytes() if member is None else member.read()
         except OSError as error:
             self._warn(path, f"cannot be read ({error.strerror})")
             return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,7 @@ def embed(
     card: ModelCard,
     encoder: ImageEncoder | None,
     threads: int,
+    content_of: Callable[[Path], bytes] = read_content,
 ) -> set[str]:
     """See to it that the journal has a record of each file.
 
@@ -74,6 +75,7 @@ def embed(
         card: the model, for its preprocessing.
         encoder: its picture encoder, of one thread; None makes records without vectors.
         threads: how many pictures are worked on at once.
+        content_of: gives the bytes of the picture at a path.
 
     Returns:
         The paths of those whose record was made anew, not found in the journal.
@@ -106,7 +108,7 @@ def embed(
 
         for file in unknown:
             let_through()
-            future = pool.submit(_look_at, root / file.path, journal, card, encoder)
+            future = pool.submit(_look_at, root / file.path, content_of, journal, card, encoder)
             running[future] = file
             if len(running) >= threads * _AHEAD:
                 collect(wait(running, return_when=FIRST_COMPLETED).done)
@@ -124,9 +126,15 @@ class _Seen:
     said: dict[str, Fields] | None = None
 
 
-def _look_at(path: Path, journal: Journal, card: ModelCard, encoder: ImageEncoder | None) -> _Seen:
+def _look_at(
+    path: Path,
+    content_of: Callable[[Path], bytes],
+    journal: Journal,
+    card: ModelCard,
+    encoder: ImageEncoder | None,
+) -> _Seen:
     try:
-        content = read_content(path)
+        content = content_of(path)
     except PictureError as error:
         return _Seen(Record(None, reason=error.reason, detail=error.detail))
     digest = hashlib.sha256(content).digest()

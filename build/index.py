@@ -7,10 +7,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from build.archives import Archives
 from build.assemble import Pictures, assemble, versions
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
@@ -135,19 +137,29 @@ class _Found:
     reused: int
     unread: Counter[str]
     gone: int
+    archives: Archives
 
 
 def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
     """The pictures of a tree, embedded as far as they are not in the journal."""
     assert options.images is not None
     root = options.images
-    scanned = scan(root, include=options.include, exclude=options.exclude)
+    archives = Archives(root, journal)
+    scanned = scan(root, include=options.include, exclude=options.exclude, enter=archives.enter)
     files = scanned.pictures
     if options.sample_size is not None:
         chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
         files = [file for file in files if file.path in chosen]
-    encoder, threads = package.image_encoder, _threads(options)
-    fresh = embed(root, files, scanned.time_ns, journal, package.card, encoder, threads)
+    fresh = embed(
+        root,
+        files,
+        scanned.time_ns,
+        journal,
+        package.card,
+        package.image_encoder,
+        _threads(options),
+        archives.content,
+    )
     paths: list[str] = []
     checksums: list[bytes] = []
     skipped = list(scanned.skipped)
@@ -172,6 +184,7 @@ def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
         reused=len(paths) - len(fresh.intersection(paths)),
         unread=scanned.unread,
         gone=journal.others(there),
+        archives=archives,
     )
 
 
@@ -188,7 +201,8 @@ def _made_of(
         "versions": versions(),
     }
     pictures = zip(found.paths, found.checksums, strict=True)
-    return made_of(settings, pictures, found.skipped, sidecars(options.images, found.paths))
+    words = chain(sidecars(options.images, found.paths), found.archives.words())
+    return made_of(settings, pictures, found.skipped, words)
 
 
 def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
@@ -202,7 +216,14 @@ def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
         vectors[row] = record.vector
         sizes.append((record.width, record.height))
     return Pictures(
-        found.paths, sizes, vectors, found.skipped, found.reused, found.unread, found.gone
+        found.paths,
+        sizes,
+        vectors,
+        found.skipped,
+        found.reused,
+        found.unread,
+        found.gone,
+        archives=found.archives,
     )
 
 
