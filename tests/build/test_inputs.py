@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 import models.index
@@ -158,6 +160,35 @@ def test_a_tar_is_renewed_as_a_folder_is(tmp_path: Path, tiny_package: Path) -> 
     (tmp_path / "00001.tar").rename(images / "00001.tar")
     again = build()
     assert (again.embedded, again.reused, again.gone) == (6, 6, 0)
+
+
+def test_a_captioner_sees_what_is_in_tars(
+    tmp_path: Path, tiny_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Measures:
+        """Says of a picture how large it is."""
+
+        def __init__(self, folder: Path) -> None:
+            assert folder == tmp_path / "measures"
+
+        def describe(self, pictures: Sequence[Image.Image]) -> list[str]:
+            return ["{} by {}".format(*each.size) for each in pictures]
+
+    monkeypatch.setattr("build.captioner.Captioner", Measures)
+    (tmp_path / "measures").mkdir()
+    (tmp_path / "measures" / "config.json").write_text("{}")
+    pack(tmp_path / "downloaded", 0, 2, picture_1={"caption": ""})
+    bundle = tmp_path / "bundles" / "photos"
+    build_index(
+        IndexOptions(
+            output=bundle,
+            model=tiny_package,
+            images=tmp_path / "downloaded",
+            captioner=str(tmp_path / "measures"),
+        )
+    )
+    said = [(item.alt_text, item.sources["alt_text"]) for item in items(bundle).values()]
+    assert said == [("The picture 000000000", "sidecar"), ("60 by 48", "captioner")]
 
 
 def test_a_model_is_evaluated_on_tars(tmp_path: Path, tiny_package: Path) -> None:
