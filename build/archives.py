@@ -74,11 +74,13 @@ class Archives:
                 self._journal.put_archive(archive, json.dumps(spans), words, scanned_ns)
                 self._journal.commit()
         self._words.append((archive.path, words))
+        path = self._root / archive.path
+        folders: dict[str, dict[str, Member]] = {}
         for name, span in spans.items():
             if span is not None:
-                path = self._root / archive.path / name
-                member = Member(self._root / archive.path, *span)
-                self._folders.setdefault(path.parent, {})[path.name] = member
+                folder, _, last = name.rpartition("/")
+                folders.setdefault(folder, {})[last] = Member(path, *span)
+        self._folders |= {path / folder: members for folder, members in folders.items()}
         return Contents({name: span and span[1] for name, span in spans.items()}, damage)
 
     def find(self, path: Path) -> Member | None:
