@@ -17,9 +17,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from models import machine
 from models.bundle import Bundle
 from models.manifest import DamagedError
-from serving import machine, openapi
+from serving import openapi
 from serving.answer import BUNDLE_HEADER
 from serving.engine import Engine
 from serving.middleware import Bodies, Edge, Errors, Keys

@@ -17,12 +17,12 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from models import machine
 from models.bundle import Bundle
 from models.items import Item
 from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
-from serving import machine
 from serving.batcher import WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late

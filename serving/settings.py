@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from serving import machine
+from models import machine
 
 # What decoding takes at its worst for each pixel: models/pictures.py.
 _BYTES_A_PIXEL = 10
