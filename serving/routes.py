@@ -263,6 +263,8 @@ class Routes:
         if stored is None:
             raise RequestError(404, f"id: no picture has the id {picture_id!r}", "id")
         if isinstance(stored, originals.Original):
+            if stored.content is not None:
+                return Response(stored.content, media_type=stored.media_type, headers=headers)
             return FileResponse(stored.path, media_type=stored.media_type, headers=headers)
         headers |= {"ETag": etag, "Date": formatdate(usegmt=True)}
         if etag in request.headers.get("if-none-match", ""):
@@ -279,7 +281,8 @@ class Routes:
             return None
         root = self._settings.images or engine.bundle.manifest.picture_root
         if root is not None and not thumbnail:
-            found = originals.find(Path(root), items.get([position])[0].image_path)
+            path = items.get([position])[0].image_path
+            found = originals.find(Path(root), path, with_gps=self._settings.originals_with_gps)
             if found is not None:
                 return found
         return engine.bundle.thumbnails.get(position)

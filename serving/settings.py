@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         None,
         description="folder of the original pictures, where it is not where the build saw it",
     )
+    originals_with_gps: bool = Field(
+        False, description="let originals leave with where they were taken, in EXIF and XMP"
+    )
     api_key: SecretStr | None = Field(
         None, description="ask for `Authorization: Bearer …` on every route but the probes"
     )
