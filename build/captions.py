@@ -27,6 +27,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from build.metadata import Fields
+from build.metadata.values import one_line
 from models.filters import nfc
 
 _PATH_COLUMNS = ("image_path", "file_name", "path")
@@ -58,7 +59,7 @@ class Caption:
         alt_text = self.metadata.get(_ALT_TEXT)
         told = {
             "caption": self.text,
-            "alt_text": _plain(alt_text) if isinstance(alt_text, str) else None,
+            "alt_text": one_line(alt_text) if isinstance(alt_text, str) else None,
         }
         return rest | {name: value for name, value in told.items() if value}
 
@@ -198,7 +199,7 @@ class _Reader:
     def _read_text_sidecar(self, picture: str, path: Path) -> None:
         text = self._read_text(path, _LARGEST_SIDECAR)
         for line in (text or "").splitlines():
-            caption = _plain(line)
+            caption = one_line(line)
             if _LABEL.fullmatch(caption):
                 self._warn(path, "holds numbers, as labels for detection do: no caption")
                 return
@@ -255,7 +256,7 @@ class _Reader:
                 if isinstance(value, list) and value:
                     value = value[0]  # several captions of one picture: the first
                 if isinstance(value, str):
-                    return Caption(_plain(value) or None, rest)
+                    return Caption(one_line(value) or None, rest)
                 if value is not None and value != []:
                     where = "" if line is None else f"line {line}: "
                     self._warn(path, f"{where}{name} is no text")
@@ -350,12 +351,6 @@ def _convert_numbers(
                 row[column] = float(cell) if "." in cell else int(cell)
             else:
                 yield line, f"{column} is no number, as most are: {cell[:40]!r}"
-
-
-def _plain(text: str) -> str:
-    """One line of printable text."""
-    printable = (c if c.isprintable() or c.isspace() else " " for c in text)
-    return " ".join("".join(printable).split())
 
 
 def _composed(value: Any) -> Any:

@@ -92,6 +92,10 @@ def test_texts_are_one_line_each_and_there_once() -> None:
     assert text("Zu\u0308rich".encode()) == "Zürich"
     assert text("Zürich".encode("cp1252")) == "Zürich"
     assert text("  ") is None
+    # A family, a flag, and "I want" in Persian.
+    for joined in ("\U0001f468\u200d\U0001f469", "\U0001f3f4\U000e0067\U000e007f", "می\u200cخواهم"):
+        assert text(joined) == joined
+    assert text("right\u202eto left") == "right to left"
     assert len(text("x" * 100_000) or "") == 10_000
     assert texts(["fox", b"fox", "", None, "snow"]) == ["fox", "snow"]
 
