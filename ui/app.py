@@ -40,8 +40,9 @@ _SHOWN_BYTES = 512 << 10
 
 _show = st.components.v2.component(
     "sightline_results",
-    html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>',
-    js=(_HERE / "results.js").read_text(encoding="utf-8"),
+    html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>'
+    '<dialog class="view" aria-labelledby="sightline-view"></dialog>',
+    js="".join((_HERE / name).read_text(encoding="utf-8") for name in ("results.js", "view.js")),
     isolate_styles=False,
 )
 
@@ -355,6 +356,7 @@ def _results(
         key="results",
         data={
             "html": "".join(parts),
+            "view": results.view_html(texts),
             "said": " ".join(filter(None, [state.unheard, said])),
             "serial": state.serial,
             "focus": state.focus,

@@ -146,7 +146,7 @@ def test_a_search_with_ones_own_picture_has_neither_filters_nor_a_link() -> None
 
 def test_a_picture_that_the_browser_cannot_open_is_no_link() -> None:
     page = shown(replace(FOX, original=None))
-    assert [image.within[-1] for image in page.all("img")] == ["span"]
+    assert [image.within[-1] for image in page.all("img")] == ["button"]
 
 
 def test_a_picture_without_words_has_an_alt_text_all_the_same() -> None:
