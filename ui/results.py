@@ -252,7 +252,8 @@ def _card(
     share = round(100 * max(picture.similarity, 0.0) / best) if best else 0
     number = texts.number(picture.similarity)
     like = _link(
-        Question(like=picture.id, k=question.k),
+        # Words, exclusion and filter stay: what to take away says the reader.
+        replace(question, like=picture.id),
         "like",
         picture.id,
         texts.like,
