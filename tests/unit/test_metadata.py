@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import build.metadata
 from build.metadata import ONLY_WITH_ALL
 from build.metadata.description import Description, combine, written_by_programs
 from build.metadata.embedded import Embedded
@@ -276,3 +279,11 @@ def test_damaged_metadata_takes_nothing_else_with_it() -> None:
     embedded = Embedded()
     embedded.inspect(image)
     assert embedded.fields == {"exif": {"camera": "Leica"}}
+
+
+def test_every_field_is_documented() -> None:
+    fields = set(re.findall(r"``(\w+)``", build.metadata.__doc__ or "")) - {"taken_at"}
+    page = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text("utf-8")
+    assert len(fields) > 20
+    assert {name for name in fields if f"`{name}`" not in page.replace("metadata.", "")} == set()
+    assert fields >= ONLY_WITH_ALL
