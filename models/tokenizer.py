@@ -73,6 +73,17 @@ class Tokenizer:
         """
         return [self._pad(self._encode(self._clean(text))) for text in texts]
 
+    def length(self, ids: list[int]) -> int:
+        """How many of a text's ids are its own, and not there to fill the context."""
+        if self._any_length:
+            return len(ids)
+        pad = self._tokens.pad_id
+        length = len(ids)
+        while length and ids[length - 1] == pad:
+            length -= 1
+        # Where texts end with what they are padded with, the first of it is an end.
+        return min(len(ids), length + (pad == self._tokens.end_id))
+
     def _pad(self, ids: list[int]) -> list[int]:
         return (
             ids

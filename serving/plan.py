@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
@@ -98,7 +98,7 @@ class Planner:
             tokenized=time.perf_counter() - filtered,
         )
 
-    def texts(self, texts: list[str]) -> list[Tokens]:
+    def texts(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of some texts."""
         return self._bundle.tokenizer.encode(texts)
 
