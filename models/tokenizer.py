@@ -71,20 +71,14 @@ class Tokenizer:
         many as the text has where the model takes texts of any length, and padded to the
         context length where it does not.
         """
-        return [self._pad(self._encode(self._clean(text))) for text in texts]
+        return [self.pad(ids) for ids in self.unpadded(texts)]
 
-    def length(self, ids: list[int]) -> int:
-        """How many of a text's ids are its own, and not there to fill the context."""
-        if self._any_length:
-            return len(ids)
-        pad = self._tokens.pad_id
-        length = len(ids)
-        while length and ids[length - 1] == pad:
-            length -= 1
-        # Where texts end with what they are padded with, the first of it is an end.
-        return min(len(ids), length + (pad == self._tokens.end_id))
+    def unpadded(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, as many as it has with any model."""
+        return [self._encode(self._clean(text)) for text in texts]
 
-    def _pad(self, ids: list[int]) -> list[int]:
+    def pad(self, ids: list[int]) -> list[int]:
+        """The ids of a text, as many as the model takes."""
         return (
             ids
             if self._any_length

@@ -281,8 +281,8 @@ class Engine:
         with self._batches.room(cost):
             # No more at once, since nobody else is answered while texts are tokenised.
             for first in range(0, len(texts), MAX_TEXTS):
-                tokens = self.planner.texts(texts[first : first + MAX_TEXTS])
-                count += sum(map(self.bundle.tokenizer.length, tokens))
+                tokens, more = self.planner.counted(texts[first : first + MAX_TEXTS])
+                count += more
                 parts = _cut(tokens, self._batches.part)
                 vectors += await self._batches.in_parts(
                     [(part, sum(map(len, part))) for part in parts], ticket

@@ -66,6 +66,8 @@ SentPicture = Annotated[
 
 
 ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
+# What SQLite can hold.
+Position = Annotated[StrictInt, Field(ge=0, lt=1 << 63), BeforeValidator(_whole)]
 
 
 _COMPARABLE = {

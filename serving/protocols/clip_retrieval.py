@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictFloat, field_validator
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,7 +27,15 @@ from serving.openapi import OF_QUESTIONS, Operation
 from serving.plan import Vector
 from serving.protocols.protocol import Protocol, Question
 from serving.uploads import within_json
-from serving.wire import MAX_K, MAX_QUERY, Json, ResultCount, SearchRequest, SentPicture
+from serving.wire import (
+    MAX_K,
+    MAX_QUERY,
+    Json,
+    Position,
+    ResultCount,
+    SearchRequest,
+    SentPicture,
+)
 
 INDEX = "sightline"
 # The original's: above this cosine to one that comes before it a picture is a duplicate.
@@ -44,7 +52,7 @@ class KnnRequest(Question):
     text: str | None = None
     image: SentPicture | None = Field(None, description="as base64")
     image_url: str | None = Field(None, description="refused: no address is fetched")
-    embedding_input: list[float] | None = None
+    embedding_input: list[StrictFloat] | None = None
     modality: Literal["image"] = "image"
     num_images: ResultCount = Field(MAX_K, description="how many pictures, before duplicates go")
     indice_name: IndexName | None = None
@@ -80,7 +88,7 @@ class IndicesResponse(RootModel[list[str]]):
 class MetadataRequest(Question):
     """``POST /metadata``: what is known of some pictures."""
 
-    ids: Annotated[list[Annotated[int, Field(ge=0, lt=1 << 63)]], Field(max_length=_MAX_IDS)]
+    ids: Annotated[list[Position], Field(max_length=_MAX_IDS)]
     indice_name: IndexName | None = None
 
 

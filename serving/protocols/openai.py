@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import (
     BaseModel,
     Field,
+    StrictInt,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -85,7 +86,7 @@ class EmbeddingsRequest(Question):
     modality: Literal["text", "image"] = "text"
     input: Inputs
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, description="the model's own, if it is given at all")
+    dimensions: StrictInt | None = Field(None, description="the model's own, if it is given at all")
 
     @field_validator("input", mode="before")
     @classmethod
