@@ -30,6 +30,7 @@ from typing import Any
 from build.archives import Archives
 from build.img2dataset import without_machinery
 from build.metadata import Fields
+from build.metadata.values import one_line
 from models.filters import nfc
 
 PATH_COLUMNS = ("image_path", "file_name", "path")
@@ -61,7 +62,7 @@ class Caption:
         alt_text = self.metadata.get(_ALT_TEXT)
         told = {
             "caption": self.text,
-            "alt_text": _plain(alt_text) if isinstance(alt_text, str) else None,
+            "alt_text": one_line(alt_text) if isinstance(alt_text, str) else None,
         }
         return rest | {name: value for name, value in told.items() if value}
 
@@ -108,7 +109,7 @@ def said_in(row: Mapping[str, Any]) -> tuple[Caption, str | None]:
             if isinstance(value, list) and value:
                 value = value[0]
             if isinstance(value, str):
-                return Caption(_plain(value) or None, rest), None
+                return Caption(one_line(value) or None, rest), None
             wrong = None if value is None or value == [] else f"{name} is no text"
             return Caption(None, rest), wrong
     return Caption(None, rest), None
@@ -223,7 +224,7 @@ class _Reader:
     def _read_text_sidecar(self, picture: str, path: Path) -> None:
         text = self._read_text(path, _LARGEST_SIDECAR)
         for line in (text or "").splitlines():
-            caption = nfc(_plain(line))
+            caption = nfc(one_line(line))
             if _LABEL.fullmatch(caption):
                 self._warn(path, "holds numbers, as labels for detection do: no caption")
                 return
@@ -373,12 +374,6 @@ def _convert_numbers(
                 row[column] = float(cell) if "." in cell else int(cell)
             else:
                 yield line, f"{column} is no number, as most are: {cell[:40]!r}"
-
-
-def _plain(text: str) -> str:
-    """One line of printable text."""
-    printable = (c if c.isprintable() or c.isspace() else " " for c in text)
-    return " ".join("".join(printable).split())
 
 
 def _composed(value: Any) -> Any:

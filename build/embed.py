@@ -24,6 +24,7 @@ from build.journal import Journal, Record
 from build.metadata import Fields
 from build.metadata.embedded import READING, Embedded
 from build.progress import Progress
+from build.room import Room
 from build.scan import PictureFile
 from models.image_encoder import ImageEncoder
 from models.manifest import IMAGE_ENCODER, ModelCard
@@ -89,6 +90,7 @@ def embed(
         ThreadPoolExecutor(threads) as pool,
     ):
         running: dict[Future[_Seen], PictureFile] = {}
+        room = Room()
         committed = time.monotonic()
 
         def collect(futures: set[Future[_Seen]]) -> None:
@@ -108,7 +110,7 @@ def embed(
 
         for file in unknown:
             let_through()
-            future = pool.submit(_look_at, root / file.path, content_of, journal, card, encoder)
+            future = pool.submit(_look_at, root, file, content_of, journal, card, encoder, room)
             running[future] = file
             if len(running) >= threads * _AHEAD:
                 collect(wait(running, return_when=FIRST_COMPLETED).done)
@@ -127,27 +129,31 @@ class _Seen:
 
 
 def _look_at(
-    path: Path,
+    root: Path,
+    file: PictureFile,
     content_of: Callable[[Path], bytes],
     journal: Journal,
     card: ModelCard,
     encoder: ImageEncoder | None,
+    room: Room,
 ) -> _Seen:
+    digest = None
     try:
-        content = content_of(path)
-    except PictureError as error:
-        return _Seen(Record(None, reason=error.reason, detail=error.detail))
-    digest = hashlib.sha256(content).digest()
-    known = journal.with_content(digest)
-    if known is not None and (known.reason or journal.said(digest, READING) is not None):
-        return _Seen(known, is_new=False)
-    try:
-        embedded = Embedded()
-        picture = read(
-            content, reduce_to=reduced_side(card.preprocessing), inspect=embedded.inspect
-        )
-        record = known or _see(picture, digest, card, encoder)
-        return _Seen(record, is_new=known is None, said=embedded.fields)
+        with room.place(file.size) as place:
+            content = content_of(root / file.path)
+            digest = hashlib.sha256(content).digest()
+            known = journal.with_content(digest)
+            if known is not None and (known.reason or journal.said(digest, READING) is not None):
+                return _Seen(known, is_new=False)
+            embedded = Embedded()
+            picture = read(
+                content,
+                reduce_to=reduced_side(card.preprocessing),
+                inspect=embedded.inspect,
+                admit=place.admit,
+            )
+            record = known or _see(picture, digest, card, encoder)
+            return _Seen(record, is_new=known is None, said=embedded.fields)
     except PictureError as error:
         # What is the machine's affair is tried again by every build.
         known_by = digest if error.lasting else None
@@ -155,7 +161,9 @@ def _look_at(
     except MemoryError:
         return _Seen(Record(None, reason="too large", detail="it does not fit into memory"))
     except Exception as error:
-        raise BuildError(f"{path}: the model's picture encoder fails on it: {error}") from error
+        raise BuildError(
+            f"{root / file.path}: the model's picture encoder fails on it: {error}"
+        ) from error
 
 
 def _see(picture: Picture, digest: bytes, card: ModelCard, encoder: ImageEncoder | None) -> Record:

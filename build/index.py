@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from build.metadata.description import Metadata
 from build.output import Output
 from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
+from models import machine
 from models.formats import extra_for
 from models.index import Metric
 from models.manifest import Manifest, Skipped
@@ -282,8 +282,7 @@ def _size(path: str, journal: Journal) -> tuple[int, int] | None:
 def _threads(options: IndexOptions) -> int:
     if options.threads is not None:
         return options.threads
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return machine.cores()
 
 
 def told_unread(unread: Counter[str]) -> str:

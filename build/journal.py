@@ -278,14 +278,17 @@ class Journal:
 
     def others(self, paths: Iterable[str]) -> int:
         """How many pictures there are records of besides these."""
-        with self._listed(paths):
-            query = "SELECT count(*) FROM pictures WHERE path NOT IN (SELECT path FROM listed)"
-            count: int = self._connection.execute(query).fetchone()[0]
-        return count
+        listed = set(paths)
+        with self._lock:
+            rows = self._connection.execute("SELECT path FROM pictures")
+            return sum(path not in listed for (path,) in rows)
 
     def keep_only(self, paths: Iterable[str]) -> None:
         """Forget all pictures but these, what was said of others, and other encoders' vectors."""
-        with self._listed(paths):
+        with self._lock:
+            self._connection.execute("CREATE TEMP TABLE listed (path TEXT PRIMARY KEY)")
+            rows = ((path,) for path in paths)
+            self._connection.executemany("INSERT INTO listed VALUES (?)", rows)
             self._connection.execute(
                 "DELETE FROM pictures WHERE encoder != ? OR path NOT IN (SELECT path FROM listed)",
                 (self._encoder,),
@@ -300,15 +303,6 @@ class Journal:
                 "DELETE FROM archives WHERE NOT EXISTS (SELECT 1 FROM pictures WHERE "
                 "pictures.path > archives.path || '/' AND pictures.path < archives.path || '0')"
             )
-
-    @contextlib.contextmanager
-    def _listed(self, paths: Iterable[str]) -> Iterator[None]:
-        """A table ``listed`` of some paths, for the length of a block."""
-        with self._lock:
-            self._connection.execute("CREATE TEMP TABLE listed (path TEXT PRIMARY KEY)")
-            rows = ((path,) for path in paths)
-            self._connection.executemany("INSERT INTO listed VALUES (?)", rows)
-            yield
             self._connection.execute("DROP TABLE listed")
             self._connection.commit()
 

@@ -43,6 +43,11 @@ def in_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if not isinstance(profile, bytes) or not profile:
         return image
+    if image.mode == "LA" and (transform := _transform(profile, "L")) is not None:
+        grey, alpha = image.split()
+        coloured = transform.apply(grey)
+        coloured.putalpha(alpha)
+        return coloured
     if image.mode in ("P", "PA", "LA"):
         expanded = image.convert("RGBA" if _is_transparent(image) else "RGB")
     else:

@@ -10,7 +10,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -135,6 +135,7 @@ class Picture:
 
 
 Inspect = Callable[[Image.Image], None]
+Admit = Callable[[int], None]
 
 
 def decode(
@@ -150,6 +151,7 @@ def read(
     reduce_to: int | None = None,
     limits: Limits | None = None,
     inspect: Inspect | None = None,
+    admit: Admit | None = None,
 ) -> Picture:
     """Decode a picture, whatever its suffix says.
 
@@ -165,6 +167,8 @@ def read(
             of theirs.
         inspect: is shown the picture as it was decoded, with all that its file says of it; may
             be called more than once, for a file that has to be mended.
+        admit: is told how many pixels are about to be decoded, at ten bytes each; may wait, or
+            refuse with a :class:`PictureError`.
 
     Raises:
         PictureError: says why there is no picture.
@@ -172,39 +176,60 @@ def read(
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
         raise PictureError("empty", "the file has no bytes")
+    how = _How(reduce_to, limits, inspect, admit)
     if limits is None:
-        raw = _read_raw(content, reduce_to, inspect)
+        raw = _read_raw(content, how)
         if raw is not None:
             return raw
     try:
-        return _read(content, reduce_to, limits, inspect)
+        return _read(content, how)
     except PictureError as error:
         if error.reason in ("too large", "not supported"):
             raise
-        mended = _mended(content, reduce_to, limits, inspect)
+        mended = _mended(content, how)
         if mended is None:
             raise
         return mended
 
 
-def _mended(
-    content: bytes, reduce_to: int | None, limits: Limits | None, inspect: Inspect | None
-) -> Picture | None:
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What :func:`read` was asked for."""
+
+    reduce_to: int | None
+    limits: Limits | None
+    inspect: Inspect | None
+    admit: Admit | None
+
+
+def _pixels_to_decode(image: Image.Image, whole: int) -> int:
+    """What decoding takes, in pixels of ten bytes.
+
+    Args:
+        image: opened, and set to the size at which it will be decoded.
+        whole: the pixels of the picture at its full size.
+    """
+    decoded = image.width * image.height
+    if image.format == "WEBP":
+        return int(decoded / _PIXELS_OF_A_WEBP)
+    return max(decoded, whole // _PIXELS_OF_A_JPEG) if decoded < whole else decoded
+
+
+def _mended(content: bytes, how: _How) -> Picture | None:
     """The picture of a file that is broken where nobody sees it; None where it is elsewhere."""
     try:
         if (plain := without_extras(content)) is not None:
-            return _read(plain, reduce_to, limits, inspect)
+            return _read(plain, how)
         if (ended := with_its_end(content)) is not None:
-            picture, other = (_read(each, reduce_to, limits, inspect) for each in ended)
+            picture, other = (_read(each, how) for each in ended)
             return picture if picture.image.tobytes() == other.image.tobytes() else None
     except PictureError:
         pass
     return None
 
 
-def _read(
-    content: bytes, reduce_to: int | None, limits: Limits | None, inspect: Inspect | None
-) -> Picture:
+def _read(content: bytes, how: _How) -> Picture:
+    limits = how.limits
     try:
         if limits is not None:
             # Pillow makes room for a WebP as soon as it opens it.
@@ -214,18 +239,20 @@ def _read(
         with Image.open(io.BytesIO(content), formats=formats) as image:
             width, height = image.size
             _check_pixels(width, height, MAX_PIXELS)
-            if reduce_to is not None:
-                wanted = reduce_to * _REDUCED_MARGIN
+            if how.reduce_to is not None:
+                wanted = how.reduce_to * _REDUCED_MARGIN
                 image.draft(None, (wanted, wanted))
             if limits is not None:
                 _check_pixels(*image.size, limits.pixels)
                 _check_pixels(width, height, _PIXELS_OF_A_JPEG * limits.pixels)
+            if how.admit is not None:
+                how.admit(_pixels_to_decode(image, width * height))
             reduced = image.size != (width, height)
             image.load()
-            if inspect is not None:
-                inspect(image)
+            if how.inspect is not None:
+                how.inspect(image)
             orientation = _orientation(image)
-            upright = _eight_bits(in_srgb(_upright(image, orientation)))
+            upright = _in_colour(in_srgb(_eight_bits(_upright(image, orientation))))
             if upright is image and image.format == "WEBP":
                 # Its decoder has two more pictures in memory for as long as this one lives.
                 upright = image.copy()
@@ -249,7 +276,7 @@ def _read(
     return Picture(upright, width, height)
 
 
-def _read_raw(content: bytes, reduce_to: int | None, inspect: Inspect | None) -> Picture | None:
+def _read_raw(content: bytes, how: _How) -> Picture | None:
     """The preview in a camera's raw file; None of any other file."""
     try:
         found = preview(content)
@@ -261,12 +288,12 @@ def _read_raw(content: bytes, reduce_to: int | None, inspect: Inspect | None) ->
             def look(image: Image.Image) -> None:
                 nonlocal upright
                 upright = ExifTags.Base.Orientation in image.getexif()
-                if inspect is not None:
-                    inspect(image)
+                if how.inspect is not None:
+                    how.inspect(image)
 
-            image = _read(found.image, reduce_to, None, look).image
+            image = _read(found.image, replace(how, inspect=look)).image
         else:
-            image = _eight_bits(found.image)
+            image = _in_colour(found.image)
         if not upright and found.turn is not None:
             image = image.transpose(found.turn)
     except RawError as error:
@@ -275,10 +302,10 @@ def _read_raw(content: bytes, reduce_to: int | None, inspect: Inspect | None) ->
         raise PictureError(reason, str(error), lasting=lasting) from None
     except MemoryError:
         raise PictureError("too large", _NO_MEMORY, lasting=False) from None
-    if inspect is not None:
+    if how.inspect is not None:
         # Many are TIFFs, and hold what was said of the picture after it was taken.
         with contextlib.suppress(Exception), Image.open(io.BytesIO(content)) as container:
-            inspect(container)
+            how.inspect(container)
     return Picture(image, found.width, found.height)
 
 
@@ -419,21 +446,21 @@ def _reason(detail: str) -> str:
     return "not supported" if "support" in words else "damaged"
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """The picture as RGB or RGBA of 8 bits a channel."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _grey_of_eight_bits(image)
+def _in_colour(image: Image.Image) -> Image.Image:
+    """A picture of 8 bits a channel as RGB or RGBA."""
     transparent = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     wanted = "RGBA" if transparent else "RGB"
     return image if image.mode == wanted else image.convert(wanted)
 
 
-def _grey_of_eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of more than 8 bits, scaled so that white is 255.
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of more than 8 bits scaled so that white is 255; any other as it is.
 
     A few rows at a time: all of them in double precision would take ten times the memory of
     the picture itself.
     """
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
     values = np.asarray(image)
     white = _white_level(image.mode, values)
     scaled = np.empty(values.shape, dtype=np.uint8)
@@ -442,7 +469,9 @@ def _grey_of_eight_bits(image: Image.Image) -> Image.Image:
         some = values[top : top + rows].astype(np.float64)
         grey = np.nan_to_num(np.clip(some / white, 0, 1))
         scaled[top : top + rows] = (grey * 255).round()
-    return Image.fromarray(scaled)
+    of_eight_bits = Image.fromarray(scaled)
+    of_eight_bits.info = image.info
+    return of_eight_bits
 
 
 def _white_level(mode: str, values: NDArray[Any]) -> float:

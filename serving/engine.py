@@ -17,20 +17,21 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from models import machine
 from models.bundle import Bundle
 from models.items import Item
 from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
-from serving import machine
-from serving.batcher import WHENEVER, Batcher, Ticket
+from serving.batcher import LONG_COST, WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
 from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Tokens, Vector
 from serving.settings import Settings
 from serving.timing import Timing
-from serving.wire import DEFAULT_K, MAX_K, EncodeRequest, SearchRequest
+from serving.uploads import Upload, within_json
+from serving.wire import DEFAULT_K, MAX_K, MAX_TEXTS, EncodeRequest, SearchRequest
 
 # How much of an unwanted description is taken off the wanted one. At one half it moves
 # the unwanted pictures down without making the query mean something else.
@@ -67,13 +68,18 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Upload:
-    """A picture that somebody sent, and until when the answer is waited for (monotonic).
+class Encoded:
+    """The vectors of some texts, float32 ``[n, dim]``, and how many tokens they have."""
 
-    ``read`` gives its bytes.
-    """
+    vectors: NDArray[np.float32]
+    tokens: int
 
-    read: Callable[[], bytes]
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """A picture that somebody sent, and until when the answer is waited for (monotonic)."""
+
+    upload: Upload
     deadline: float
 
 
@@ -114,6 +120,7 @@ class Engine:
         self.planner = Planner(bundle)
         self._metrics = metrics
         self._limits = Limits(pixels=settings.max_pixels)
+        self._max_upload = settings.max_upload
         self._mean = bundle.index.mean()
         # Used by the batch thread only.
         self._texts = VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics)
@@ -129,9 +136,9 @@ class Engine:
             max_batch_size=settings.max_batch_size,
             max_queue=settings.max_queue,
         )
-        self._pictures: Batcher[_Upload, Vector] = Batcher(
+        self._pictures: Batcher[_Awaited, Vector] = Batcher(
             "picture",
-            lambda uploads: [self._encode_picture(upload) for upload in uploads],
+            lambda awaited: [self._vector_or_refusal(one) for one in awaited],
             self._picture_thread,
             metrics,
             max_batch_size=1,
@@ -228,32 +235,86 @@ class Engine:
             RequestError: the bytes are no picture, the bundle has no picture encoder, the
                 service is overloaded, or it is too late.
         """
-        if self.bundle.image_encoder is None:
-            raise RequestError(
-                501, "this service was deployed without its picture encoder: search by text"
-            )
+        self._need_image_encoder()
         started = time.perf_counter()
-        vector = await self._pictures(_Upload(read, ticket.deadline), 1, ticket)
+        vector = await self._pictures(_Awaited(Upload(read), ticket.deadline), 1, ticket)
         encoded = time.perf_counter() - started
         found = await self._find(Plan(k=k, vector=vector), ticket)
         return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
 
-    async def encode(
-        self, request: EncodeRequest, ticket: Ticket = WHENEVER
-    ) -> NDArray[np.float32]:
-        """The vectors of some texts, float32 ``[n, dim]``, L2-normalised.
+    async def search_by_vector(
+        self, vector: Vector, k: int = DEFAULT_K, ticket: Ticket = WHENEVER
+    ) -> Found:
+        """The pictures that lie nearest to a vector, float32 ``[dim]`` of any length.
 
         Raises:
             RequestError: the service is overloaded, or it is too late.
         """
+        return await self._find(Plan(k=k, vector=vector), ticket)
+
+    async def encode(
+        self, request: EncodeRequest, ticket: Ticket = WHENEVER
+    ) -> NDArray[np.float32]:
+        """The vectors of some texts and then of some pictures, float32 ``[n, dim]``.
+
+        Raises:
+            RequestError: as for :meth:`encode_texts` and :meth:`encode_pictures`.
+        """
+        uploads = [
+            within_json(picture, f"images.{place}", self._max_upload)
+            for place, picture in enumerate(request.images)
+        ]
+        encoded = await self.encode_texts(request.texts, ticket)
+        pictures = await self.encode_pictures(uploads, ticket)
+        return np.concatenate([encoded.vectors, pictures])
+
+    async def encode_texts(self, texts: Sequence[str], ticket: Ticket = WHENEVER) -> Encoded:
+        """The vectors of some texts, L2-normalised.
+
+        Raises:
+            RequestError: the service is overloaded, or it is too late.
+        """
+        vectors: list[_Answer] = [np.empty((0, self.bundle.index.dim), dtype=np.float32)]
+        count = 0
         # Before they are tokenised, which for many texts takes longer than to refuse them.
-        cost = sum(2 + len(text) // _CHARACTERS_A_TOKEN for text in request.texts)
+        cost = sum(2 + len(text) // _CHARACTERS_A_TOKEN for text in texts)
         with self._batches.room(cost):
-            parts = _cut(self.planner.texts(request.texts), self._batches.part)
-            vectors = await self._batches.in_parts(
-                [(part, sum(map(len, part))) for part in parts], ticket
+            # No more at once, since nobody else is answered while texts are tokenised.
+            for first in range(0, len(texts), MAX_TEXTS):
+                tokens, more = self.planner.counted(texts[first : first + MAX_TEXTS])
+                count += more
+                parts = _cut(tokens, self._batches.part)
+                vectors += await self._batches.in_parts(
+                    [(part, sum(map(len, part))) for part in parts], ticket
+                )
+        return Encoded(np.concatenate(vectors), count)  # type: ignore[arg-type]
+
+    async def encode_pictures(
+        self, uploads: Sequence[Upload], ticket: Ticket = WHENEVER
+    ) -> NDArray[np.float32]:
+        """The vectors of some pictures, float32 ``[n, dim]``, L2-normalised.
+
+        They give way to pictures that are searched by.
+
+        Raises:
+            RequestError: one of them is no picture, the bundle has no picture encoder, the
+                service is overloaded, or it is too late.
+        """
+        vectors = [np.empty((0, self.bundle.index.dim), dtype=np.float32)]
+        if uploads:
+            self._need_image_encoder()
+            with self._pictures.room(LONG_COST * len(uploads)):
+                awaited = [_Awaited(upload, ticket.deadline) for upload in uploads]
+                part = self._pictures.part
+                encoded = await self._pictures.in_parts([(one, part) for one in awaited], ticket)
+            vectors += [vector[np.newaxis] for vector in encoded]
+        return np.concatenate(vectors)
+
+    def _need_image_encoder(self) -> None:
+        if self.bundle.image_encoder is None:
+            raise RequestError(
+                501, "this service was deployed without its picture encoder: search by text"
             )
-        return np.concatenate(vectors)  # type: ignore[arg-type]
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
@@ -289,7 +350,15 @@ class Engine:
         encoded, found = await self._batches.in_two(_Sought(plan), plan.cost, search, ticket)
         return search(encoded), found
 
-    def _encode_picture(self, upload: _Upload) -> Vector:
+    def _vector_or_refusal(self, awaited: _Awaited) -> Vector | Exception:
+        """A refusal is an answer, so that it reaches only who caused it."""
+        try:
+            return self._encode_picture(awaited)
+        except RequestError as refusal:
+            return refusal
+
+    def _encode_picture(self, awaited: _Awaited) -> Vector:
+        upload = awaited.upload
         preprocessing = self.bundle.manifest.model.preprocessing
         try:
             # Reduced as at build time, so that a picture finds itself exactly.
@@ -299,8 +368,8 @@ class Engine:
             pixels = preprocess(image, preprocessing)
         except PictureError as error:
             status = 413 if error.reason == "too large" else 400
-            raise RequestError(status, f"image: {error}", "image") from None
-        if time.monotonic() > upload.deadline:
+            raise RequestError(status, f"{upload.field}: {error}", upload.field) from None
+        if time.monotonic() > awaited.deadline:
             raise too_late()
         assert self.bundle.image_encoder is not None
         vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
@@ -101,6 +101,11 @@ class Planner:
     def texts(self, texts: list[str]) -> list[Tokens]:
         """The tokens of some texts."""
         return self._bundle.tokenizer.encode(texts)
+
+    def counted(self, texts: Sequence[str]) -> tuple[list[Tokens], int]:
+        """The tokens of some texts, and how many these are without what fills a context."""
+        unpadded = self._bundle.tokenizer.unpadded(texts)
+        return [self._bundle.tokenizer.pad(ids) for ids in unpadded], sum(map(len, unpadded))
 
     async def look_up(self, what: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what reads the bundle's files in a thread.

@@ -26,6 +26,7 @@ DEFAULT_K = 5
 MAX_K = 100
 MAX_QUERY = 1000
 MAX_TEXTS = 256
+MAX_IMAGES = 64
 
 
 QueryText = Annotated[
@@ -41,7 +42,32 @@ def _whole(number: object) -> object:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
+_DATA_URL = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+
+
+def _base64_of(picture: str) -> str:
+    """What is base64 of a picture; it is decoded where that harms nobody."""
+    if head := _DATA_URL.match(picture):
+        return picture[head.end() :]
+    if _ADDRESS.match(picture):
+        raise ValueError(
+            "no address is fetched: send the picture itself, as base64 or 'data:image/…;base64,…'"
+        )
+    return picture
+
+
+SentPicture = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    AfterValidator(_base64_of),
+    WithJsonSchema({"type": "string", "minLength": 1, "contentEncoding": "base64"}),
+]
+
+
 ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
+# What SQLite can hold.
+Position = Annotated[StrictInt, Field(ge=0, lt=1 << 63), BeforeValidator(_whole)]
 
 
 _COMPARABLE = {
@@ -131,9 +157,24 @@ class SearchRequest(_Request):
 
 
 class EncodeRequest(_Request):
-    """``POST /encode``: the vectors of some texts."""
+    """``POST /encode``: the vectors of some texts, and of some pictures.
 
-    texts: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_TEXTS)]
+    A picture is sent as base64, bare or as a data URL.
+    """
+
+    images: Annotated[list[SentPicture], Field(max_length=MAX_IMAGES)] = Field(
+        default_factory=list, description="pictures, as base64 or as data URLs"
+    )
+    texts: Annotated[list[QueryText], Field(max_length=MAX_TEXTS)] = Field(
+        default_factory=list, validate_default=True, description="texts"
+    )
+
+    @field_validator("texts")
+    @classmethod
+    def _something_to_encode(cls, texts: list[str], info: ValidationInfo) -> list[str]:
+        if not texts and not info.data.get("images"):
+            raise ValueError("at least one text is needed, or one of 'images'")
+        return texts
 
 
 class ImageSearchRequest(_Request):
@@ -180,7 +221,7 @@ class SearchResponse(BaseModel):
 
 
 class EncodeResponse(BaseModel):
-    """L2-normalised vectors in the order of the texts, their width, and the model."""
+    """L2-normalised vectors of the texts and then of the images, their width, and the model."""
 
     embeddings: list[list[float]]
     dim: int

@@ -120,7 +120,7 @@ def test_what_img2dataset_has_downloaded_as_tars(tmp_path: Path, tiny_package: P
         assert found[path].caption == found[path].alt_text == f"The picture {key}"
         assert found[path].metadata == {"url": f"https://example.org/{key}.jpg", **SAID}
         assert (found[path].width, found[path].height) == (60, 48)
-        assert originals.find(images, path) is None
+        assert originals.find(images, path, with_gps=True) is None
     with closing(Bundle.open(bundle)) as opened:
         card, position = opened.manifest.model, found[in_tars[3]].position
         image = decode(picture(1000, "jpg"), reduce_to=reduced_side(card.preprocessing))

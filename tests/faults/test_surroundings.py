@@ -6,14 +6,19 @@ import contextlib
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from models.manifest import IMAGE_ENCODER, Manifest
-from tests.faults.conftest import Figure, in_own_mounts, needs_mounts, often
+from tests.conftest import ROOT
+from tests.faults.conftest import SOAK, Figure, in_own_mounts, needs_mounts, often
 from tests.load import Load
 from tests.service.conftest import Service, running, wait_for
 
@@ -104,6 +109,67 @@ def test_the_demo_lives_in_little_memory(
             assert_well(service)
     assert {one.status for one in load.outcomes} == {200}
     figure(f"0 of {len(load.outcomes)} searches failed in a control group of {megabytes} MB")
+
+
+def large_pictures(folder: Path) -> list[Path]:
+    """Some of which decoding would take more memory than the tests leave; all are small files."""
+    folder.mkdir()
+    paths = []
+    for side in often_sides():
+        wide = Image.new("RGB", (side, side), "red")
+        deep = Image.fromarray(np.full((side, side), 30000, dtype=np.uint16))
+        for name, image, options in (
+            ("a.png", wide, {"compress_level": 1}),
+            ("16 bit.png", deep, {"compress_level": 1}),
+            ("a.tif", wide, {"compression": "tiff_deflate"}),
+            ("a.jpg", wide, {"quality": 50}),
+            *([("a.webp", wide, {"method": 0}), ("a.avif", wide, {"speed": 10})] if SOAK else []),
+        ):
+            path = folder / f"{side} {name}"
+            # A WebP has at most 16,383 pixels a side, and its encoder less than that.
+            if side < 15_000 or name != "a.webp":
+                image.save(path, **options)
+                paths.append(path)
+    return paths
+
+
+def often_sides() -> list[int]:
+    """48 megapixels, and in a soak 100 and 225."""
+    return [6930, 10_000, 15_000] if SOAK else [6930]
+
+
+def test_pictures_larger_than_memory_are_refused(
+    demo_bundle: Path, tmp_path: Path, figure: Figure
+) -> None:
+    with control_group(512 << 20) as group:
+        inside = ["sh", "-ec", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
+        with running(demo_bundle, tmp_path / "log", before=inside) as service:
+            statuses = []
+            for path in large_pictures(tmp_path / "large"):
+                files = {"image": path.read_bytes()}
+                statuses.append(service.post("/search_by_image", files=files).status_code)
+            assert_well(service)
+    assert set(statuses) == {200, 413}, "a JPEG of that size can be decoded at a fraction of it"
+    figure(f"{statuses.count(413)} of {len(statuses)} uploads refused in 512 MB, none fatal")
+
+
+def test_pictures_larger_than_memory_are_left_out_of_a_build(
+    tmp_path: Path, figure: Figure
+) -> None:
+    paths = large_pictures(tmp_path / "large")
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "large" / "small.png")
+    command = [sys.executable, "-m", "build", "index", "--images", str(tmp_path / "large")]
+    command += ["--output", str(tmp_path / "bundle")]
+    megabytes = 1024 if SOAK else 640
+    with control_group(megabytes << 20) as group:
+        inside = ["sh", "-ec", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
+        ran = subprocess.run([*inside, *command], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    manifest = Manifest.read(tmp_path / "bundle")
+    assert {each.reason for each in manifest.skipped} == {"too large"}
+    assert "this machine has memory for" in manifest.skipped[0].detail
+    assert manifest.pictures + len(manifest.skipped) == len(paths) + 1
+    figure(f"{len(manifest.skipped)} of {len(paths)} skipped by name in {megabytes} MB")
 
 
 JUMPS = """

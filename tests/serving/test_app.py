@@ -17,7 +17,7 @@ from models.bundle import Bundle, Scrubbed
 from models.manifest import DamagedError
 from serving.app import App, create_app
 from serving.routes import FORM_FRAME, MAX_JSON
-from serving.settings import Settings
+from serving.settings import PROTOCOLS, Settings
 from tests.serving.conftest import Make, ask, error_of
 
 
@@ -80,13 +80,17 @@ def test_a_bundle_is_warm_before_it_answers_and_closed_after(
     ("path", "limit"),
     [
         ("/search", MAX_JSON),
-        ("/encode", MAX_JSON),
+        ("/encode", (1 << 20) * 4 // 3 + MAX_JSON),
+        ("/v1/embeddings", (1 << 20) * 4 // 3 + MAX_JSON),
+        ("/vectorize", (1 << 20) * 4 // 3 + MAX_JSON),
+        ("/knn-service", (1 << 20) * 4 // 3 + MAX_JSON),
+        ("/metadata", MAX_JSON),
         ("/search_by_image", (1 << 20) + FORM_FRAME),
         ("/transcribe", (1 << 20) + FORM_FRAME),
     ],
 )
 def test_each_route_takes_as_much_as_it_needs(make: Make, path: str, limit: int) -> None:
-    app = make(max_upload_mb=1, speech_model="base")
+    app = make(max_upload_mb=1, speech_model="base", protocols=" ".join(PROTOCOLS))
     assert FORM_FRAME == 64 << 10
     assert MAX_JSON == 4 << 20
 
@@ -182,6 +186,7 @@ def test_a_result_has_the_fields_that_are_promised(app: App, opened: Bundle) -> 
         "image_url": f"/images/{item.id}?size=thumbnail&v={thumbnails}",
         "caption": item.caption,
         "metadata": item.metadata,
+        "sources": item.sources,
         "embedding": opened.index.reconstruct(item.position).tolist(),
     }
     del body["include_embeddings"]

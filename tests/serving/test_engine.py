@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import re
 import threading
@@ -254,6 +255,8 @@ def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
 
 def test_without_its_picture_encoder_a_service_says_so(engine: Engine) -> None:
     object.__setattr__(engine, "bundle", replace(engine.bundle, image_encoder=None))
+    error = refused(lambda: engine.encode(EncodeRequest(images=["eA=="])))
+    assert error.status == 501
     error = refused(lambda: engine.search_by_image(lambda: picture(1)))
     assert error.status == 501
     assert error.message == "this service was deployed without its picture encoder: search by text"
@@ -303,6 +306,55 @@ def test_long_texts_are_encoded_in_parts_that_let_others_in(
     tokens = sum(map(len, engine.planner.texts(texts)))
     parts = counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}")
     assert parts >= tokens / engine._batches.part > 1
+
+
+def test_pictures_are_encoded_after_the_texts_as_if_searched_by(engine: Engine) -> None:
+    sent = [base64.b64encode(picture(seed)).decode() for seed in (1, 2)]
+    vectors = asyncio.run(engine.encode(EncodeRequest(texts=[QUERY], images=sent)))
+    alone = [asyncio.run(engine.encode(EncodeRequest(images=[one]))) for one in sent]
+    texts = asyncio.run(engine.encode(EncodeRequest(texts=[QUERY])))
+    assert vectors.tolist() == np.concatenate([texts, *alone]).tolist()
+    by_vector = asyncio.run(engine.search_by_vector(vectors[1] * 3, 4))
+    by_image = asyncio.run(engine.search_by_image(lambda: picture(1), 4))
+    assert [hit.item for hit in by_vector.hits] == [hit.item for hit in by_image.hits]
+    assert by_vector.hits[0].similarity == pytest.approx(1)
+
+
+def test_pictures_under_way_are_as_many_as_uploads_may_be(opened: Bundle) -> None:
+    engine = Engine(opened, Settings(max_picture_queue=4), Metrics())
+    sent = base64.b64encode(picture(1)).decode()
+
+    async def crowd(*sizes: int) -> list[Any]:
+        requests = [EncodeRequest(images=[sent] * size) for size in sizes]
+        asked = [engine.encode(request) for request in requests]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return [getattr(one, "status", None) or len(one) for one in answers]
+
+    assert asyncio.run(crowd(1, 3, 1)) == [1, 3, 429]
+    assert asyncio.run(crowd(1, 4)) == [1, 429]
+    # Who comes alone is let in with as many as one request may have.
+    assert asyncio.run(crowd(9)) == [9]
+    engine.close()
+
+
+def test_a_picture_that_is_none_harms_no_neighbour(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = base64.b64encode(picture(1)).decode(), "eA=="
+
+    async def together() -> list[Any]:
+        return await asyncio.gather(
+            engine.search_by_image(lambda: picture(1)),
+            engine.encode(EncodeRequest(images=[bad, good])),
+            engine.encode(EncodeRequest(images=[good])),
+            return_exceptions=True,
+        )
+
+    found, refusal, vectors = asyncio.run(together())
+    assert len(found.hits) == 5
+    assert (refusal.status, refusal.field) == (400, "images.0")
+    assert vectors.shape == (1, engine.bundle.index.dim)
+    assert caplog.messages == []
 
 
 def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> None:

@@ -83,13 +83,18 @@ def test_what_is_transparent_stays_so(mode: str) -> None:
     assert found.getchannel("A").tobytes() == picture.convert("RGBA").getchannel("A").tobytes()
 
 
-def test_grey_has_profiles_too() -> None:
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_grey_has_profiles_too(mode: str) -> None:
     picture = Image.linear_gradient("L")
-    picture.info["icc_profile"] = profile(Space("grey", gamma=1.8, grey=True))
-    found = np.asarray(in_srgb(picture).convert("L"), dtype=float)
     light = (np.asarray(picture, dtype=float) / 255) ** 1.8
     expected = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    assert np.abs(found - 255 * expected).max() <= 3
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture, dtype=np.uint16) * 257)
+    else:
+        picture = picture.convert(mode)
+    found = read(stored(picture, profile(Space("grey", gamma=1.8, grey=True)))).image
+    assert found.mode == ("RGBA" if mode == "LA" else "RGB")
+    assert np.abs(np.asarray(found.convert("L"), dtype=float) - 255 * expected).max() <= 3
 
 
 def test_lab_is_no_other_matter() -> None:

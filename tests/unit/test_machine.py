@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import machine
+from models import machine
 from tests.conftest import ROOT
 
 MEMINFO = "MemFree: 1 kB\nMemTotal:        2614312 kB\n"
@@ -103,7 +103,7 @@ def test_memory_that_was_let_go_of_is_given_back() -> None:
     """In a process of its own, whose memory nobody else uses."""
     program = """
 import sys
-from serving import machine
+from models import machine
 
 def resident():
     with open("/proc/self/statm") as statm:

@@ -43,6 +43,7 @@ def test_a_variable_is_read_and_checked(monkeypatch: pytest.MonkeyPatch) -> None
         ("API_KEYS", "schlüssel", "no header can carry"),
         ("API_KEYS_FILE", "/nowhere/keys", "cannot be read"),
         ("CORS_ORIGINS", "example.org", "is no origin"),
+        ("PROTOCOLS", "openai, milvus", "'milvus' is none of openai, weaviate, clip-retrieval"),
         ("LOG_QUERIES", "1", "needs SIGHTLINE_LOG_REQUESTS"),
     ],
 )
@@ -84,12 +85,12 @@ def test_no_key_is_shown_where_one_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_the_largest_picture_follows_the_memory_there_is(
     monkeypatch: pytest.MonkeyPatch, memory: int, megapixels: float
 ) -> None:
-    monkeypatch.setattr("serving.machine.memory", lambda: memory)
+    monkeypatch.setattr("models.machine.memory", lambda: memory)
     assert Settings().max_pixels / 1e6 == pytest.approx(megapixels, abs=0.1)
 
 
 def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.machine.cores", lambda: 8)
+    monkeypatch.setattr("models.machine.cores", lambda: 8)
     assert Settings(workers=1).threads == 8
     assert Settings(workers=4).threads == 2
     assert Settings(workers=16).threads == 1
