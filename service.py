@@ -30,6 +30,7 @@ from serving.wire import (
     DEFAULT_K,
     EncodeRequest,
     EncodeResponse,
+    ImageSearchRequest,
     SearchRequest,
     SearchResponse,
     TranscribeResponse,
@@ -161,13 +162,17 @@ class Sightline:
 
     @bentoml.api(route="/search_by_image", output_spec=SearchResponse)
     async def search_by_image(
-        self, image: Annotated[Path, ContentType("image/*")], k: int = DEFAULT_K
+        self,
+        image: Annotated[Path, ContentType("image/*")],
+        k: int = DEFAULT_K,
+        offset: int | None = None,
     ) -> dict[str, Any]:
         """Find the pictures that resemble a picture."""
         from serving.answer import result_fields
 
+        request = ImageSearchRequest(k=k, offset=offset)
         with self.app.state.engine() as engine:
-            return result_fields(await engine.search_by_image(image.read_bytes, k), engine)
+            return result_fields(await engine.search_by_image(image.read_bytes, request), engine)
 
     @bentoml.api(route="/encode", input_spec=EncodeRequest, output_spec=EncodeResponse)
     async def encode(self, **fields: Any) -> dict[str, Any]:

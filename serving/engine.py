@@ -30,19 +30,27 @@ from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Tokens, Vector
 from serving.settings import Settings
 from serving.timing import Timing
-from serving.wire import DEFAULT_K, MAX_K, EncodeRequest, SearchRequest
+from serving.wire import (
+    DEFAULT_K,
+    MAX_K,
+    MAX_OFFSET,
+    EncodeRequest,
+    ImageSearchRequest,
+    SearchRequest,
+)
 
 # How much of an unwanted description is taken off the wanted one. At one half it moves
 # the unwanted pictures down without making the query mean something else.
 NEGATIVE_WEIGHT = 0.5
 # What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
 # k that equals at the border of k are all there, and are taken in their order.
-_DEPTHS = (32, MAX_K + 28)
+_DEPTHS = (32, MAX_K + 28, MAX_OFFSET + MAX_K + 28)
 _BEYOND_K = 12
 # Between a thousandth of a gigabyte and the next, so that searches hardly notice.
 _SCRUB_PAUSE_SECONDS = 0.01
 # About as many as CLIP's tokenizer puts into one.
 _CHARACTERS_A_TOKEN = 4
+_NOTHING_ELSE = ImageSearchRequest()
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
 _WARM_UP_RUNS = 10
 
@@ -59,11 +67,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The pictures found, best first, and what to tell of the question."""
+    """The pictures found, best first, and what to tell of the question.
+
+    ``total_relevant`` is how many of those looked at are relevant, where that was asked for.
+    """
 
     hits: list[Hit]
     timing: Timing
     warnings: tuple[str, ...] = ()
+    total_relevant: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,16 @@ class _Upload:
 
     read: Callable[[], bytes]
     deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The pictures that one search asked for, best first, and :attr:`Found.total_relevant`."""
+
+    positions: list[int]
+    similarities: list[float]
+    relevant: list[bool]
+    total_relevant: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +236,17 @@ class Engine:
         return await self._find(await self.planner.search(request), ticket)
 
     async def search_by_image(
-        self, read: Callable[[], bytes], k: int = DEFAULT_K, ticket: Ticket = WHENEVER
+        self,
+        read: Callable[[], bytes],
+        request: ImageSearchRequest = _NOTHING_ELSE,
+        ticket: Ticket = WHENEVER,
     ) -> Found:
         """The pictures that resemble a picture.
 
         Args:
             read: gives the picture's bytes.  Called once it is its turn: those that wait for
                 theirs together might not fit into memory.
-            k: how many.
+            request: what is asked beside it.
             ticket: until when somebody waits.
 
         Raises:
@@ -235,7 +260,8 @@ class Engine:
         started = time.perf_counter()
         vector = await self._pictures(_Upload(read, ticket.deadline), 1, ticket)
         encoded = time.perf_counter() - started
-        found = await self._find(Plan(k=k, vector=vector), ticket)
+        plan = Plan(k=request.k, offset=request.offset, vector=vector)
+        found = await self._find(plan, ticket)
         return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
 
     async def encode(
@@ -266,18 +292,15 @@ class Engine:
         ran = found.timing
         encode = plan.encoded + ran.encode
         waited = time.perf_counter() - started - encode - ran.search - ran.lookup
-        return Found(
-            found.hits,
-            Timing(
-                filter=plan.filtered,
-                tokenize=plan.tokenized,
-                queue=max(0.0, waited),
-                encode=encode,
-                search=ran.search,
-                lookup=ran.lookup,
-            ),
-            plan.warnings,
+        timing = Timing(
+            filter=plan.filtered,
+            tokenize=plan.tokenized,
+            queue=max(0.0, waited),
+            encode=encode,
+            search=ran.search,
+            lookup=ran.lookup,
         )
+        return replace(found, timing=timing, warnings=plan.warnings)
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
         """A search that shares nothing with others: its texts encoded, it gives way to them."""
@@ -342,16 +365,21 @@ class Engine:
         if not plans:
             return [], known
         vectors = vectors[: len(plans)]
-        positions, similarities = self._nearest(plans, vectors)
+        pages = self._pages(
+            plans, *self._nearest(plans, vectors), (vectors * self._mean).sum(axis=1)
+        )
         searched = time.perf_counter()
-        hits = self._look_up(plans, positions, similarities, (vectors * self._mean).sum(axis=1))
+        hits = self._look_up(plans, pages)
         timing = Timing(
             encode=encoded - started,
             search=searched - encoded,
             lookup=time.perf_counter() - searched,
         )
         self._metrics.search_seconds.observe(timing.search)
-        return [Found(some, timing) for some in hits], known
+        return [
+            Found(some, timing, total_relevant=page.total_relevant)
+            for some, page in zip(hits, pages, strict=True)
+        ], known
 
     def _vectors(self, plans: Sequence[Plan]) -> NDArray[np.float32]:
         """What each search seeks, float32 ``[n, dim]``, L2-normalised."""
@@ -379,7 +407,7 @@ class Engine:
         similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(plans)
         alike: dict[int, list[int]] = {}
         for row, plan in enumerate(plans):
-            depth = min(next(d for d in _DEPTHS if d >= plan.k + _BEYOND_K), len(index))
+            depth = min(next(d for d in _DEPTHS if d >= plan.depth + _BEYOND_K), len(index))
             if plan.positions is None:
                 alike.setdefault(depth, []).append(row)
             else:
@@ -393,18 +421,33 @@ class Engine:
             keep = positions[row] >= 0
             if plan.min_similarity is not None:
                 keep &= similarities[row] >= plan.min_similarity
-            positions[row] = positions[row][keep][: plan.k]
-            similarities[row] = similarities[row][keep][: plan.k]
+            positions[row] = positions[row][keep][: plan.depth]
+            similarities[row] = similarities[row][keep][: plan.depth]
         return positions, similarities
 
-    def _look_up(
+    def _pages(
         self,
         plans: Sequence[Plan],
-        positions: list[NDArray[np.int64]],
-        similarities: list[Vector],
+        positions: Sequence[NDArray[np.int64]],
+        similarities: Sequence[Vector],
         backgrounds: Vector,
-    ) -> list[list[Hit]]:
-        wanted = sorted({int(position) for near in positions for position in near})
+    ) -> list[_Page]:
+        """Of what was found for each search, what it asked for."""
+        pages = []
+        for plan, near, scores, background in zip(
+            plans, positions, similarities, backgrounds.tolist(), strict=True
+        ):
+            shown = relevant(scores, background)
+            start = plan.offset or 0
+            page = slice(start, start + plan.k)
+            total = None if plan.offset is None else int(shown.sum())
+            pages.append(
+                _Page(near[page].tolist(), scores[page].tolist(), shown[page].tolist(), total)
+            )
+        return pages
+
+    def _look_up(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
+        wanted = sorted({position for page in pages for position in page.positions})
         items = {item.position: item for item in self.bundle.items.get(wanted)}
         return [
             [
@@ -415,15 +458,10 @@ class Engine:
                     self.bundle.index.reconstruct(position) if plan.with_vectors else None,
                 )
                 for position, similarity, shown in zip(
-                    near.tolist(),
-                    scores.tolist(),
-                    relevant(scores, background).tolist(),
-                    strict=True,
+                    page.positions, page.similarities, page.relevant, strict=True
                 )
             ]
-            for plan, near, scores, background in zip(
-                plans, positions, similarities, backgrounds.tolist(), strict=True
-            )
+            for plan, page in zip(plans, pages, strict=True)
         ]
 
 

@@ -20,7 +20,7 @@ from models.bundle import Bundle
 from models.database import SlowQueryError
 from models.facts import Matches
 from serving.errors import RequestError, overloaded
-from serving.wire import SearchRequest
+from serving.wire import MAX_K, MAX_OFFSET, SearchRequest
 
 Vector = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -37,9 +37,10 @@ _MOST_UNDER_WAY = 256
 class Plan:
     """One search: texts still to be encoded, a vector that is known, and where to look.
 
-    ``filtered``, ``tokenized`` and ``encoded`` are the seconds that it took to find
-    ``positions``, the tokens and, of texts that were encoded beforehand, the vector;
-    ``warnings`` tell of conditions that no picture can meet.
+    ``k`` pictures are asked for, behind ``offset`` better ones; where it is None, the best, and
+    no count of the relevant ones.  ``filtered``, ``tokenized`` and ``encoded`` are the seconds that
+    it took to find ``positions``, the tokens and, of texts that were encoded beforehand, the
+    vector; ``warnings`` tell of conditions that no picture can meet.
     """
 
     k: int
@@ -47,12 +48,18 @@ class Plan:
     unwanted: Tokens | None = None
     vector: Vector | None = None
     positions: Positions | None = None
+    offset: int | None = None
     min_similarity: float | None = None
     with_vectors: bool = False
     warnings: tuple[str, ...] = ()
     filtered: float = 0.0
     tokenized: float = 0.0
     encoded: float = 0.0
+
+    @property
+    def depth(self) -> int:
+        """How many of the best to look at: as many on every page, so that all count alike."""
+        return self.k if self.offset is None else MAX_OFFSET + MAX_K
 
     @property
     def cost(self) -> int:
@@ -92,6 +99,7 @@ class Planner:
             vector=vector,
             positions=None if matches is None else matches.positions,
             warnings=() if matches is None else tuple(matches.warnings),
+            offset=request.offset,
             min_similarity=request.min_similarity,
             with_vectors=request.include_embeddings,
             filtered=filtered - started,

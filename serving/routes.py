@@ -143,7 +143,7 @@ class Routes:
                 raise RequestError.from_validation(error) from None
             with self._state.engine() as engine:
                 found = await self._in_time(
-                    request, lambda ticket: engine.search_by_image(picture, question.k, ticket)
+                    request, lambda ticket: engine.search_by_image(picture, question, ticket)
                 )
                 request.scope["state"][TIMING] = found.timing
                 return results(found, engine)

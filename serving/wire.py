@@ -24,6 +24,7 @@ from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, fits,
 
 DEFAULT_K = 5
 MAX_K = 100
+MAX_OFFSET = 1000
 MAX_QUERY = 1000
 MAX_TEXTS = 256
 
@@ -42,6 +43,8 @@ def _whole(number: object) -> object:
 
 
 ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
+Offset = Annotated[StrictInt, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_whole)]
+_OFFSET = "how many of the best to pass over; with it, 0 too, total_relevant is told"
 
 
 _COMPARABLE = {
@@ -113,6 +116,7 @@ class SearchRequest(_Request):
         None, validate_default=True, description="what the picture shows", examples=["a red fox"]
     )
     k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+    offset: Offset | None = Field(None, description=_OFFSET)
     negative: QueryText | None = Field(None, description="what it should not show")
     filter: Conditions | None = Field(
         None,
@@ -140,8 +144,9 @@ class ImageSearchRequest(_Request):
     """``POST /search_by_image``: the fields of a form beside the picture itself."""
 
     k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+    offset: Offset | None = Field(None, description=_OFFSET)
 
-    @field_validator("k", mode="before")
+    @field_validator("k", "offset", mode="before")
     @classmethod
     def _written(cls, k: object) -> object:
         """A form's fields are texts."""
@@ -172,10 +177,13 @@ class SearchResult(BaseModel):
 class SearchResponse(BaseModel):
     """The pictures found, best first.
 
-    ``warnings`` tell of conditions that no picture could meet, and are there only then.
+    ``total_relevant`` is there where an offset was given: how many pictures are relevant, of those
+    that can be paged to.  ``warnings`` tell of conditions that no picture could meet, and are
+    there only then.
     """
 
     results: list[SearchResult]
+    total_relevant: int | None = None
     warnings: list[str] | None = None
 
 

@@ -168,6 +168,16 @@ def test_min_similarity_cuts_off(client: httpx.Client) -> None:
     assert all(result["similarity"] >= middle - 1e-6 for result in kept)
 
 
+def test_a_thousand_pictures_are_paged_through(client: httpx.Client) -> None:
+    bodies = [{"query": "an animal", "k": 50, "offset": offset} for offset in range(0, 1000, 50)]
+    answers = [client.post("/search", json=body).json() for body in bodies]
+    ids = [result["id"] for answer in answers for result in answer["results"]]
+    assert len(set(ids)) == len(ids) == min(1000, client.get("/info").json()["pictures"])
+    assert ids[:100] == [hit["id"] for hit in search(client, query="an animal", k=100)]
+    [total] = {answer["total_relevant"] for answer in answers}
+    assert total == sum(hit["relevant"] for answer in answers for hit in answer["results"])
+
+
 def test_embeddings_are_sent_on_request(client: httpx.Client) -> None:
     [result] = search(client, query="a guitar", k=1, include_embeddings=True)
     [vector] = client.post("/encode", json={"texts": ["a guitar"]}).json()["embeddings"]

@@ -32,7 +32,7 @@ from serving.errors import RequestError
 from serving.metrics import Metrics
 from serving.settings import Settings
 from serving.timing import Timing
-from serving.wire import EncodeRequest, SearchRequest
+from serving.wire import EncodeRequest, ImageSearchRequest, SearchRequest
 from tests.build.pictures import picture
 
 QUERY = "a red fox in the snow"
@@ -232,7 +232,10 @@ def test_to_encode_a_picture_is_part_of_encoding(
     label = '{method_name="picture"}'
     assert counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}") == 1
     assert len(found.hits) == 5
-    assert len(asyncio.run(engine.search_by_image(lambda: picture(1), 7)).hits) == 7
+    assert (
+        len(asyncio.run(engine.search_by_image(lambda: picture(1), ImageSearchRequest(k=7))).hits)
+        == 7
+    )
 
 
 def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
