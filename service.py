@@ -166,11 +166,17 @@ class Sightline:
         image: Annotated[Path, ContentType("image/*")],
         k: int = DEFAULT_K,
         offset: int | None = None,
+        weight: float = 1.0,
+        queries: list[dict[str, Any]] | None = None,
+        filter: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Find the pictures that resemble a picture."""
+        """Find the pictures that resemble a picture, and what else is sought."""
         from serving.answer import result_fields
 
-        request = ImageSearchRequest(k=k, offset=offset)
+        # Without the fields that are texts: BentoML's clients put quotes around those in a form.
+        request = ImageSearchRequest.model_validate(
+            {"k": k, "offset": offset, "weight": weight, "queries": queries, "filter": filter}
+        )
         with self.app.state.engine() as engine:
             return result_fields(await engine.search_by_image(image.read_bytes, request), engine)
 

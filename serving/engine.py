@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import faiss
 import numpy as np
@@ -26,8 +27,9 @@ from serving import machine
 from serving.batcher import WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
+from serving.inline import picture_bytes, size_of
 from serving.metrics import Metrics
-from serving.plan import Plan, Planner, Tokens, Vector
+from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
 from serving.settings import Settings
 from serving.timing import Timing
 from serving.wire import (
@@ -39,9 +41,6 @@ from serving.wire import (
     SearchRequest,
 )
 
-# How much of an unwanted description is taken off the wanted one. At one half it moves
-# the unwanted pictures down without making the query mean something else.
-NEGATIVE_WEIGHT = 0.5
 # What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
 # k that equals at the border of k are all there, and are taken in their order.
 _DEPTHS = (32, MAX_K + 28, MAX_OFFSET + MAX_K + 28)
@@ -82,11 +81,13 @@ class Found:
 class _Upload:
     """A picture that somebody sent, and until when the answer is waited for (monotonic).
 
-    ``read`` gives its bytes.
+    ``read`` gives its bytes, or raises a ValueError that says why there are none; ``field`` is the
+    one of the request that holds it.
     """
 
     read: Callable[[], bytes]
     deadline: float
+    field: str = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class Engine:
         self._closes_bundle = closes_bundle
         self.planner = Planner(bundle)
         self._metrics = metrics
+        self._max_upload = settings.max_upload
         self._limits = Limits(pixels=settings.max_pixels)
         self._mean = bundle.index.mean()
         # Used by the batch thread only.
@@ -175,7 +177,7 @@ class Engine:
         for _ in range(_WARM_UP_RUNS):
             await self._batches.in_parts([(tokens, 1)])
             # By its vector: a text would be remembered, and counted, as if it had been asked.
-            await self._batches(Plan(k=DEFAULT_K, vector=self._mean))
+            await self._batches(Plan(k=DEFAULT_K, sought=(Weighted(self._mean),)))
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
@@ -231,9 +233,11 @@ class Engine:
         """The pictures that a text describes, or that resemble a picture of the bundle.
 
         Raises:
-            RequestError: no such picture, a filter that makes no sense, overload, or too late.
+            RequestError: no such picture, a filter that makes no sense, overload, or too late;
+                of pictures that are sent, what :meth:`search_by_image` says.
         """
-        return await self._find(await self.planner.search(request), ticket)
+        sent = self._sent(request, ticket) if request.queries else []
+        return await self._answer(request, sent, ticket)
 
     async def search_by_image(
         self,
@@ -253,16 +257,8 @@ class Engine:
             RequestError: the bytes are no picture, the bundle has no picture encoder, the
                 service is overloaded, or it is too late.
         """
-        if self.bundle.image_encoder is None:
-            raise RequestError(
-                501, "this service was deployed without its picture encoder: search by text"
-            )
-        started = time.perf_counter()
-        vector = await self._pictures(_Upload(read, ticket.deadline), 1, ticket)
-        encoded = time.perf_counter() - started
-        plan = Plan(k=request.k, offset=request.offset, vector=vector)
-        found = await self._find(plan, ticket)
-        return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
+        sent = [(_Upload(read, ticket.deadline), request.weight), *self._sent(request, ticket)]
+        return await self._answer(request, sent, ticket)
 
     async def encode(
         self, request: EncodeRequest, ticket: Ticket = WHENEVER
@@ -280,6 +276,39 @@ class Engine:
                 [(part, sum(map(len, part))) for part in parts], ticket
             )
         return np.concatenate(vectors)  # type: ignore[arg-type]
+
+    def _sent(self, request: Question, ticket: Ticket) -> list[tuple[_Upload, float]]:
+        """The pictures in a request's JSON, and how much each counts."""
+        sent = []
+        for number, part in enumerate(request.queries or ()):
+            if part.image is not None:
+                field = f"queries.{number}.image"
+                if size_of(part.image) > self._max_upload:
+                    most = f"{self._max_upload / (1 << 20):g} MB"
+                    raise RequestError(413, f"{field}: the picture is longer than {most}", field)
+                read = partial(picture_bytes, part.image)
+                sent.append((_Upload(read, ticket.deadline, field), part.weight))
+        return sent
+
+    async def _answer(
+        self, request: Question, sent: Sequence[tuple[_Upload, float]], ticket: Ticket
+    ) -> Found:
+        """What is found for a request and the pictures that came with it."""
+        if not sent:
+            return await self._find(await self.planner.search(request), ticket)
+        if self.bundle.image_encoder is None:
+            raise RequestError(
+                501, "this service was deployed without its picture encoder: search by text"
+            )
+        plan = await self.planner.search(request)
+        started = time.perf_counter()
+        # One after the other: many of one request must not crowd out those of others.
+        seen = [
+            Weighted(await self._pictures(upload, 1, ticket), weight) for upload, weight in sent
+        ]
+        encoded = time.perf_counter() - started
+        found = await self._find(replace(plan, sought=(*plan.sought, *seen)), ticket)
+        return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
@@ -314,15 +343,18 @@ class Engine:
 
     def _encode_picture(self, upload: _Upload) -> Vector:
         preprocessing = self.bundle.manifest.model.preprocessing
+        field = upload.field
+        try:
+            content = upload.read()
+        except ValueError as error:
+            raise RequestError(400, f"{field}: {error}", field) from None
         try:
             # Reduced as at build time, so that a picture finds itself exactly.
-            image = decode(
-                upload.read(), reduce_to=reduced_side(preprocessing), limits=self._limits
-            )
+            image = decode(content, reduce_to=reduced_side(preprocessing), limits=self._limits)
             pixels = preprocess(image, preprocessing)
         except PictureError as error:
             status = 413 if error.reason == "too large" else 400
-            raise RequestError(status, f"image: {error}", "image") from None
+            raise RequestError(status, f"{field}: {error}", field) from None
         if time.monotonic() > upload.deadline:
             raise too_late()
         assert self.bundle.image_encoder is not None
@@ -359,7 +391,7 @@ class Engine:
         encoded = time.perf_counter()
         self._metrics.encode_seconds.observe(encoded - started)
         known = [
-            replace(plan, wanted=None, unwanted=None, vector=vector, encoded=encoded - started)
+            replace(plan, sought=(Weighted(vector),), encoded=encoded - started)
             for plan, vector in zip(sought, vectors[len(plans) :], strict=True)
         ]
         if not plans:
@@ -383,18 +415,15 @@ class Engine:
 
     def _vectors(self, plans: Sequence[Plan]) -> NDArray[np.float32]:
         """What each search seeks, float32 ``[n, dim]``, L2-normalised."""
-        texts = [tokens for plan in plans for tokens in (plan.wanted, plan.unwanted) if tokens]
+        texts = [part.what for plan in plans for part in plan.sought if isinstance(part.what, list)]
         encoded = iter(self._texts.vectors(texts))
         sought = np.zeros((len(plans), self.bundle.index.dim), dtype=np.float32)
         for row, plan in zip(sought, plans, strict=True):
-            if plan.wanted is not None:
-                row += next(encoded)
-            if plan.vector is not None:
-                row += plan.vector
-            if plan.unwanted is not None:
-                row -= NEGATIVE_WEIGHT * next(encoded)
+            for part in plan.sought:
+                vector = next(encoded) if isinstance(part.what, list) else part.what
+                row += part.weight * vector
         norms = np.linalg.norm(sought, axis=1, keepdims=True)
-        # A text and its own opposite leave nothing to normalise.
+        # What is added and taken away again leaves nothing to normalise.
         unit: NDArray[np.float32] = sought / np.maximum(norms, np.finfo(np.float32).tiny)
         return unit
 

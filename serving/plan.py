@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,34 +19,47 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.database import SlowQueryError
 from models.facts import Matches
+from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
-from serving.wire import MAX_K, MAX_OFFSET, SearchRequest
+from serving.wire import MAX_K, MAX_OFFSET, ImageSearchRequest, SearchRequest
 
 Vector = NDArray[np.float32]
 Positions = NDArray[np.int64]
 Tokens = list[int]
+Question = SearchRequest | ImageSearchRequest
+# The field of the request, the id, and how much it counts.
+_Like = tuple[str, str, float]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# How much of an unwanted description is taken off the wanted one. At one half it moves
+# the unwanted pictures down without making the query mean something else.
+NEGATIVE_WEIGHT = 0.5
 _THREADS = 4
 _MOST_UNDER_WAY = 256
 
 
 @dataclass(frozen=True, slots=True)
+class Weighted:
+    """A part of what is sought, a text still to be encoded or a vector, and how much it counts."""
+
+    what: Tokens | Vector
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """One search: texts still to be encoded, a vector that is known, and where to look.
+    """One search: what is sought, which is the sum of its parts, and where to look.
 
     ``k`` pictures are asked for, behind ``offset`` better ones; where it is None, the best, and
     no count of the relevant ones.  ``filtered``, ``tokenized`` and ``encoded`` are the seconds that
-    it took to find ``positions``, the tokens and, of texts that were encoded beforehand, the
-    vector; ``warnings`` tell of conditions that no picture can meet.
+    it took to find ``positions``, the tokens and, of texts that were encoded beforehand, their
+    vectors; ``warnings`` tell of conditions that no picture can meet.
     """
 
     k: int
-    wanted: Tokens | None = None
-    unwanted: Tokens | None = None
-    vector: Vector | None = None
+    sought: tuple[Weighted, ...] = ()
     positions: Positions | None = None
     offset: int | None = None
     min_similarity: float | None = None
@@ -64,7 +77,8 @@ class Plan:
     @property
     def cost(self) -> int:
         """The tokens to encode."""
-        return max(1, len(self.wanted or ()) + len(self.unwanted or ()))
+        texts = (part.what for part in self.sought if isinstance(part.what, list))
+        return max(1, sum(map(len, texts)))
 
 
 class Planner:
@@ -79,24 +93,26 @@ class Planner:
         self._threads = ThreadPoolExecutor(_THREADS, "look-up")
         self._under_way = 0
 
-    async def search(self, request: SearchRequest) -> Plan:
-        """What a search asks.
+    async def search(self, request: Question) -> Plan:
+        """What a search asks, but for the pictures that are sent with it.
 
         Raises:
-            RequestError: no such picture, a filter that makes no sense, or overload.
+            RequestError: no such picture, an algebra or a filter that makes no sense, or overload.
         """
-        vector = matches = None
+        likes = list(_likes(request))
+        found: list[Weighted] = []
+        matches = None
         started = time.perf_counter()
-        if request.like is not None or request.filter is not None:
-            vector, matches = await self.look_up(self._known, request)
+        if likes or request.filter is not None:
+            found, matches = await self.look_up(self._known, likes, request.filter)
         filtered = time.perf_counter()
-        texts = [text for text in (request.query, request.negative) if text is not None]
-        tokens = self._bundle.tokenizer.encode(texts)
+        texts = list(_texts(request))
+        tokens = self._bundle.tokenizer.encode([text for text, _ in texts])
+        encoded = [Weighted(one, weight) for one, (_, weight) in zip(tokens, texts, strict=True)]
         return Plan(
             k=request.k,
-            wanted=tokens[0] if request.query is not None else None,
-            unwanted=tokens[-1] if request.negative is not None else None,
-            vector=vector,
+            # What is taken off comes last: the last bits of a sum depend on the order.
+            sought=tuple(sorted((*encoded, *found), key=lambda part: part.weight < 0)),
             positions=None if matches is None else matches.positions,
             warnings=() if matches is None else tuple(matches.warnings),
             offset=request.offset,
@@ -133,22 +149,50 @@ class Planner:
         """
         self._threads.shutdown(wait=wait, cancel_futures=True)
 
-    def _known(self, request: SearchRequest) -> tuple[Vector | None, Matches | None]:
-        """The vector of the picture that is asked for, and what a filter leaves."""
-        vector = None
-        if request.like is not None:
-            position = self._bundle.items.position_of(request.like)
+    def _known(
+        self, likes: list[_Like], conditions: dict[str, Any] | None
+    ) -> tuple[list[Weighted], Matches | None]:
+        """The vectors of the pictures that are asked for, and what a filter leaves."""
+        found = []
+        for field, picture_id, weight in likes:
+            position = self._bundle.items.position_of(picture_id)
             if position is None:
-                raise RequestError(404, f"like: no picture has the id {request.like!r}", "like")
-            vector = self._bundle.index.reconstruct(position)
+                raise RequestError(404, f"{field}: no picture has the id {picture_id!r}", field)
+            found.append(Weighted(self._bundle.index.reconstruct(position), weight))
         matches = None
-        if request.filter is not None:
+        if conditions is not None:
             try:
-                matches = self._bundle.items.matching(request.filter)
+                matches = self._bundle.items.matching(conditions)
             except ValueError as error:
                 raise RequestError(400, f"filter: {error}", "filter") from None
             except SlowQueryError:
                 raise RequestError(
                     503, "filter: it takes too long: ask for less", "filter", {"Retry-After": "1"}
                 ) from None
-        return vector, matches
+        return found, matches
+
+
+def _likes(request: Question) -> Iterator[_Like]:
+    """The pictures of the bundle that are to be resembled."""
+    if request.like is not None:
+        yield "like", request.like, 1.0
+    for number, part in enumerate(request.queries or ()):
+        if part.like is not None:
+            yield f"queries.{number}.like", part.like, part.weight
+
+
+def _texts(request: Question) -> Iterator[tuple[str, float]]:
+    """The texts that are sought, and how much each counts."""
+    if request.query is not None:
+        if request.syntax == "algebra":
+            try:
+                yield from ((term.text, term.weight) for term in read_terms(request.query))
+            except ValueError as error:
+                raise RequestError(400, f"query: {error}", "query") from None
+        else:
+            yield request.query, 1.0
+    if request.negative is not None:
+        yield request.negative, -NEGATIVE_WEIGHT
+    for part in request.queries or ():
+        if part.text is not None:
+            yield part.text, part.weight

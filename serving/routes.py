@@ -46,7 +46,7 @@ from serving.wire import EncodeRequest, ImageSearchRequest, Json, ReloadResponse
 _BOM = b"\xef\xbb\xbf"
 _FOREVER = "max-age=31536000, immutable"
 _A_WHILE = "max-age=3600"
-_MAX_FIELDS = 4
+_MAX_FIELDS = len(ImageSearchRequest.model_fields)
 # As JSON they are written in a millisecond or two.
 _FEW_NUMBERS = 8192
 # What a form needs beside its file: borders, headers and the other fields.
@@ -129,7 +129,7 @@ class Routes:
         with self._state.engine() as engine:
             engine.refuse_if_full()
             question = await _read(request, SearchRequest)
-            self._note(request, question.query)
+            self._note(request, question)
             found = await self._in_time(request, lambda ticket: engine.search(question, ticket))
             request.scope["state"][TIMING] = found.timing
             return results(found, engine)
@@ -141,6 +141,7 @@ class Routes:
                 question = ImageSearchRequest.model_validate(fields)
             except ValidationError as error:
                 raise RequestError.from_validation(error) from None
+            self._note(request, question)
             with self._state.engine() as engine:
                 found = await self._in_time(
                     request, lambda ticket: engine.search_by_image(picture, question, ticket)
@@ -295,7 +296,7 @@ class Routes:
                 400, f"{name}: send multipart/form-data with the file as {name!r}", name
             )
         try:
-            form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=1024)
+            form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=FORM_FRAME)
         # Starlette gives its parser's errors to the application as 400s of its own.
         except (MultiPartException, HTTPException) as error:
             detail = getattr(error, "message", None) or getattr(error, "detail", "")
@@ -330,9 +331,9 @@ class Routes:
         except TimeoutError:
             raise too_late() from None
 
-    def _note(self, request: Request, query: str | None) -> None:
+    def _note(self, request: Request, question: SearchRequest | ImageSearchRequest) -> None:
         if self._settings.log_queries:
-            request.scope["state"]["query"] = query
+            request.scope["state"]["query"] = question.wording
 
 
 async def _read(request: Request, kind: type[Question]) -> Question:

@@ -58,6 +58,9 @@ SEARCHES = [
     b'{"query": "a fox", "k": 3}',
     b'{"query": "a fox", "negative": "snow", "min_similarity": 0.2, "include_embeddings": true}',
     b'{"query": "a fox", "filter": {"year": {"gte": 1960, "lt": 1970}, "kind": ["odd", "even"]}}',
+    b'{"queries": [{"text": "fox", "weight": -0.5}, {"like": "0", "weight": 1e300}], "offset": 9}',
+    b'{"queries": [{"image": "data:image/png;base64,iVBORw0KGgo="}, {"text": "snow"}]}',
+    b'{"query": "2:fox + \\"snow - ice\\" - .5:house", "syntax": "algebra"}',
     b"\xef\xbb\xbf" + b'{"query": "\\ud83e\\udd8a"}',
     b'{"query": ' * 500,
 ]
@@ -82,6 +85,13 @@ FORMS = [
     form(('name="image"; filename="x.png"', picture(2)), ('name="k"', b"7")),
     form(('name="k"', b"7"), ('name="image"; filename="../../etc/passwd"', picture(3))),
     form(('name="image"', picture(1))),
+    form(
+        ('name="image"; filename="x.png"', picture(2)),
+        ('name="queries"', b'[{"text": "fox", "weight": -1}]'),
+        ('name="filter"', b'{"kind": "odd"}'),
+        ('name="weight"', b"0.5"),
+        ('name="query"', b"fox"),
+    ),
     form(*(('name="k"', b"1") for _ in range(50))),
     b"--b--\r\n",
     b"",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,18 @@ def test_a_picture_finds_itself(client: httpx.Client) -> None:
     results = response.json()["results"]
     assert len(results) == 2
     assert results[0]["id"] == guitar["id"]
+
+
+def test_a_picture_in_json_and_words_beside_an_upload_are_the_same(client: httpx.Client) -> None:
+    [guitar] = search(client, query="a guitar", k=1)
+    content = client.get(f"/images/{guitar['id']}").content
+    inline = "data:image/png;base64," + base64.b64encode(content).decode()
+    parts = [{"image": inline, "weight": 0.5}, {"text": "a drum"}, {"text": "a man", "weight": -1}]
+    found = search(client, queries=parts, k=7)
+    form = {"query": "a drum - a man", "syntax": "algebra", "weight": "0.5", "k": "7"}
+    sent = client.post("/search_by_image", files={"image": content}, data=form).json()["results"]
+    assert found == sent
+    assert found != search(client, query="a drum", k=7)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from serving.cache import VectorCache
 from serving.engine import Engine, _cut
 from serving.errors import RequestError
 from serving.metrics import Metrics
+from serving.plan import Weighted
 from serving.settings import Settings
 from serving.timing import Timing
 from serving.wire import EncodeRequest, ImageSearchRequest, SearchRequest
@@ -292,7 +293,9 @@ def test_a_text_and_its_own_opposite_find_something(engine: Engine) -> None:
     found = asyncio.run(engine.search(SearchRequest(query=QUERY, negative=QUERY)))
     alone = asyncio.run(engine.search(SearchRequest(query=QUERY)))
     assert [hit.item.id for hit in found.hits] == [hit.item.id for hit in alone.hits]
-    vectors = engine._vectors([plan.Plan(k=1, vector=np.zeros(engine.bundle.index.dim))])
+    vectors = engine._vectors(
+        [plan.Plan(k=1, sought=(Weighted(np.zeros(engine.bundle.index.dim)),))]
+    )
     assert vectors.tolist() == [[0.0] * engine.bundle.index.dim]
 
 
@@ -445,9 +448,10 @@ def test_a_filter_that_takes_too_long_is_told(
 
 def test_a_plan_costs_what_there_is_to_encode() -> None:
     assert plan.Plan(k=1).cost == 1
-    assert plan.Plan(k=1, wanted=[1, 2]).cost == 2
-    assert plan.Plan(k=1, wanted=[1, 2], unwanted=[1, 2, 3]).cost == 5
-    assert plan.Plan(k=1, unwanted=[1, 2, 3]).cost == 3
+    two, three = Weighted([1, 2]), Weighted([1, 2, 3], -0.5)
+    assert plan.Plan(k=1, sought=(two,)).cost == 2
+    assert plan.Plan(k=1, sought=(two, three)).cost == 5
+    assert plan.Plan(k=1, sought=(three, Weighted(np.zeros(4)))).cost == 3
 
 
 @pytest.mark.parametrize("last", ["_search", "_encode_picture", "look-up"])
@@ -510,10 +514,10 @@ def test_what_is_sought_has_length_one_in_any_company(engine: Engine) -> None:
     [one, other] = engine.planner.texts([QUERY, "a house by the sea"])
     known = engine.bundle.index.reconstruct(3)
     plans = [
-        plan.Plan(k=1, wanted=one),
-        plan.Plan(k=1, wanted=one, unwanted=other),
-        plan.Plan(k=1, vector=known),
-        plan.Plan(k=1, wanted=other, vector=known),
+        plan.Plan(k=1, sought=(Weighted(one),)),
+        plan.Plan(k=1, sought=(Weighted(one), Weighted(other, -0.5))),
+        plan.Plan(k=1, sought=(Weighted(known),)),
+        plan.Plan(k=1, sought=(Weighted(other), Weighted(known))),
     ]
     together = engine._vectors(plans)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
