@@ -15,6 +15,7 @@ import pytest
 from models.bundle import Bundle
 from serving.app import App
 from serving.routes import MAX_JSON
+from serving.wire import SearchRequest
 from tests.build.pictures import picture
 from tests.serving.conftest import Make, ask, error_of, search, with_client
 from tests.serving.test_answers import OTHER, QUERY, assert_found, text
@@ -75,6 +76,18 @@ def test_the_simple_form_and_the_parts_say_the_same(app: App, opened: Bundle) ->
     assert both == search(app, query=QUERY, negative=OTHER, k=50)
 
 
+def test_what_is_taken_off_comes_last(app: App, opened: Bundle) -> None:
+    """As it always has, since the last bits of a sum depend on the order."""
+    [item] = opened.items.get([100])
+    request = SearchRequest(query=QUERY, like=item.id, negative=OTHER)
+    with app.state.engine() as engine:
+        plan = asyncio.run(engine.planner.search(request))
+    wanted, like, unwanted = plan.sought
+    assert (wanted.weight, like.weight, unwanted.weight) == (1, 1, -0.5)
+    assert isinstance(wanted.what, list)
+    assert isinstance(unwanted.what, list)
+
+
 def test_signs_are_words_unless_an_algebra_is_asked_for(app: App, opened: Bundle) -> None:
     line = "fox + snow - 2:house"
     plain = search(app, query=line, k=30)
@@ -85,11 +98,16 @@ def test_signs_are_words_unless_an_algebra_is_asked_for(app: App, opened: Bundle
 
 
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
-def test_a_picture_in_json_is_as_good_as_one_that_is_uploaded(app: App, head: str) -> None:
+def test_a_picture_in_json_is_as_good_as_one_that_is_uploaded(
+    app: App, opened: Bundle, head: str
+) -> None:
     uploaded = send(app, picture(5), k="9").json()["results"]
     assert search(app, queries=[{"image": head + BASE64}], k=9) == uploaded
     mixed = search(app, queries=[{"image": head + BASE64, "weight": 0.5}, {"text": QUERY}], k=9)
     assert mixed != uploaded
+    position = next(item.position for item in opened.items if item.image_path == "05-0.png")
+    sought = 0.5 * opened.index.reconstruct(position) + text(opened, QUERY)
+    assert_found(mixed, opened, sought, 9)
     assert mixed == send(app, picture(5), k="9", weight="0.5", query=QUERY).json()["results"]
 
 
