@@ -45,6 +45,9 @@ def _fields(hit: Hit, version: str) -> dict[str, Any]:
         "metadata": item.metadata,
         "sources": item.sources,
     }
+    if hit.matched is not None:
+        result["score"] = round(hit.score, _DECIMALS)
+        result["matched"] = hit.matched
     # Only then: few pictures have any.
     if item.text is not None:
         result["text"] = item.text

@@ -23,10 +23,12 @@ from models.items import Item
 from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
+from models.words import Named
 from serving import machine
 from serving.batcher import WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
+from serving.fusion import fuse
 from serving.inline import picture_bytes, size_of
 from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
@@ -56,12 +58,18 @@ _WARM_UP_RUNS = 10
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One picture found, its cosine similarity to the query, and whether to show it."""
+    """One picture found, its cosine similarity to the query, and whether to show it.
+
+    ``score`` is what the order goes by; ``matched`` the rank in each ranking that it is in, None
+    where nobody asked for that.
+    """
 
     item: Item
     similarity: float
     relevant: bool
     vector: Vector | None = None
+    score: float = 0.0
+    matched: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +98,22 @@ class _Upload:
     field: str = "image"
 
 
+@dataclass(slots=True)
+class _Place:
+    """What a :class:`Hit` says, but for the picture itself."""
+
+    position: int
+    similarity: float
+    relevant: bool
+    score: float
+    matched: dict[str, int] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The pictures that one search asked for, best first, and :attr:`Found.total_relevant`."""
+    """What one search asked for, best first, and :attr:`Found.total_relevant`."""
 
-    positions: list[int]
-    similarities: list[float]
-    relevant: list[bool]
+    places: list[_Place]
     total_relevant: int | None
 
 
@@ -397,9 +414,7 @@ class Engine:
         if not plans:
             return [], known
         vectors = vectors[: len(plans)]
-        pages = self._pages(
-            plans, *self._nearest(plans, vectors), (vectors * self._mean).sum(axis=1)
-        )
+        pages = self._pages(plans, vectors, *self._nearest(plans, vectors))
         searched = time.perf_counter()
         hits = self._look_up(plans, pages)
         timing = Timing(
@@ -457,38 +472,93 @@ class Engine:
     def _pages(
         self,
         plans: Sequence[Plan],
+        vectors: NDArray[np.float32],
         positions: Sequence[NDArray[np.int64]],
         similarities: Sequence[Vector],
-        backgrounds: Vector,
     ) -> list[_Page]:
         """Of what was found for each search, what it asked for."""
         pages = []
-        for plan, near, scores, background in zip(
-            plans, positions, similarities, backgrounds.tolist(), strict=True
+        backgrounds = (vectors * self._mean).sum(axis=1).tolist()
+        for plan, vector, near, scores, background in zip(
+            plans, vectors, positions, similarities, backgrounds, strict=True
         ):
             shown = relevant(scores, background)
             start = plan.offset or 0
             page = slice(start, start + plan.k)
-            total = None if plan.offset is None else int(shown.sum())
-            pages.append(
-                _Page(near[page].tolist(), scores[page].tolist(), shown[page].tolist(), total)
-            )
+            if plan.named is not None:
+                places = self._with_named(plan, plan.named, vector, near, scores, shown)
+                total = sum(place.relevant for place in places)
+                places = places[page]
+            else:
+                total = int(shown.sum())
+                places = [
+                    _Place(position, score, flag, score)
+                    for position, score, flag in zip(
+                        near[page].tolist(),
+                        scores[page].tolist(),
+                        shown[page].tolist(),
+                        strict=True,
+                    )
+                ]
+                if plan.mode is not None:
+                    for rank, place in enumerate(places, start + 1):
+                        place.matched = {"image": rank}
+            pages.append(_Page(places, None if plan.offset is None else total))
         return pages
 
+    def _with_named(
+        self,
+        plan: Plan,
+        named: Named,
+        vector: Vector,
+        near: NDArray[np.int64],
+        scores: Vector,
+        shown: NDArray[np.bool_],
+    ) -> list[_Place]:
+        """All that one search finds by words, and with the mode auto by looks, too.
+
+        What is named is relevant, whatever it looks like.  What too many have in common to be
+        ranked by it is ranked by its looks.
+        """
+        rankings = dict(named.rankings)
+        if plan.mode == "auto" or named.many is not None:
+            rankings["image"] = near.tolist()
+        similarity = dict(zip(near.tolist(), scores.tolist(), strict=True))
+        alike = set(near[shown].tolist())
+        there = {position for best in named.rankings.values() for position in best}
+        if further := sorted(there - similarity.keys()):
+            cosines, at = self.bundle.index.search(
+                vector[np.newaxis], len(further), np.array(further, dtype=np.int64)
+            )
+            similarity.update(zip(at[0].tolist(), cosines[0].tolist(), strict=True))
+        least = -np.inf if plan.min_similarity is None else plan.min_similarity
+        return [
+            _Place(
+                one.position,
+                similarity[one.position],
+                one.position in there or one.position in alike,
+                one.score,
+                one.matched,
+            )
+            for one in fuse(rankings)
+            if similarity[one.position] >= least
+        ]
+
     def _look_up(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
-        wanted = sorted({position for page in pages for position in page.positions})
+        wanted = sorted({place.position for page in pages for place in page.places})
         items = {item.position: item for item in self.bundle.items.get(wanted)}
+        vector_of = self.bundle.index.reconstruct
         return [
             [
                 Hit(
-                    items[position],
-                    similarity,
-                    shown,
-                    self.bundle.index.reconstruct(position) if plan.with_vectors else None,
+                    items[place.position],
+                    place.similarity,
+                    place.relevant,
+                    vector_of(place.position) if plan.with_vectors else None,
+                    place.score,
+                    place.matched,
                 )
-                for position, similarity, shown in zip(
-                    page.positions, page.similarities, page.relevant, strict=True
-                )
+                for place in page.places
             ]
             for plan, page in zip(plans, pages, strict=True)
         ]

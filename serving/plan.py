@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.database import SlowQueryError
 from models.facts import Matches
+from models.words import Named
 from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
 from serving.wire import MAX_K, MAX_OFFSET, ImageSearchRequest, SearchRequest
@@ -26,6 +27,7 @@ from serving.wire import MAX_K, MAX_OFFSET, ImageSearchRequest, SearchRequest
 Vector = NDArray[np.float32]
 Positions = NDArray[np.int64]
 Tokens = list[int]
+Mode = Literal["auto", "text", "image"]
 Question = SearchRequest | ImageSearchRequest
 # The field of the request, the id, and how much it counts.
 _Like = tuple[str, str, float]
@@ -53,15 +55,19 @@ class Plan:
     """One search: what is sought, which is the sum of its parts, and where to look.
 
     ``k`` pictures are asked for, behind ``offset`` better ones; where it is None, the best, and
-    no count of the relevant ones.  ``filtered``, ``tokenized`` and ``encoded`` are the seconds that
-    it took to find ``positions``, the tokens and, of texts that were encoded beforehand, their
-    vectors; ``warnings`` tell of conditions that no picture can meet.
+    no count of the relevant ones.  ``named`` are those of which the words are said, None where
+    looks alone count; ``mode`` is None where nobody wants to know what counted.  ``filtered``,
+    ``tokenized`` and ``encoded`` are the seconds that it took to find ``positions`` and ``named``,
+    the tokens and, of texts that were encoded beforehand, their vectors; ``warnings`` tell of
+    conditions that no picture can meet.
     """
 
     k: int
     sought: tuple[Weighted, ...] = ()
     positions: Positions | None = None
     offset: int | None = None
+    mode: Mode | None = None
+    named: Named | None = None
     min_similarity: float | None = None
     with_vectors: bool = False
     warnings: tuple[str, ...] = ()
@@ -72,7 +78,8 @@ class Plan:
     @property
     def depth(self) -> int:
         """How many of the best to look at: as many on every page, so that all count alike."""
-        return self.k if self.offset is None else MAX_OFFSET + MAX_K
+        paged = self.offset is not None or self.named is not None
+        return MAX_OFFSET + MAX_K if paged else self.k
 
     @property
     def cost(self) -> int:
@@ -105,17 +112,29 @@ class Planner:
         started = time.perf_counter()
         if likes or request.filter is not None:
             found, matches = await self.look_up(self._known, likes, request.filter)
-        filtered = time.perf_counter()
+        kept = None if matches is None else matches.positions
         texts = list(_texts(request))
+        named = None
+        if request.mode in ("auto", "text"):
+            words = " ".join(text for text, weight in texts if weight > 0)
+            if request.mode == "text" and not words:
+                raise RequestError(400, "mode: text needs a text to find", "mode")
+            named = await self.look_up(self._named, words, kept, many=request.mode == "text")
+            for needed in (named.must, named.many):
+                if needed is not None:
+                    kept = needed if kept is None else np.intersect1d(kept, needed)
+        filtered = time.perf_counter()
         tokens = self._bundle.tokenizer.encode([text for text, _ in texts])
         encoded = [Weighted(one, weight) for one, (_, weight) in zip(tokens, texts, strict=True)]
         return Plan(
             k=request.k,
             # What is taken off comes last: the last bits of a sum depend on the order.
             sought=tuple(sorted((*encoded, *found), key=lambda part: part.weight < 0)),
-            positions=None if matches is None else matches.positions,
+            positions=kept,
             warnings=() if matches is None else tuple(matches.warnings),
             offset=request.offset,
+            mode=request.mode,
+            named=named,
             min_similarity=request.min_similarity,
             with_vectors=request.include_embeddings,
             filtered=filtered - started,
@@ -170,6 +189,18 @@ class Planner:
                     503, "filter: it takes too long: ask for less", "filter", {"Retry-After": "1"}
                 ) from None
         return found, matches
+
+    def _named(self, words: str, kept: Positions | None, *, many: bool) -> Named:
+        """The pictures of which some words are said."""
+        try:
+            return self._bundle.items.named(words, kept, many=many)
+        except SlowQueryError:
+            raise RequestError(
+                503,
+                "query: its words take too long: ask for more of them, or for mode image",
+                "query",
+                {"Retry-After": "1"},
+            ) from None
 
 
 def _likes(request: Question) -> Iterator[_Like]:

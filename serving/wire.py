@@ -143,6 +143,11 @@ class _Question(_Request):
     syntax: Literal["plain", "algebra"] = Field(
         "plain", description="how query is read; as algebra: 2:beach + sunset - people"
     )
+    mode: Literal["auto", "text", "image"] | None = Field(
+        None,
+        description="find by looks (image), by the words that are said of a picture (text), or by "
+        "both; without it as image, but not told",
+    )
     k: ResultCount = Field(DEFAULT_K, description="how many pictures")
     offset: Offset | None = Field(
         None,
@@ -208,8 +213,10 @@ class EncodeRequest(_Request):
 class SearchResult(BaseModel):
     """One picture of an answer.
 
-    ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
-    (:mod:`models.relevance`); ``sources`` says where caption, alt text and each field of the
+    ``score`` and ``matched`` are there where a mode was asked for: what the order goes by, and the
+    rank in each ranking that the picture is in, ``image`` for its looks or a column of
+    :mod:`models.words`.  ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the
+    best (:mod:`models.relevance`); ``sources`` says where caption, alt text and each field of the
     metadata come from (:class:`models.items.Item`); ``text`` is what can be read in the picture.
     """
 
@@ -217,6 +224,8 @@ class SearchResult(BaseModel):
     image_path: str
     similarity: float
     relevant: bool
+    score: float | None = None
+    matched: dict[str, int] | None = None
     alt_text: str
     image_url: str
     caption: str | None

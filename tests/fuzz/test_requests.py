@@ -60,6 +60,7 @@ SEARCHES = [
     b'{"query": "a fox", "filter": {"year": {"gte": 1960, "lt": 1970}, "kind": ["odd", "even"]}}',
     b'{"queries": [{"text": "fox", "weight": -0.5}, {"like": "0", "weight": 1e300}], "offset": 9}',
     b'{"queries": [{"image": "data:image/png;base64,iVBORw0KGgo="}, {"text": "snow"}]}',
+    b'{"query": "\\"number 7\\" blob* OR (", "mode": "auto", "k": 100}',
     b'{"query": "2:fox + \\"snow - ice\\" - .5:house", "syntax": "algebra"}',
     b"\xef\xbb\xbf" + b'{"query": "\\ud83e\\udd8a"}',
     b'{"query": ' * 500,

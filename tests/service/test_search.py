@@ -179,6 +179,19 @@ def test_a_thousand_pictures_are_paged_through(client: httpx.Client) -> None:
     assert total == sum(hit["relevant"] for answer in answers for hit in answer["results"])
 
 
+def test_what_is_said_of_a_picture_finds_it(client: httpx.Client) -> None:
+    """A name that no model can know, in two of the gallery's columns."""
+    name = "Dcoetzee"
+    assert all(name not in str(one["metadata"]) for one in search(client, query=name, k=12))
+    for mode in ("auto", "text"):
+        found = search(client, query=f"Macaw by {name.upper()}", mode=mode, k=3)
+        assert found[0]["metadata"]["author"] == name
+        assert found[0]["matched"].items() >= {"caption": 1, "people": 1}.items()
+        assert found[0]["relevant"]
+        scores = [one["score"] for one in found]
+        assert scores == sorted(scores, reverse=True)
+
+
 def test_embeddings_are_sent_on_request(client: httpx.Client) -> None:
     [result] = search(client, query="a guitar", k=1, include_embeddings=True)
     [vector] = client.post("/encode", json={"texts": ["a guitar"]}).json()["embeddings"]

@@ -238,7 +238,7 @@ def test_a_form_has_one_file_and_few_fields(app: App) -> None:
     )
     many = dict.fromkeys("abcdefghijklm", "1")
     assert said(files={"image": b"x"}, data=many) == (
-        "the body is no multipart form: Too many fields. Maximum number of fields is 11."
+        "the body is no multipart form: Too many fields. Maximum number of fields is 12."
     )
     long = said(files={"image": b"x"}, data={"k": "1" * (FORM_FRAME + 1)})
     assert long == "the body is no multipart form: Part exceeded maximum size of 64KB."
