@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated, Any, Literal
 
@@ -189,19 +190,25 @@ class ImageSearchRequest(_Question):
 
     weight: Weight = Field(1.0, description="how much the picture counts")
 
+    @field_validator("k", "offset", mode="before")
+    @classmethod
+    def _number(cls, written: object) -> object:
+        """A form's fields are texts."""
+        number = isinstance(written, str) and re.fullmatch("[0-9]{1,9}", written)
+        return int(number[0]) if number else written
+
     @field_validator(
-        *("k", "offset", "queries", "filter", "min_similarity", "include_embeddings", "weight"),
-        mode="before",
+        *("queries", "filter", "min_similarity", "include_embeddings", "weight"), mode="before"
     )
     @classmethod
-    def _written(cls, value: object) -> object:
-        """A form's fields are texts: what is none is written as in JSON."""
-        if not isinstance(value, str):
-            return value
+    def _json(cls, written: object) -> object:
+        """What is neither text nor count is written as in JSON."""
+        if not isinstance(written, str):
+            return written
         try:
-            return from_json(value, allow_inf_nan=False)
+            return from_json(written, allow_inf_nan=False)
         except ValueError:
-            return value
+            return written
 
 
 class EncodeRequest(_Request):
