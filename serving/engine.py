@@ -436,7 +436,7 @@ class Engine:
         for row, plan in zip(sought, plans, strict=True):
             for part in plan.sought:
                 vector = next(encoded) if isinstance(part.what, list) else part.what
-                row += part.weight * vector
+                row += vector if part.weight == 1 else part.weight * vector
         norms = np.linalg.norm(sought, axis=1, keepdims=True)
         # What is added and taken away again leaves nothing to normalise.
         unit: NDArray[np.float32] = sought / np.maximum(norms, np.finfo(np.float32).tiny)
@@ -451,7 +451,8 @@ class Engine:
         similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(plans)
         alike: dict[int, list[int]] = {}
         for row, plan in enumerate(plans):
-            depth = min(next(d for d in _DEPTHS if d >= plan.depth + _BEYOND_K), len(index))
+            needed = plan.depth + _BEYOND_K
+            depth = min(next(depth for depth in _DEPTHS if depth >= needed), len(index))
             if plan.positions is None:
                 alike.setdefault(depth, []).append(row)
             else:
@@ -465,8 +466,9 @@ class Engine:
             keep = positions[row] >= 0
             if plan.min_similarity is not None:
                 keep &= similarities[row] >= plan.min_similarity
-            positions[row] = positions[row][keep][: plan.depth]
-            similarities[row] = similarities[row][keep][: plan.depth]
+            most = plan.depth
+            positions[row] = positions[row][keep][:most]
+            similarities[row] = similarities[row][keep][:most]
         return positions, similarities
 
     def _pages(
@@ -485,12 +487,15 @@ class Engine:
             shown = relevant(scores, background)
             start = plan.offset or 0
             page = slice(start, start + plan.k)
+            total = None
             if plan.named is not None:
                 places = self._with_named(plan, plan.named, vector, near, scores, shown)
-                total = sum(place.relevant for place in places)
+                if plan.offset is not None:
+                    total = sum(place.relevant for place in places)
                 places = places[page]
             else:
-                total = int(shown.sum())
+                if plan.offset is not None:
+                    total = int(shown.sum())
                 places = [
                     _Place(position, score, flag, score)
                     for position, score, flag in zip(
@@ -503,7 +508,7 @@ class Engine:
                 if plan.mode is not None:
                     for rank, place in enumerate(places, start + 1):
                         place.matched = {"image": rank}
-            pages.append(_Page(places, None if plan.offset is None else total))
+            pages.append(_Page(places, total))
         return pages
 
     def _with_named(

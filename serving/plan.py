@@ -128,8 +128,7 @@ class Planner:
         encoded = [Weighted(one, weight) for one, (_, weight) in zip(tokens, texts, strict=True)]
         return Plan(
             k=request.k,
-            # What is taken off comes last: the last bits of a sum depend on the order.
-            sought=tuple(sorted((*encoded, *found), key=lambda part: part.weight < 0)),
+            sought=_in_order([*encoded, *found]),
             positions=kept,
             warnings=() if matches is None else tuple(matches.warnings),
             offset=request.offset,
@@ -201,6 +200,13 @@ class Planner:
                 "query",
                 {"Retry-After": "1"},
             ) from None
+
+
+def _in_order(parts: list[Weighted]) -> tuple[Weighted, ...]:
+    """What is taken off comes last: the last bits of a sum depend on the order."""
+    if len(parts) > 1:
+        parts.sort(key=lambda part: part.weight < 0)
+    return tuple(parts)
 
 
 def _likes(request: Question) -> Iterator[_Like]:
