@@ -23,48 +23,66 @@ from models.items import Item
 from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
+from models.words import Named
 from serving.batcher import LONG_COST, WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
+from serving.fusion import fuse
 from serving.metrics import Metrics
-from serving.plan import Plan, Planner, Tokens, Vector
+from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
 from serving.settings import Settings
 from serving.timing import Timing
 from serving.uploads import Upload, within_json
-from serving.wire import DEFAULT_K, MAX_K, MAX_TEXTS, EncodeRequest, SearchRequest
+from serving.wire import (
+    DEFAULT_K,
+    MAX_K,
+    MAX_OFFSET,
+    MAX_TEXTS,
+    EncodeRequest,
+    ImageSearchRequest,
+    SearchRequest,
+)
 
-# How much of an unwanted description is taken off the wanted one. At one half it moves
-# the unwanted pictures down without making the query mean something else.
-NEGATIVE_WEIGHT = 0.5
 # What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
 # k that equals at the border of k are all there, and are taken in their order.
-_DEPTHS = (32, MAX_K + 28)
+_DEPTHS = (32, MAX_K + 28, MAX_OFFSET + MAX_K + 28)
 _BEYOND_K = 12
 # Between a thousandth of a gigabyte and the next, so that searches hardly notice.
 _SCRUB_PAUSE_SECONDS = 0.01
 # About as many as CLIP's tokenizer puts into one.
 _CHARACTERS_A_TOKEN = 4
+_NOTHING_ELSE = ImageSearchRequest()
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
 _WARM_UP_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One picture found, its cosine similarity to the query, and whether to show it."""
+    """One picture found, its cosine similarity to the query, and whether to show it.
+
+    ``score`` is what the order goes by; ``matched`` the rank in each ranking that it is in, None
+    where nobody asked for that.
+    """
 
     item: Item
     similarity: float
     relevant: bool
     vector: Vector | None = None
+    score: float = 0.0
+    matched: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The pictures found, best first, and what to tell of the question."""
+    """The pictures found, best first, and what to tell of the question.
+
+    ``total_relevant`` is how many of those looked at are relevant, where that was asked for.
+    """
 
     hits: list[Hit]
     timing: Timing
     warnings: tuple[str, ...] = ()
+    total_relevant: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,26 @@ class _Awaited:
 
     upload: Upload
     deadline: float
+    field: str = "image"
+
+
+@dataclass(slots=True)
+class _Place:
+    """What a :class:`Hit` says, but for the picture itself."""
+
+    position: int
+    similarity: float
+    relevant: bool
+    score: float
+    matched: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What one search asked for, best first, and :attr:`Found.total_relevant`."""
+
+    places: list[_Place]
+    total_relevant: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +198,7 @@ class Engine:
         for _ in range(_WARM_UP_RUNS):
             await self._batches.in_parts([(tokens, 1)])
             # By its vector: a text would be remembered, and counted, as if it had been asked.
-            await self._batches(Plan(k=DEFAULT_K, vector=self._mean))
+            await self._batches(Plan(k=DEFAULT_K, sought=(Weighted(self._mean),)))
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
@@ -216,31 +254,32 @@ class Engine:
         """The pictures that a text describes, or that resemble a picture of the bundle.
 
         Raises:
-            RequestError: no such picture, a filter that makes no sense, overload, or too late.
+            RequestError: no such picture, a filter that makes no sense, overload, or too late;
+                of pictures that are sent, what :meth:`search_by_image` says.
         """
-        return await self._find(await self.planner.search(request), ticket)
+        sent = self._sent(request) if request.queries else []
+        return await self._answer(request, sent, ticket)
 
     async def search_by_image(
-        self, read: Callable[[], bytes], k: int = DEFAULT_K, ticket: Ticket = WHENEVER
+        self,
+        read: Callable[[], bytes],
+        request: ImageSearchRequest = _NOTHING_ELSE,
+        ticket: Ticket = WHENEVER,
     ) -> Found:
         """The pictures that resemble a picture.
 
         Args:
             read: gives the picture's bytes.  Called once it is its turn: those that wait for
                 theirs together might not fit into memory.
-            k: how many.
+            request: what is asked beside it.
             ticket: until when somebody waits.
 
         Raises:
             RequestError: the bytes are no picture, the bundle has no picture encoder, the
                 service is overloaded, or it is too late.
         """
-        self._need_image_encoder()
-        started = time.perf_counter()
-        vector = await self._pictures(_Awaited(Upload(read), ticket.deadline), 1, ticket)
-        encoded = time.perf_counter() - started
-        found = await self._find(Plan(k=k, vector=vector), ticket)
-        return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
+        sent = [(Upload(read), request.weight), *self._sent(request)]
+        return await self._answer(request, sent, ticket)
 
     async def search_by_vector(
         self, vector: Vector, k: int = DEFAULT_K, ticket: Ticket = WHENEVER
@@ -250,7 +289,7 @@ class Engine:
         Raises:
             RequestError: the service is overloaded, or it is too late.
         """
-        return await self._find(Plan(k=k, vector=vector), ticket)
+        return await self._find(Plan(k=k, sought=(Weighted(vector),)), ticket)
 
     async def encode(
         self, request: EncodeRequest, ticket: Ticket = WHENEVER
@@ -316,6 +355,32 @@ class Engine:
                 501, "this service was deployed without its picture encoder: search by text"
             )
 
+    def _sent(self, request: Question) -> list[tuple[Upload, float]]:
+        """The pictures in a request's JSON, and how much each counts."""
+        return [
+            (within_json(part.image, f"queries.{number}.image", self._max_upload), part.weight)
+            for number, part in enumerate(request.queries or ())
+            if part.image is not None
+        ]
+
+    async def _answer(
+        self, request: Question, sent: Sequence[tuple[Upload, float]], ticket: Ticket
+    ) -> Found:
+        """What is found for a request and the pictures that came with it."""
+        if not sent:
+            return await self._find(await self.planner.search(request), ticket)
+        self._need_image_encoder()
+        plan = await self.planner.search(request)
+        started = time.perf_counter()
+        # One after the other: many of one request must not crowd out those of others.
+        seen = [
+            Weighted(await self._pictures(_Awaited(upload, ticket.deadline), 1, ticket), weight)
+            for upload, weight in sent
+        ]
+        encoded = time.perf_counter() - started
+        found = await self._find(replace(plan, sought=(*plan.sought, *seen)), ticket)
+        return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
+
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
         kept = plan.positions
@@ -327,18 +392,15 @@ class Engine:
         ran = found.timing
         encode = plan.encoded + ran.encode
         waited = time.perf_counter() - started - encode - ran.search - ran.lookup
-        return Found(
-            found.hits,
-            Timing(
-                filter=plan.filtered,
-                tokenize=plan.tokenized,
-                queue=max(0.0, waited),
-                encode=encode,
-                search=ran.search,
-                lookup=ran.lookup,
-            ),
-            plan.warnings,
+        timing = Timing(
+            filter=plan.filtered,
+            tokenize=plan.tokenized,
+            queue=max(0.0, waited),
+            encode=encode,
+            search=ran.search,
+            lookup=ran.lookup,
         )
+        return replace(found, timing=timing, warnings=plan.warnings)
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
         """A search that shares nothing with others: its texts encoded, it gives way to them."""
@@ -360,11 +422,10 @@ class Engine:
     def _encode_picture(self, awaited: _Awaited) -> Vector:
         upload = awaited.upload
         preprocessing = self.bundle.manifest.model.preprocessing
+        content = upload.read()
         try:
             # Reduced as at build time, so that a picture finds itself exactly.
-            image = decode(
-                upload.read(), reduce_to=reduced_side(preprocessing), limits=self._limits
-            )
+            image = decode(content, reduce_to=reduced_side(preprocessing), limits=self._limits)
             pixels = preprocess(image, preprocessing)
         except PictureError as error:
             status = 413 if error.reason == "too large" else 400
@@ -405,37 +466,37 @@ class Engine:
         encoded = time.perf_counter()
         self._metrics.encode_seconds.observe(encoded - started)
         known = [
-            replace(plan, wanted=None, unwanted=None, vector=vector, encoded=encoded - started)
+            replace(plan, sought=(Weighted(vector),), encoded=encoded - started)
             for plan, vector in zip(sought, vectors[len(plans) :], strict=True)
         ]
         if not plans:
             return [], known
         vectors = vectors[: len(plans)]
-        positions, similarities = self._nearest(plans, vectors)
+        pages = self._pages(plans, vectors, *self._nearest(plans, vectors))
         searched = time.perf_counter()
-        hits = self._look_up(plans, positions, similarities, (vectors * self._mean).sum(axis=1))
+        hits = self._look_up(plans, pages)
         timing = Timing(
             encode=encoded - started,
             search=searched - encoded,
             lookup=time.perf_counter() - searched,
         )
         self._metrics.search_seconds.observe(timing.search)
-        return [Found(some, timing) for some in hits], known
+        return [
+            Found(some, timing, total_relevant=page.total_relevant)
+            for some, page in zip(hits, pages, strict=True)
+        ], known
 
     def _vectors(self, plans: Sequence[Plan]) -> NDArray[np.float32]:
         """What each search seeks, float32 ``[n, dim]``, L2-normalised."""
-        texts = [tokens for plan in plans for tokens in (plan.wanted, plan.unwanted) if tokens]
+        texts = [part.what for plan in plans for part in plan.sought if isinstance(part.what, list)]
         encoded = iter(self._texts.vectors(texts))
         sought = np.zeros((len(plans), self.bundle.index.dim), dtype=np.float32)
         for row, plan in zip(sought, plans, strict=True):
-            if plan.wanted is not None:
-                row += next(encoded)
-            if plan.vector is not None:
-                row += plan.vector
-            if plan.unwanted is not None:
-                row -= NEGATIVE_WEIGHT * next(encoded)
+            for part in plan.sought:
+                vector = next(encoded) if isinstance(part.what, list) else part.what
+                row += vector if part.weight == 1 else part.weight * vector
         norms = np.linalg.norm(sought, axis=1, keepdims=True)
-        # A text and its own opposite leave nothing to normalise.
+        # What is added and taken away again leaves nothing to normalise.
         unit: NDArray[np.float32] = sought / np.maximum(norms, np.finfo(np.float32).tiny)
         return unit
 
@@ -448,7 +509,8 @@ class Engine:
         similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(plans)
         alike: dict[int, list[int]] = {}
         for row, plan in enumerate(plans):
-            depth = min(next(d for d in _DEPTHS if d >= plan.k + _BEYOND_K), len(index))
+            needed = plan.depth + _BEYOND_K
+            depth = min(next(depth for depth in _DEPTHS if depth >= needed), len(index))
             if plan.positions is None:
                 alike.setdefault(depth, []).append(row)
             else:
@@ -462,37 +524,106 @@ class Engine:
             keep = positions[row] >= 0
             if plan.min_similarity is not None:
                 keep &= similarities[row] >= plan.min_similarity
-            positions[row] = positions[row][keep][: plan.k]
-            similarities[row] = similarities[row][keep][: plan.k]
+            most = plan.depth
+            positions[row] = positions[row][keep][:most]
+            similarities[row] = similarities[row][keep][:most]
         return positions, similarities
 
-    def _look_up(
+    def _pages(
         self,
         plans: Sequence[Plan],
-        positions: list[NDArray[np.int64]],
-        similarities: list[Vector],
-        backgrounds: Vector,
-    ) -> list[list[Hit]]:
-        wanted = sorted({int(position) for near in positions for position in near})
+        vectors: NDArray[np.float32],
+        positions: Sequence[NDArray[np.int64]],
+        similarities: Sequence[Vector],
+    ) -> list[_Page]:
+        """Of what was found for each search, what it asked for."""
+        pages = []
+        backgrounds = (vectors * self._mean).sum(axis=1).tolist()
+        for plan, vector, near, scores, background in zip(
+            plans, vectors, positions, similarities, backgrounds, strict=True
+        ):
+            shown = relevant(scores, background)
+            start = plan.offset or 0
+            page = slice(start, start + plan.k)
+            total = None
+            if plan.named is not None:
+                places = self._with_named(plan, plan.named, vector, near, scores, shown)
+                if plan.offset is not None:
+                    total = sum(place.relevant for place in places)
+                places = places[page]
+            else:
+                if plan.offset is not None:
+                    total = int(shown.sum())
+                places = [
+                    _Place(position, score, flag, score)
+                    for position, score, flag in zip(
+                        near[page].tolist(),
+                        scores[page].tolist(),
+                        shown[page].tolist(),
+                        strict=True,
+                    )
+                ]
+                if plan.mode is not None:
+                    for rank, place in enumerate(places, start + 1):
+                        place.matched = {"image": rank}
+            pages.append(_Page(places, total))
+        return pages
+
+    def _with_named(
+        self,
+        plan: Plan,
+        named: Named,
+        vector: Vector,
+        near: NDArray[np.int64],
+        scores: Vector,
+        shown: NDArray[np.bool_],
+    ) -> list[_Place]:
+        """All that one search finds by words, and with the mode auto by looks, too.
+
+        What is named is relevant, whatever it looks like.  What too many have in common to be
+        ranked by it is ranked by its looks.
+        """
+        rankings = dict(named.rankings)
+        if plan.mode == "auto" or named.many is not None:
+            rankings["image"] = near.tolist()
+        similarity = dict(zip(near.tolist(), scores.tolist(), strict=True))
+        alike = set(near[shown].tolist())
+        there = {position for best in named.rankings.values() for position in best}
+        if further := sorted(there - similarity.keys()):
+            cosines, at = self.bundle.index.search(
+                vector[np.newaxis], len(further), np.array(further, dtype=np.int64)
+            )
+            similarity.update(zip(at[0].tolist(), cosines[0].tolist(), strict=True))
+        least = -np.inf if plan.min_similarity is None else plan.min_similarity
+        return [
+            _Place(
+                one.position,
+                similarity[one.position],
+                one.position in there or one.position in alike,
+                one.score,
+                one.matched,
+            )
+            for one in fuse(rankings)
+            if similarity[one.position] >= least
+        ]
+
+    def _look_up(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
+        wanted = sorted({place.position for page in pages for place in page.places})
         items = {item.position: item for item in self.bundle.items.get(wanted)}
+        vector_of = self.bundle.index.reconstruct
         return [
             [
                 Hit(
-                    items[position],
-                    similarity,
-                    shown,
-                    self.bundle.index.reconstruct(position) if plan.with_vectors else None,
+                    items[place.position],
+                    place.similarity,
+                    place.relevant,
+                    vector_of(place.position) if plan.with_vectors else None,
+                    place.score,
+                    place.matched,
                 )
-                for position, similarity, shown in zip(
-                    near.tolist(),
-                    scores.tolist(),
-                    relevant(scores, background).tolist(),
-                    strict=True,
-                )
+                for place in page.places
             ]
-            for plan, near, scores, background in zip(
-                plans, positions, similarities, backgrounds.tolist(), strict=True
-            )
+            for plan, page in zip(plans, pages, strict=True)
         ]
 
 

@@ -26,6 +26,8 @@ TITLE = "Sightline"
 _DESCRIPTION = "Finds pictures by describing them."
 # Where the project was not installed as a package, which serving needs not.
 _VERSION = "0.1.0"
+# Fields of a form that are written as JSON.
+_JSON = {"queries", "filter"}
 _REF = "#/components/schemas/{model}"
 
 _ERRORS = {
@@ -85,7 +87,7 @@ def document(
                 "Find the pictures that a text describes, or that resemble one of the bundle",
                 body=_json_body(SearchRequest),
                 answer=_json_answer(SearchResponse),
-                errors=(404, *OF_QUESTIONS),
+                errors=(404, *OF_QUESTIONS, 501),
             )
         },
         "/search_by_image": {
@@ -93,7 +95,7 @@ def document(
                 "Find the pictures that resemble a picture",
                 body=_form("image", ImageSearchRequest),
                 answer=_json_answer(SearchResponse),
-                errors=(*OF_QUESTIONS, 501, 507),
+                errors=(404, *OF_QUESTIONS, 501, 507),
             )
         },
         "/encode": {
@@ -185,13 +187,15 @@ def document(
         models,
         ref_template=_REF,
     )
-    # Here and not with the type, whose schema BentoML reads, too, and would misread.
+    # Here and not with the types, whose schema BentoML reads, too, and would misread.
     schemas["$defs"]["SearchRequest"]["anyOf"] = [
-        {"required": [name], "properties": {name: {"type": "string"}}} for name in ("query", "like")
+        *_given("query", "like"),
+        {"required": ["queries"], "properties": {"queries": {"type": "array"}}},
     ]
     schemas["$defs"]["EncodeRequest"]["anyOf"] = [
         {"required": [name], "properties": {name: {"minItems": 1}}} for name in ("texts", "images")
     ]
+    schemas["$defs"]["QueryPart"]["oneOf"] = _given("text", "like", "image")
     found: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": project_version(), "description": _DESCRIPTION},
@@ -223,6 +227,11 @@ _ANSWERS: tuple[type[BaseModel], ...] = (
     ReloadResponse,
     ErrorResponse,
 )
+
+
+def _given(*names: str) -> list[dict[str, Any]]:
+    """For each of some fields the schema of what has a text there."""
+    return [{"required": [name], "properties": {name: {"type": "string"}}} for name in names]
 
 
 def _operation(
@@ -274,17 +283,28 @@ def _json_body(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _form(file: str, fields: type[BaseModel] | None) -> dict[str, Any]:
-    others = fields.model_json_schema()["properties"] if fields else {}
-    return {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {file: {"type": "string", "format": "binary"}, **others},
-                "required": [file],
-                "additionalProperties": False,
-            }
-        }
+    found = fields.model_json_schema(ref_template=_REF)["properties"] if fields else {}
+    others = {name: _not_null(schema) for name, schema in found.items()}
+    form = {
+        "schema": {
+            "type": "object",
+            "properties": {file: {"type": "string", "format": "binary"}, **others},
+            "required": [file],
+            "additionalProperties": False,
+        },
+        # Where a list would otherwise be a field for each of its members.
+        "encoding": {name: {"contentType": "application/json"} for name in _JSON & set(others)},
     }
+    return {"multipart/form-data": form}
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what a form leaves out, where JSON may have null."""
+    if "anyOf" not in schema:
+        return schema
+    (there,) = (one for one in schema["anyOf"] if one != {"type": "null"})
+    told = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**there, **told}
 
 
 def _content(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from serving.wire import EncodeRequest, ImageSearchRequest, Json, ReloadResponse
 
 _FOREVER = "max-age=31536000, immutable"
 _A_WHILE = "max-age=3600"
-_MAX_FIELDS = 4
+_MAX_FIELDS = len(ImageSearchRequest.model_fields)
 # What a form needs beside its file: borders, headers and the other fields.
 FORM_FRAME = 64 << 10
 MAX_JSON = 4 << 20
@@ -99,7 +99,7 @@ class Routes:
         with self._state.engine() as engine:
             engine.refuse_if_full()
             question = await read(request, SearchRequest)
-            self._exchange.note(request, question.query)
+            self._exchange.note(request, question.wording)
             found = await self._exchange.in_time(
                 request, lambda ticket: engine.search(question, ticket)
             )
@@ -113,9 +113,10 @@ class Routes:
                 question = ImageSearchRequest.model_validate(fields)
             except ValidationError as error:
                 raise RequestError.from_validation(error) from None
+            self._exchange.note(request, question.wording)
             with self._state.engine() as engine:
                 found = await self._exchange.in_time(
-                    request, lambda ticket: engine.search_by_image(picture, question.k, ticket)
+                    request, lambda ticket: engine.search_by_image(picture, question, ticket)
                 )
                 request.scope["state"][TIMING] = found.timing
                 return results(found, engine)
@@ -270,7 +271,7 @@ class Routes:
                 400, f"{name}: send multipart/form-data with the file as {name!r}", name
             )
         try:
-            form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=1024)
+            form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=FORM_FRAME)
         # Starlette gives its parser's errors to the application as 400s of its own.
         except (MultiPartException, HTTPException) as error:
             detail = getattr(error, "message", None) or getattr(error, "detail", "")

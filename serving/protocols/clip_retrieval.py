@@ -30,6 +30,7 @@ from serving.uploads import within_json
 from serving.wire import (
     MAX_K,
     MAX_QUERY,
+    ImageSearchRequest,
     Json,
     Position,
     ResultCount,
@@ -133,7 +134,7 @@ class _ClipRetrieval:
             return await engine.search(SearchRequest(query=text[:MAX_QUERY], k=k), ticket)
         if question.image is not None:
             upload = within_json(question.image, "image", self._exchange.max_upload)
-            return await engine.search_by_image(upload.read, k, ticket)
+            return await engine.search_by_image(upload.read, ImageSearchRequest(k=k), ticket)
         if question.embedding_input is not None:
             vector = _vector(question.embedding_input, engine.bundle.index.dim)
             return await engine.search_by_vector(vector, k, ticket)

@@ -240,12 +240,12 @@ def test_a_form_has_one_file_and_few_fields(app: App) -> None:
     assert said(files={"image": b"x", "other": b"y"}) == (
         "the body is no multipart form: Too many files. Maximum number of files is 1."
     )
-    five = dict.fromkeys("abcde", "1")
-    assert said(files={"image": b"x"}, data=five) == (
-        "the body is no multipart form: Too many fields. Maximum number of fields is 4."
+    many = dict.fromkeys("abcdefghijklm", "1")
+    assert said(files={"image": b"x"}, data=many) == (
+        "the body is no multipart form: Too many fields. Maximum number of fields is 12."
     )
-    long = said(files={"image": b"x"}, data={"k": "1" * 1025})
-    assert long == "the body is no multipart form: Part exceeded maximum size of 1KB."
+    long = said(files={"image": b"x"}, data={"k": "1" * (FORM_FRAME + 1)})
+    assert long == "the body is no multipart form: Part exceeded maximum size of 64KB."
 
 
 def test_a_thumbnail_says_when_it_was_given(app: App) -> None:
