@@ -66,6 +66,7 @@ class Texts:
     like_this: str
     similarity: str
     details: str
+    text_within: str
     full_size: str
     only: str
     picture: str
@@ -158,6 +159,7 @@ ENGLISH = Texts(
     like_this="More like this: {alt}",
     similarity="similarity",
     details="Details",
+    text_within="Text in the picture",
     full_size="Open the picture in a new tab",
     only="Only pictures with {field} {value}",
     picture="A picture without a description",
@@ -259,6 +261,7 @@ GERMAN = Texts(
     like_this="Ähnliche Bilder: {alt}",
     similarity="Ähnlichkeit",
     details="Angaben",
+    text_within="Text im Bild",
     full_size="Das Bild in einem neuen Tab öffnen",
     only="Nur Bilder mit {field} {value}",
     picture="Ein Bild ohne Beschreibung",
