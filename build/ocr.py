@@ -77,7 +77,9 @@ class Reader:
             | {
                 # Harmless: which models it has, and of each picture without text that it has none.
                 "Global.log_level": "error",
-                "Global.max_side_len": _SIDE,
+                # Nor is a strip of a few pixels made larger, which could fill any memory.
+                # By itself it makes a strip of a few pixels 30 wide, and many thousands long.
+                "Global.min_side_len": 1,
                 "Global.text_score": _SURE,
                 # By itself it looks for letters in what is small at several times its size, and
                 # lets those next to each other run together: it then finds fewer.

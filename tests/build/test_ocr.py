@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections import Counter
 from pathlib import Path
@@ -146,6 +147,17 @@ def test_what_has_no_text_has_none(bundle: Path) -> None:
         assert read[name].text is None
         assert "text" not in read[name].sources
         assert "Text:" not in read[name].alt_text
+
+
+@pytest.mark.slow
+def test_a_strip_takes_no_more_memory_than_a_page() -> None:
+    require_module("rapidocr", "what reads text")
+    reader = ocr.Reader(threads=1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for size in ((2000, 1), (1, 2000), (1, 1)):
+        assert reader.read(Image.new("RGB", size, "red")) == ""
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 500_000, "kilobytes"
 
 
 @pytest.mark.slow
