@@ -33,11 +33,12 @@ from build.metadata.description import (
 )
 from build.metadata.embedded import READING
 from build.metadata.xmp_sidecars import read_xmp_sidecars
+from build.ocr import read_texts
 from build.packages import PACKAGE_FILES, Package
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import Item, write_items
-from models.manifest import ITEMS, THUMBNAILS, Manifest, Skipped, record_files
+from models.manifest import ITEMS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
 from models.pictures import read_content
 from models.thumbnails import write_thumbnails
 
@@ -78,7 +79,9 @@ def assemble(
     metric: Metric,
     root: Path | None,
     journal: Journal,
+    threads: int,
     captioner: CaptionModel | None = None,
+    ocr: OcrFacts | None = None,
     metadata: Metadata = "basic",
     made_of: str = "",
 ) -> Manifest:
@@ -91,22 +94,36 @@ def assemble(
         metric: of the index.
         root: the tree of the pictures, where sidecars are looked for.
         journal: where the thumbnails are.
+        threads: of the computations.
         captioner: the image-to-text model that describes pictures without a caption.
+        ocr: what reads the text in the pictures.
         metadata: how much of what pictures say themselves becomes part of the bundle.
         made_of: the checksum of all that the bundle is made of (:mod:`build.made_of`).
 
     Raises:
-        BuildError: the captioner cannot describe pictures.
+        BuildError: the captioner cannot describe pictures, or no text can be read here.
     """
     said = _said(root, pictures, journal, metadata)
     written = {}
     if captioner is not None and root is not None:
         bare = _without_caption(pictures, said)
         written = write_captions(root, bare, journal, captioner, _content_of(pictures))
+    texts = {}
+    if ocr is not None and root is not None:
+        there = _with_file(pictures)
+        texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = _tagger(package)
     guess = None if tagger is None else tagger.alt_texts
-    items = describe(pictures.paths, pictures.sizes, pictures.vectors, said, guess, written=written)
+    items = describe(
+        pictures.paths,
+        pictures.sizes,
+        pictures.vectors,
+        said,
+        guess,
+        written=written,
+        texts=texts,
+    )
 
     queries = pictures.queries
     if queries is None and len(items) > EXACT_UP_TO:
@@ -126,6 +143,7 @@ def assemble(
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
+        ocr=ocr,
         versions=versions(),
         made_of=made_of,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -171,12 +189,14 @@ def _tell(warnings: Sequence[str]) -> None:
         print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
 
 
+def _with_file(pictures: Pictures) -> list[str]:
+    sizes = zip(pictures.paths, pictures.sizes, strict=True)
+    return [path for path, size in sizes if size is not None]
+
+
 def _without_caption(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
-    return [
-        path
-        for path, size in zip(pictures.paths, pictures.sizes, strict=True)
-        if size is not None and not _is_described(said.get(path, NOTHING_SAID))
-    ]
+    paths = _with_file(pictures)
+    return [path for path in paths if not _is_described(said.get(path, NOTHING_SAID))]
 
 
 def _content_of(pictures: Pictures) -> Callable[[Path], bytes]:

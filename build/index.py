@@ -20,13 +20,14 @@ from build.given import read_given
 from build.journal import Journal
 from build.made_of import made_of, sidecars
 from build.metadata.description import Metadata
+from build.ocr import find_reader, identity
 from build.output import Output
 from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
 from models import machine
 from models.formats import extra_for
 from models.index import Metric
-from models.manifest import Manifest, Skipped
+from models.manifest import Manifest, OcrFacts, Skipped
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class IndexOptions:
     paths: Path | None = None
     threads: int | None = None
     captioner: str | None = None
+    ocr: bool = False
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     prune: bool = False
@@ -80,20 +82,21 @@ def build_index(options: IndexOptions) -> Outcome:
     if not given and options.images is None:
         raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
     package = open_package(options.model, text_threads=_threads(options))
-    # Before the pictures are embedded, so that a mistyped name does not show hours later.
+    # Before the pictures are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
+    ocr = find_reader() if options.ocr else None
     output = Output(options.output)
     root = options.images.resolve() if options.images else None
-    identity = NO_ENCODER if given else encoder_identity(package.card)
+    encoder = NO_ENCODER if given else encoder_identity(package.card)
     try:
-        with Journal(output.journal, identity, root) as journal:
+        with Journal(output.journal, encoder, root) as journal:
             output.recover()
             old = output.whole_manifest()
             if given:
                 pictures, checksum = _given(options, package, journal), ""
             else:
                 found = _find(options, package, journal)
-                checksum = _made_of(options, package, captioner, found)
+                checksum = _made_of(options, package, captioner, ocr, found)
                 # To read every vector and thumbnail of a large tree takes longer than all else.
                 if old is not None and old.made_of == checksum:
                     return _outcome(options, found, changed=False)
@@ -106,7 +109,9 @@ def build_index(options: IndexOptions) -> Outcome:
                     metric=options.metric,
                     root=options.images,
                     journal=journal,
+                    threads=_threads(options),
                     captioner=captioner,
+                    ocr=ocr,
                     metadata=options.metadata,
                     made_of=checksum,
                 )
@@ -189,7 +194,11 @@ def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
 
 
 def _made_of(
-    options: IndexOptions, package: Package, captioner: CaptionModel | None, found: _Found
+    options: IndexOptions,
+    package: Package,
+    captioner: CaptionModel | None,
+    ocr: OcrFacts | None,
+    found: _Found,
 ) -> str:
     assert options.images is not None
     settings = {
@@ -198,6 +207,7 @@ def _made_of(
         "metric": options.metric,
         "metadata": options.metadata,
         "captioner": None if captioner is None else captioner.facts.model_dump(mode="json"),
+        "ocr": None if ocr is None else identity(ocr),
         "versions": versions(),
     }
     pictures = zip(found.paths, found.checksums, strict=True)

@@ -47,7 +47,8 @@ CREATE TABLE pictures (
 CREATE INDEX by_content ON pictures (sha256);
 CREATE TABLE root (path TEXT NOT NULL);
 """
-# Came later, and is of no use to a build without a captioner: no reason to begin anew.
+# Came later, and is of no use to a build without a captioner or a reader of texts: no reason to
+# begin anew.
 _CAPTIONS = """
 CREATE TABLE IF NOT EXISTS captions (
     sha256 BLOB, captioner TEXT, text TEXT NOT NULL, PRIMARY KEY (sha256, captioner)
@@ -260,13 +261,13 @@ class Journal:
             )
 
     def captions(self, captioner: str) -> dict[bytes, str]:
-        """What a captioner has said so far, by the SHA-256 of the picture's content."""
+        """What a captioner, or a reader of texts, has said so far, by the content's SHA-256."""
         query = "SELECT sha256, text FROM captions WHERE captioner = ?"
         with self._lock:
             return dict(self._connection.execute(query, (captioner,)))
 
     def put_caption(self, sha256: bytes, captioner: str, text: str) -> None:
-        """Write down what a captioner says of a picture."""
+        """Write down what a captioner says of a picture, or what a reader finds in it."""
         row = (sha256, captioner, text)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO captions VALUES (?, ?, ?)", row)

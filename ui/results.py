@@ -273,6 +273,9 @@ def _card(
 
 def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
     rows = []
+    if picture.text:
+        heading = escape(texts.text_within)
+        rows.append(f'<dt>{heading}</dt><dd dir="auto">{escape(picture.text)}</dd>')
     for name, value in picture.metadata.items():
         if value in (None, "", [], {}):
             continue

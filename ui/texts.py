@@ -74,6 +74,7 @@ class Texts:
     copy_path: str
     path_copied: str
     download: str
+    text_within: str
     full_size: str
     only: str
     picture: str
@@ -166,6 +167,7 @@ ENGLISH = Texts(
     like_this="More like this: {alt}",
     similarity="similarity",
     details="Details",
+    text_within="Text in the picture",
     larger="Look at it larger",
     previous="Previous picture",
     next="Next picture",
@@ -275,6 +277,7 @@ GERMAN = Texts(
     like_this="Ähnliche Bilder: {alt}",
     similarity="Ähnlichkeit",
     details="Angaben",
+    text_within="Text im Bild",
     larger="Größer ansehen",
     previous="Voriges Bild",
     next="Nächstes Bild",

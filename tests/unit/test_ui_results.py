@@ -138,6 +138,14 @@ def test_where_a_picture_comes_from_can_be_visited_but_only_on_the_web() -> None
     assert [term.text for term in page.all("dt")][:2] == ["source", "other"]
 
 
+def test_the_text_in_a_picture_is_among_its_details() -> None:
+    page = shown(replace(FOX, text="NO <b>ENTRY</b>", metadata={}))
+    [term, text] = [part for part in page.elements if part.within[-2:] == ("details", "dl")][:2]
+    assert (term.tag, term.text) == ("dt", "Text in the picture")
+    assert (text.tag, text.text) == ("dd", "NO <b>ENTRY</b>")
+    assert "Text in the picture" not in [term.text for term in shown(FOX).all("dt")]
+
+
 def test_a_search_with_ones_own_picture_has_neither_filters_nor_a_link() -> None:
     page = shown(FOX, upload=True)
     assert page.actions("filter") == []
