@@ -189,24 +189,32 @@ class ImageSearchRequest(_Request):
         return int(k) if isinstance(k, str) and re.fullmatch("[0-9]{1,9}", k) else k
 
 
-class SearchResult(BaseModel):
-    """One picture of an answer.
+class PictureFacts(BaseModel):
+    """What is known of a picture, whatever is sought.
 
-    ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
-    (:mod:`models.relevance`); ``sources`` says where caption, alt text and each field of the
-    metadata come from (:class:`models.items.Item`); ``text`` is what can be read in the picture.
+    ``sources`` says where caption, alt text and each field of the metadata come from
+    (:class:`models.items.Item`); ``text`` is what can be read in the picture.
     """
 
     id: str
     image_path: str
-    similarity: float
-    relevant: bool
     alt_text: str
     image_url: str
     caption: str | None
     metadata: dict[str, Any]
     sources: dict[str, str]
     text: str | None = None
+
+
+class SearchResult(PictureFacts):
+    """One picture of an answer.
+
+    ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
+    (:mod:`models.relevance`).
+    """
+
+    similarity: float
+    relevant: bool
     embedding: list[float] | None = None
 
 
