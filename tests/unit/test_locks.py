@@ -25,7 +25,8 @@ def imports() -> grimp.ImportGraph:
         ("build", ["serve", "export", "build", "formats", "caption", "demo-model"]),
         ("build.demo_model", ["demo-model", "formats"]),
         ("build.captioner", ["serve", "build", "formats", "caption"]),
-        ("ui", ["ui"]),
+        ("ui.app", ["ui"]),
+        ("ui.mcp", ["mcp"]),
         ("loadtests", ["loadtest"]),
     ],
 )
