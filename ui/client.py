@@ -120,6 +120,7 @@ class Service:
 
     def __init__(self, addresses: Addresses, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {addresses.api_key}"} if addresses.api_key else {}
+        self.url = addresses.service
         # Where a browser may load pictures from, None where it may not.
         self._public = None if addresses.api_key else addresses.public
         self._http = httpx.Client(
@@ -165,6 +166,10 @@ class Service:
         """The public part of the bundle's manifest."""
         facts: dict[str, Any] = _json(self._send("GET", "/info"))
         return facts
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
 
     def _answer(self, path: str, **request: Any) -> Answer:
         started = time.perf_counter()

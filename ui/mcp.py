@@ -77,19 +77,18 @@ class Tools:
     """What a client may call; the docstrings are what it is told of them.
 
     Each gives a text per picture, what the service says of it as JSON, and its thumbnail, WebP as
-    the service has it: one of the four types that the models behind the known clients take.
+    the service has it: one of the four types that the models behind the known clients take.  None
+    has a structured form besides, since some clients then show a model that and no images.
 
     Args:
-        addresses: where the service is.
+        service: which is asked, and gives thumbnails as data URIs.
 
     Raises:
         ToolError: from each, where there is no answer; says what to do.
     """
 
-    def __init__(self, addresses: Addresses) -> None:
-        self._url = addresses.service
-        # A client need not reach the service, so that thumbnails have to come with the answer.
-        self._service = Service(replace(addresses, public=None))
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     def search_pictures(
         self,
@@ -119,21 +118,23 @@ class Tools:
             yield
         except ServiceError as error:
             advice = _ADVICE[error.problem].format(
-                url=self._url, message=error.message, wait=error.retry_after or 1
+                url=self._service.url, message=error.message, wait=error.retry_after or 1
             )
             raise ToolError(advice) from error
 
 
-def create_server(addresses: Addresses) -> MCPServer[Any]:
+def reach(addresses: Addresses) -> Service:
+    """The service, which an assistant need not reach itself: thumbnails come with the answers."""
+    return Service(replace(addresses, public=None))
+
+
+def create_server(service: Service) -> MCPServer[Any]:
     """The server over a service, for whatever transport."""
-    tools = Tools(addresses)
+    tools = Tools(service)
     server = MCPServer[Any]("sightline", title="Sightline", instructions=_INSTRUCTIONS)
     for tool in (tools.search_pictures, tools.describe_picture, tools.similar_pictures):
         server.add_tool(
-            tool,
-            annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
-            # Some clients show a model the structured form alone, in which there are no images.
-            structured_output=False,
+            tool, annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False)
         )
     return server
 
@@ -169,16 +170,17 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="with --http; default %(default)s")
     parser.add_argument("--port", type=int, default=8765, help="with --http; default %(default)s")
     arguments = parser.parse_args()
-    server = create_server(Addresses.from_environment())
     # Harmless: a line for every request to the service; what fails there, the tool's answer tells.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    if arguments.http:
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run("streamable-http", host=arguments.host, port=arguments.port)
-    else:
-        # At once: the thread that reads stdin would hold it up until the next line comes.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        server.run("stdio")
+    with contextlib.closing(reach(Addresses.from_environment())) as service:
+        server = create_server(service)
+        if arguments.http:
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run("streamable-http", host=arguments.host, port=arguments.port)
+        else:
+            # At once: the thread that reads stdin would hold it up until the next line comes.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            server.run("stdio")
 
 
 if __name__ == "__main__":
