@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build.packages import DEMO_MODEL
+from models.installation import command
 
 if TYPE_CHECKING:
     from build.index import Outcome
@@ -27,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="PACKAGE",
-        help="a model package (python -m build model); by default the embedded demo model",
+        help=f"a model package ({command('model')}); by default the embedded demo model",
     )
     parser.add_argument(
         "--metric",
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--captioner",
         metavar="MODEL",
         help="an image-to-text model of transformers, by its name on the hub or its folder, "
-        "that describes pictures without a caption (requirements/caption.txt)",
+        "that describes pictures without a caption (the extra `caption`)",
     )
     parser.add_argument(
         "--metadata",
