@@ -13,6 +13,7 @@ another process of ours, or tells people what to type, asks here.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -49,6 +50,17 @@ def environment() -> dict[str, str]:
 def command(words: str) -> str:
     """What to type for a subcommand of the build, such as ``model``."""
     return f"sightline {words}" if INSTALLED else f"python -m {module('build')} {words}"
+
+
+def serve_command(bundle: Path) -> str:
+    """What to type to serve a bundle."""
+    folder = shlex.quote(str(bundle))
+    return f"sightline serve --bundle {folder}" if INSTALLED else f"make serve BUNDLE={folder}"
+
+
+def image_command(bento: str) -> str:
+    """What to type to make an image of the bento that was built last."""
+    return f"bentoml containerize {bento}" if INSTALLED else "make image BUNDLE=…"
 
 
 def extra(name: str) -> str:

@@ -8,11 +8,12 @@ embeds only what changed.  What it has learnt lies beside the bundle, in
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build.packages import DEMO_MODEL
-from models.installation import command
+from models.installation import command, serve_command
 
 if TYPE_CHECKING:
     from build.index import Outcome
@@ -122,7 +123,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"{outcome.gone} pictures of earlier builds were not found: their embeddings are kept "
             "for when they are back; --prune forgets them"
         )
-    print(summary(outcome))
+    print(summary(outcome), flush=True)
+    # Not among what is printed for other programs, whose last line has the counts.
+    print(f"serve it:  {serve_command(outcome.folder)}", file=sys.stderr)
     return 0
 
 
