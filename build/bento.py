@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -84,7 +85,8 @@ def build_bento(bundle: StoredBundle | None, *, remote: bool = False) -> bentoml
     options["docker"]["env"] = image_labels(bundle)
     if remote:
         options["python"]["requirements_txt"] = "./requirements/remote.txt"
-    with tempfile.TemporaryDirectory() as folder:
+    # BentoML takes a list of requirements from below the current folder only.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(_SOURCE):
         bentofile = Path(folder) / "bentofile.yaml"
         bentofile.write_text(yaml.safe_dump(options))
         return bentoml.bentos.build_bentofile(str(bentofile), build_ctx=str(_SOURCE)).tag

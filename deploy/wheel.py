@@ -53,10 +53,10 @@ _BENTO_SOURCE = (
 _ANY = "|".join(OWN)
 # "service.name" is OpenTelemetry's.
 _PACKAGE = "|".join(name for name in OWN if name != "service")
-_FROM = re.compile(rb"from[ \t]+")
+_FROM = re.compile(rb"from[ \t]+(?=\w)")
 # A module's name alone, or as it begins in an f-string; code; a command.
 _NAMES_A_MODULE = re.compile(
-    rf"(?:{_PACKAGE})(?:\.[A-Za-z_]\w*)+|(?:{_PACKAGE})\.|(?:{_ANY}):[A-Za-z_]\w*"
+    rf"(?:{_PACKAGE})\.(?:[A-Za-z_][\w.]*)?|(?:{_ANY}):[A-Za-z_]\w*"
     rf"|(?s:.*)\b(?:from|import)\s+(?:{_ANY})\b(?s:.*)"
     rf"|(?s:.*)python3? -m (?:{_ANY})\b(?s:.*)"
 )
@@ -121,7 +121,8 @@ def contents(root: Path, copies: Path) -> dict[str, str]:
             # Copied, since one file can have one place in the wheel only.
             copy = copies_as_they_are / relative
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+            # With its mode: BentoML runs one of them.
+            shutil.copy(path, copy)
             held[str(copy)] = f"{NAME}/bento_source/{relative.as_posix()}"
     return held
 

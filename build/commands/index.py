@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from build.packages import DEMO_MODEL
 from models.installation import command, serve_command
 
 if TYPE_CHECKING:
@@ -92,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; the last line of its output has the counts."""
     from build.errors import BuildError
     from build.index import IndexOptions, build_index
+    from build.packages import DEMO_MODEL
 
     if arguments.embeddings and not arguments.model:
         raise BuildError("--embeddings needs --model: the package of the model that made them.")
