@@ -1,4 +1,4 @@
-# make demo    set up, index the gallery, serve it and open the page
+# make demo    set up, index the gallery, serve it and open the page; IMAGES=~/Pictures for yours
 # make serve   the service alone, in the foreground: BUNDLE=bundles/demo PORT=3000
 # make image   the container image of a bundle: BUNDLE=bundles/demo BACKEND=docker|podman|buildah
 # make sbom    what is in that image: sbom.cdx.json, in CycloneDX
@@ -32,7 +32,6 @@ EVERY ?= 3
 BIN := .venv/bin
 EXTRAS := serve remote build formats ocr parquet ui mcp speech loadtest bench export audit test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
-DEMO_BUNDLE := bundles/demo
 
 .PHONY: help demo serve image sbom test soak mutants bench loadtest lint lock clean
 .DEFAULT_GOAL := help
@@ -53,8 +52,8 @@ $(BIN)/python:
 SPEECH := $(if $(SIGHTLINE_SPEECH_MODEL),.venv/installed-speech)
 
 demo: .venv/installed-serve .venv/installed-build .venv/installed-formats .venv/installed-ui $(SPEECH)
-	$(BIN)/python -m build index --images demo/gallery --output $(DEMO_BUNDLE)
-	$(BIN)/python -m demo --bundle $(DEMO_BUNDLE) --port $(PORT) --ui-port $(UI_PORT)
+	$(BIN)/python -m sightline open $(or $(IMAGES),--bundle bundles/demo) \
+	  --port $(PORT) --page-port $(UI_PORT)
 
 serve: .venv/installed-serve $(SPEECH)
 	SIGHTLINE_BUNDLE=$(BUNDLE) exec $(BIN)/python -m serving --port $(PORT)
@@ -103,12 +102,16 @@ lint: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Each extra by itself, without what `pip install .` takes in any case.
 lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install --quiet uv
+	sed 's/^dependencies = .*/dependencies = []/' pyproject.toml > .cache/lock/pyproject.toml
+	ln -sfn $(CURDIR)/requirements .cache/lock/requirements
 	for extra in $(EXTRAS) caption demo-model; do \
-	  .cache/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-	    --no-header --extra $$extra --output-file requirements/$$extra.txt \
-	    $$([ $$extra = serve ] || echo "--constraint requirements/serve.txt") || exit 1; \
+	  (cd .cache/lock && bin/uv pip compile pyproject.toml --quiet --universal \
+	    --python-version 3.11 --no-header --extra $$extra \
+	    --output-file requirements/$$extra.txt \
+	    $$([ $$extra = serve ] || echo "--constraint requirements/serve.txt")) || exit 1; \
 	done
 	for peer in $(PEERS); do \
 	  .cache/lock/bin/uv pip compile $$peer.in --quiet --python-version 3.11 \

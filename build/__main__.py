@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
 from build.errors import BuildError
+from build.interrupts import INTERRUPTED, leave
 from models.manifest import DamagedError
 
 _COMMANDS = {
@@ -19,18 +19,15 @@ _COMMANDS = {
     "evaluate": "measure text-to-picture retrieval on captioned pictures",
 }
 
-# As shells have it: 128 and the number of SIGINT.
-INTERRUPTED = 130
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the process's exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m build", description="From pictures and a checkpoint to a bundle."
+        prog=f"python -m {__package__}", description="From pictures and a checkpoint to a bundle."
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in _COMMANDS.items():
-        command = importlib.import_module(f"build.commands.{name}")
+        command = importlib.import_module(f"{__package__}.commands.{name}")
         subparser = subparsers.add_parser(name, help=summary, description=command.__doc__)
         command.configure(subparser)
         subparser.set_defaults(run=command.run)
@@ -46,11 +43,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    if code == INTERRUPTED:
-        # Not to wait at the end for threads: where Ctrl-C came while the main thread held a
-        # lock, they would never end. All that is to be kept has been written.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    leave(main())

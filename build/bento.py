@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 import bentoml
 import yaml
 
+from models.installation import bento_source
 from models.manifest import (
     IMAGE_ENCODER,
     MANIFEST,
@@ -25,7 +27,7 @@ from models.manifest import (
 )
 
 BUNDLE_LABEL = "sightline.bundle.sha256"
-_ROOT = Path(__file__).resolve().parent.parent
+_SOURCE = bento_source()
 _OCI = "org.opencontainers.image"
 
 
@@ -70,28 +72,29 @@ def store_bundle(folder: Path, *, with_image_encoder: bool = True) -> StoredBund
 
 
 def build_bento(bundle: StoredBundle | None, *, remote: bool = False) -> bentoml.Tag:
-    """Build a bento of this checkout.
+    """Build a bento of this code.
 
     Args:
         bundle: the bundle to carry; None for a bento that is told by ``SIGHTLINE_BUNDLE``
             where to find one.
         remote: with what it takes to fetch a bundle by its address.
     """
-    options: dict[str, Any] = yaml.safe_load((_ROOT / "bentofile.yaml").read_text())
+    options: dict[str, Any] = yaml.safe_load((_SOURCE / "bentofile.yaml").read_text())
     options["models"] = [str(bundle.tag)] if bundle else []
     # The template writes them as labels; BentoML hands it nothing else that fits.
     options["docker"]["env"] = image_labels(bundle)
     if remote:
         options["python"]["requirements_txt"] = "./requirements/remote.txt"
-    with tempfile.TemporaryDirectory() as folder:
+    # BentoML takes a list of requirements from below the current folder only.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(_SOURCE):
         bentofile = Path(folder) / "bentofile.yaml"
         bentofile.write_text(yaml.safe_dump(options))
-        return bentoml.bentos.build_bentofile(str(bentofile), build_ctx=str(_ROOT)).tag
+        return bentoml.bentos.build_bentofile(str(bentofile), build_ctx=str(_SOURCE)).tag
 
 
 def image_labels(bundle: StoredBundle | None) -> dict[str, str]:
-    """The image's OCI labels, as far as this checkout knows them."""
-    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    """The image's OCI labels, as far as they are known here."""
+    project = tomllib.loads((_SOURCE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     labels = {
         f"{_OCI}.title": project["name"],
         f"{_OCI}.description": project["description"],
@@ -107,8 +110,11 @@ def image_labels(bundle: StoredBundle | None) -> dict[str, str]:
 
 def _git(*arguments: str) -> str:
     """What git answers; nothing without git, or outside a checkout."""
+    if not (_SOURCE / ".git").exists():
+        # What is installed may lie in somebody else's.
+        return ""
     try:
-        asked = subprocess.run(["git", *arguments], cwd=_ROOT, capture_output=True, text=True)
+        asked = subprocess.run(["git", *arguments], cwd=_SOURCE, capture_output=True, text=True)
     except OSError:
         return ""
     return asked.stdout.strip() if asked.returncode == 0 else ""

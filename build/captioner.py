@@ -19,6 +19,7 @@ from PIL import Image
 from build.errors import BuildError
 from build.journal import Journal
 from build.progress import Progress
+from models.installation import extra
 from models.manifest import CaptionerFacts, record_file
 from models.pictures import PictureError, on_white, read, read_content
 
@@ -224,7 +225,7 @@ def _picture(path: Path, content_of: Callable[[Path], bytes], sha256: bytes) -> 
 def _missing_package(error: ImportError) -> BuildError:
     return BuildError(
         f"--captioner needs packages that are not here ({error}): install them with "
-        "pip install -r requirements/caption.txt"
+        f"{extra('caption')}"
     )
 
 

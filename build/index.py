@@ -27,6 +27,7 @@ from build.scan import look_up, sample, scan
 from models import machine
 from models.formats import extra_for
 from models.index import Metric
+from models.installation import extra as how_to_install
 from models.manifest import Manifest, OcrFacts, Skipped
 
 
@@ -300,7 +301,7 @@ def told_unread(unread: Counter[str]) -> str:
     told = []
     for suffix, count in sorted(unread.items(), key=lambda each: (-each[1], each[0])):
         extra = extra_for(suffix)
-        help_ = f" (pip install -r requirements/{extra}.txt)" if extra else ""
+        help_ = f" ({how_to_install(extra)})" if extra else ""
         told.append(f"{count} {suffix}{help_}")
     return ", ".join(told)
 

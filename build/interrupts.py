@@ -8,10 +8,16 @@ just done.  Where that one has taken a lock which other threads need, as all tho
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
+
+# As shells have it: 128 and the number of SIGINT.
+INTERRUPTED = 130
 
 
 @contextlib.contextmanager
@@ -45,3 +51,16 @@ def held() -> Iterator[Callable[[], None]]:
         let_through()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process; where Ctrl-C has stopped it, without waiting for its threads.
+
+    They would never end where it came while the main thread held a lock. All that is to be
+    kept has been written.
+    """
+    if code == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -18,6 +18,7 @@ from build.errors import BuildError
 from build.journal import Journal
 from build.metadata.values import text as one_line
 from build.progress import Progress
+from models.installation import extra
 from models.manifest import OcrFacts
 from models.pictures import PictureError, on_white, read, read_content
 
@@ -199,6 +200,5 @@ def _model(task: str) -> str:
 
 def _missing_package(error: object) -> BuildError:
     return BuildError(
-        f"--ocr needs a package that is not here ({error}): install it with "
-        "pip install -r requirements/ocr.txt"
+        f"--ocr needs a package that is not here ({error}): install it with {extra('ocr')}"
     )

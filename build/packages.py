@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build.errors import BuildError
+from models.installation import command
 from models.manifest import (
     IMAGE_ENCODER,
     MODEL_CARD,
@@ -79,7 +80,7 @@ def _whole(folder: Path) -> ModelCard:
             )
         raise BuildError(
             f"{folder} is no model package: {folder / MODEL_CARD} does not exist. Make one: "
-            f"python -m build model --model {folder.name} --output artifacts/{folder.name.lower()}"
+            + command(f"model --model {folder.name} --output artifacts/{folder.name.lower()}")
         )
     card = ModelCard.read(folder)
     missing = set(PACKAGE_FILES) - set(card.files)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from build.captions import PATH_COLUMNS, Caption, said_in
 from build.errors import BuildError
 from build.metadata import Fields
+from models.installation import extra
 
 if TYPE_CHECKING:
     import pyarrow
@@ -57,7 +58,7 @@ def _read(file: Path) -> pyarrow.Table:
     except ImportError as error:
         raise BuildError(
             f"{file}: to read parquet needs packages that are not here ({error}): install them "
-            "with pip install -r requirements/parquet.txt"
+            f"with {extra('parquet')}"
         ) from None
     try:
         # A file, so that no column is made of the names of the folders around it.

@@ -22,6 +22,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from models.installation import command
 from models.manifest import DamagedError, GoldenText, ModelCard, Tolerance
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
@@ -125,7 +126,7 @@ def _failure(folder: Path, what: str, error: Exception) -> DamagedError:
     # ONNX Runtime's words have several lines.
     words = " ".join(str(error).split())
     return DamagedError(
-        f"{folder}: the {what} fails: {words} Export the model again: python -m build model."
+        f"{folder}: the {what} fails: {words} Export the model again: {command('model')}."
     )
 
 
@@ -154,7 +155,7 @@ def _refuse(folder: Path, card: ModelCard, drift: Drift, tolerance: Tolerance) -
 
 def _advice(card: ModelCard) -> str:
     here, at_the_export = ort.__version__, card.versions.get("onnxruntime")
-    again = "export the model again on this machine (python -m build model), then its bundles."
+    again = f"export the model again on this machine ({command('model')}), then its bundles."
     if at_the_export in (here, None):
         return f"ONNX Runtime is {here}: {again}"
     return f"ONNX Runtime is {here}, at the export it was {at_the_export}: install that, or {again}"

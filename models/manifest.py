@@ -35,6 +35,8 @@ from pydantic import (
     model_validator,
 )
 
+from models.installation import command
+
 MODEL_CARD = "model.json"
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
@@ -275,7 +277,7 @@ class ModelCard(_Document):
     """
 
     filename: ClassVar[str] = MODEL_CARD
-    made_anew_by: ClassVar[str] = "Export the model again: python -m build model."
+    made_anew_by: ClassVar[str] = f"Export the model again: {command('model')}."
 
     format: Literal["sightline-model/1"] = "sightline-model/1"
     name: str
@@ -367,7 +369,7 @@ class Manifest(_Document):
 
     filename: ClassVar[str] = MANIFEST
     made_anew_by: ClassVar[str] = (
-        "Export its model again (python -m build model), then build the bundle again."
+        f"Export its model again ({command('model')}), then build the bundle again."
     )
 
     format: Literal["sightline-bundle/2"] = "sightline-bundle/2"

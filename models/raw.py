@@ -17,6 +17,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from models.formats import RAW, is_installed
+from models.installation import extra
 
 # How the files begin that are no TIFF: at which byte, with what.  Canon's CR2 is one, and says so.
 _BEGINNINGS = (
@@ -80,7 +81,7 @@ def preview(content: bytes) -> Preview | None:
             return None
     if not is_installed(RAW):
         if is_raw:
-            raise RawError(f"a camera's raw file: support needs requirements/{RAW.extra}.txt")
+            raise RawError(f"a camera's raw file: support needs {extra(RAW.extra)}")
         return None
     import rawpy
 

@@ -11,20 +11,25 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from serving import logs
 from serving.settings import Settings
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what is under way and exit with 0."""
-    parser = argparse.ArgumentParser(prog="python -m serving", description=__doc__)
-    parser.add_argument("--host", default="0.0.0.0")
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="0.0.0.0 for whoever reaches this machine; default 127.0.0.1, this machine alone",
+    )
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "3000")))
     # For the workers that this program starts itself.
     parser.add_argument("--heartbeat", type=int, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     settings = Settings.load()
     logs.configure()
     if settings.workers > 1 and arguments.heartbeat is None:

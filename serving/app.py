@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models import machine
 from models.bundle import Bundle
 from models.manifest import DamagedError
-from serving import openapi
+from serving import openapi, protocols
 from serving.answer import BUNDLE_HEADER
 from serving.engine import Engine
 from serving.exchange import Exchange
@@ -144,10 +144,8 @@ class App:
 
 def _spoken(settings: Settings, exchange: Exchange) -> list[Protocol]:
     """The protocols of others that are spoken; nothing is imported of those that are not."""
-    return [
-        import_module(f"serving.protocols.{name.replace('-', '_')}").protocol(exchange)
-        for name in settings.spoken
-    ]
+    files = (f".{name.replace('-', '_')}" for name in settings.spoken)
+    return [import_module(file, protocols.__name__).protocol(exchange) for file in files]
 
 
 def create_app(

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.installation import environment, python
 from models.manifest import STORED_BUNDLE, DamagedError, Manifest
 from serving.errors import SpeechError
 from serving.settings import Settings
@@ -42,9 +43,9 @@ def check_bundle(settings: Settings) -> None:
     except (DamagedError, SpeechError) as error:
         raise SystemExit(f"error: {error}") from None
     checked = subprocess.run(
-        [sys.executable, "-c", "from serving.opening import try_to_open; try_to_open()", folder],
-        # Where this code lies: a bento's is on the path only while BentoML loads it.
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(_path())},
+        python("-c", f"from {__name__} import try_to_open; try_to_open()", str(folder)),
+        # A bento's code is on the path only while BentoML loads it.
+        env=environment(),
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -93,11 +94,6 @@ def open_bundle(settings: Settings, *, fresh: bool = False) -> Bundle:
     except (DamagedError, SpeechError) as error:
         raise SystemExit(f"error: {error}") from None
     return bundle
-
-
-def _path() -> list[str]:
-    own = str(Path(__file__).resolve().parents[1])
-    return [own, *filter(None, [os.environ.get("PYTHONPATH")])]
 
 
 def _folder(settings: Settings, *, fresh: bool = False) -> Path:

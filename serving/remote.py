@@ -21,6 +21,7 @@ from typing import Any
 import aiohttp
 from fsspec.core import url_to_fs
 
+from models.installation import command, extra
 from models.manifest import MANIFEST, DamagedError, Manifest, record_file, verify_files
 
 logger = logging.getLogger("sightline")
@@ -106,8 +107,8 @@ def _open(address: str) -> tuple[Any, str]:
         filesystem, root = url_to_fs(address, **options)
     except ImportError as error:
         raise DamagedError(
-            f"{address} cannot be fetched: {error}. Install requirements/remote.txt, or build "
-            "the image with `python -m build bento --remote`."
+            f"{address} cannot be fetched: {error}. Install what it "
+            f"takes ({extra('remote')}), or build the image with `{command('bento --remote')}`."
         ) from None
     except ValueError as error:
         raise DamagedError(

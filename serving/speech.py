@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from models.installation import extra
 from serving.errors import RequestError, SpeechError
 
 if TYPE_CHECKING:
@@ -133,8 +134,7 @@ def locate(model: str) -> str:
     """
     if importlib.util.find_spec("faster_whisper") is None:
         raise SpeechError(
-            "SIGHTLINE_SPEECH_MODEL is set, and faster-whisper is not installed: "
-            "pip install -r requirements/speech.txt"
+            f"SIGHTLINE_SPEECH_MODEL is set, and faster-whisper is not installed: {extra('speech')}"
         )
     folder = Path(model)
     if folder.is_dir():

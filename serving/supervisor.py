@@ -13,7 +13,6 @@ import selectors
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from types import FrameType
 
 from prometheus_client import multiprocess
 
+from models.installation import environment, module, python
 from serving.metrics import METRICS_FOLDER
 from serving.opening import check_bundle
 from serving.server import RELOAD, listen
@@ -105,7 +105,8 @@ class Supervisor:
         os.set_blocking(writer, False)
         address = ["--host", self._host, "--port", str(self._port)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "serving", *address, "--heartbeat", str(writer)],
+            python("-m", module("serving"), *address, "--heartbeat", str(writer)),
+            env=environment(),
             pass_fds=[writer],
         )
         os.close(writer)

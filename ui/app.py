@@ -20,8 +20,15 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-# Streamlit puts the script's own folder on the path; the package's is one above.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+# Streamlit puts the script's own folder on the path.  The package's is the first above that is none
+# itself: the checkout; installed, it is where all packages are, and on the path already.
+sys.path.append(
+    str(
+        next(
+            each for each in Path(__file__).resolve().parents if not (each / "__init__.py").exists()
+        )
+    )
+)
 
 from ui import results
 from ui.client import Addresses, Answer, Service, ServiceError

@@ -1,15 +1,12 @@
 """An MCP server: lets assistants look for pictures in a running service.
 
-    python -m ui.mcp                        # over stdin and stdout, for a client that starts it
-    python -m ui.mcp --http --port 8765     # at http://127.0.0.1:8765/mcp, for those that do not
-
+``sightline mcp`` starts it, over stdin and stdout or over HTTP.
 ``SIGHTLINE_SERVICE_URL`` and ``SIGHTLINE_API_KEY`` say where the service is, as for the page.  The
 protocol is that of https://modelcontextprotocol.io; docs/protocols.md has a client's configuration.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import logging
@@ -161,27 +158,21 @@ def _shown(said: Mapping[str, Any], thumbnail: str) -> list[Content]:
     return contents
 
 
-def main() -> None:
-    """Serve until the client hangs up, or until Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ui.mcp", description="Lets assistants look for pictures, over MCP."
-    )
-    parser.add_argument("--http", action="store_true", help="over HTTP, at /mcp, and not stdio")
-    parser.add_argument("--host", default="127.0.0.1", help="with --http; default %(default)s")
-    parser.add_argument("--port", type=int, default=8765, help="with --http; default %(default)s")
-    arguments = parser.parse_args()
+def serve(address: tuple[str, int] | None) -> None:
+    """Serve until the client hangs up, or until Ctrl-C.
+
+    Args:
+        address: host and port, to speak HTTP; None for stdin and stdout.
+    """
     # Harmless: a line for every request to the service; what fails there, the tool's answer tells.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with contextlib.closing(reach(Addresses.from_environment())) as service:
         server = create_server(service)
-        if arguments.http:
+        if address is not None:
+            host, port = address
             with contextlib.suppress(KeyboardInterrupt):
-                server.run("streamable-http", host=arguments.host, port=arguments.port)
+                server.run("streamable-http", host=host, port=port)
         else:
             # At once: the thread that reads stdin would hold it up until the next line comes.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             server.run("stdio")
-
-
-if __name__ == "__main__":
-    main()

@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Store the bundle, build the bento, and say what can be done with it."""
     from build.bento import build_bento, store_bundle
     from build.errors import BuildError
+    from models.installation import image_command
 
     bundle = None
     if arguments.bundle:
@@ -44,5 +45,5 @@ def run(arguments: argparse.Namespace) -> int:
         raise BuildError("--without-image-encoder needs --bundle: nothing else has the encoder.")
     bento = build_bento(bundle, remote=arguments.remote)
     print(f"bento   {bento}")
-    print(f"\nserve it:  bentoml serve {bento}\nimage:     make image BUNDLE=…")
+    print(f"\nserve it:  bentoml serve {bento}\nimage:     {image_command(str(bento))}")
     return 0

@@ -8,8 +8,6 @@ import os
 import sys
 from pathlib import Path
 
-from build.packages import DEMO_MODEL, open_package
-
 _NAMED_SKIPPED = 5
 
 
@@ -25,7 +23,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
-        default=DEMO_MODEL,
         metavar="PACKAGE",
         help="a model package; by default the embedded demo model",
     )
@@ -49,9 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
     # The other subcommands do without the encoders, and start sooner without them.
     from build.evaluate import caption_queries, evaluate, read_pictures, read_queries
     from build.evaluation_sheet import draw_sheet
+    from build.packages import DEMO_MODEL, open_package
 
     threads = os.cpu_count() or 1
-    package = open_package(arguments.model, text_threads=threads, picture_threads=threads)
+    model = arguments.model or DEMO_MODEL
+    package = open_package(model, text_threads=threads, picture_threads=threads)
     pictures = read_pictures(arguments.images, package.card, package.image_encoder)
     for line in pictures.skipped[:_NAMED_SKIPPED]:
         print(f"skipped: {line}", file=sys.stderr)

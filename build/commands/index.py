@@ -8,10 +8,11 @@ embeds only what changed.  What it has learnt lies beside the bundle, in
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from build.packages import DEMO_MODEL
+from models.installation import command, serve_command
 
 if TYPE_CHECKING:
     from build.index import Outcome
@@ -27,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="PACKAGE",
-        help="a model package (python -m build model); by default the embedded demo model",
+        help=f"a model package ({command('model')}); by default the embedded demo model",
     )
     parser.add_argument(
         "--metric",
@@ -57,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--captioner",
         metavar="MODEL",
         help="an image-to-text model of transformers, by its name on the hub or its folder, "
-        "that describes pictures without a caption (requirements/caption.txt)",
+        "that describes pictures without a caption (the extra `caption`)",
     )
     parser.add_argument(
         "--ocr",
@@ -100,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; the last line of its output has the counts."""
     from build.errors import BuildError
     from build.index import IndexOptions, build_index
+    from build.packages import DEMO_MODEL
 
     if arguments.embeddings and not arguments.model:
         raise BuildError("--embeddings needs --model: the package of the model that made them.")
@@ -134,7 +136,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"{outcome.gone} pictures of earlier builds were not found: their embeddings are kept "
             "for when they are back; --prune forgets them"
         )
-    print(summary(outcome))
+    print(summary(outcome), flush=True)
+    # Not among what is printed for other programs, whose last line has the counts.
+    print(f"serve it:  {serve_command(outcome.folder)}", file=sys.stderr)
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from build.commands.info import finer_parts, speed
 from build.errors import BuildError
+from models.installation import extra
 from models.manifest import ModelCard
 
 
@@ -51,9 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from build.export import RANDOM, export, load_checkpoint
     except ModuleNotFoundError as error:
-        raise BuildError(
-            f"the export needs {error.name}: .venv/bin/pip install -r requirements/export.txt"
-        ) from None
+        raise BuildError(f"the export needs {error.name}: {extra('export')}") from None
     if arguments.pretrained == RANDOM:
         print(
             "WARNING: random weights. This model finds nothing; it is for tests and benchmarks.",

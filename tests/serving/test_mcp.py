@@ -45,7 +45,10 @@ def app(make: Make) -> App:
 def over_stdio(service: str) -> Iterator[Server]:
     variables = {"SIGHTLINE_SERVICE_URL": service, "SIGHTLINE_API_KEY": KEY}
     yield StdioServerParameters(
-        command=sys.executable, args=["-m", "ui.mcp"], cwd=ROOT, env=dict(os.environ) | variables
+        command=sys.executable,
+        args=["-m", "sightline", "mcp"],
+        cwd=ROOT,
+        env=dict(os.environ) | variables,
     )
 
 
@@ -53,7 +56,7 @@ def over_stdio(service: str) -> Iterator[Server]:
 def over_http(service: str) -> Iterator[Server]:
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ui.mcp", "--http", "--port", str(port)],
+        [sys.executable, "-m", "sightline", "mcp", "--http", "--port", str(port)],
         cwd=ROOT,
         env=os.environ | {"SIGHTLINE_SERVICE_URL": service, "SIGHTLINE_API_KEY": KEY},
     )
@@ -154,7 +157,10 @@ def test_a_service_that_is_down_is_told_with_its_address() -> None:
 
 def test_ctrl_c_ends_it_whatever_it_waits_for() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ui.mcp"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "sightline", "mcp"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     with process:
         assert process.stdin

@@ -155,9 +155,9 @@ def test_it_is_opened_once_for_all_workers_in_another_process(
     check_bundle(settings(folder))
     [(command, options)] = asked
     assert command[0] == sys.executable
-    assert command[1] == "-c"
-    assert "try_to_open()" in command[2]
-    assert command[3] == folder
+    assert command[1:3] == ["-P", "-c"]
+    assert command[3] == "from serving.opening import try_to_open; try_to_open()"
+    assert command[4] == str(folder)
     root = str(Path(opening.__file__).resolve().parents[1])
     assert options["env"]["PYTHONPATH"] == os.pathsep.join([root, "before"])
     assert options["env"]["HOME"] == os.environ["HOME"]

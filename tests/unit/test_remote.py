@@ -200,8 +200,8 @@ def test_each_refusal_says_what_to_do(
 
     monkeypatch.setattr("obstore.fsspec.register", lacking)
     assert said("gs://x/y") == (
-        "gs://x/y cannot be fetched: no obstore. Install requirements/remote.txt, or build the "
-        "image with `python -m build bento --remote`."
+        "gs://x/y cannot be fetched: no obstore. Install what it takes (pip install "
+        "-r requirements/remote.txt), or build the image with `python -m build bento --remote`."
     )
 
 

@@ -1,1 +1,0 @@
-"""The demo: an embedded model, a gallery, and both servers started together."""
