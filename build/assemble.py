@@ -51,7 +51,8 @@ class Pictures:
     ``sizes`` are widths and heights in pixels, None where there is no file; ``vectors`` is
     float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
     there before; ``unread`` counts, by suffix, what looks like a picture and is not read;
-    ``gone`` are known from earlier builds and were not found.
+    ``gone`` are known from earlier builds and were not found; ``said`` is what came with the
+    vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did.
     """
 
     paths: list[str]
@@ -61,6 +62,8 @@ class Pictures:
     reused: int
     unread: Counter[str] = field(default_factory=Counter)
     gone: int = 0
+    said: Mapping[str, Fields] = field(default_factory=dict)
+    queries: NDArray[np.float32] | None = None
 
 
 def assemble(
@@ -91,7 +94,7 @@ def assemble(
     Raises:
         BuildError: the captioner cannot describe pictures.
     """
-    said = {} if root is None else _said(root, pictures, journal, metadata)
+    said = _said(root, pictures, journal, metadata)
     written = {}
     if captioner is not None and root is not None:
         written = write_captions(root, _without_caption(pictures, said), journal, captioner)
@@ -100,8 +103,8 @@ def assemble(
     guess = None if tagger is None else tagger.alt_texts
     items = describe(pictures.paths, pictures.sizes, pictures.vectors, said, guess, written=written)
 
-    queries = None
-    if len(items) > EXACT_UP_TO:
+    queries = pictures.queries
+    if queries is None and len(items) > EXACT_UP_TO:
         queries = text_encoder.encode(tokenizer.encode(_tuning_texts(items)))
     index = VectorIndex.build(pictures.vectors, metric, queries)
 
@@ -128,12 +131,12 @@ def assemble(
 
 
 def _said(
-    root: Path, pictures: Pictures, journal: Journal, metadata: Metadata
+    root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
 ) -> dict[str, Description]:
-    """What pictures' files and the files beside them say, by path."""
-    captions, warnings = read_captions(root, pictures.paths)
+    """What pictures' files, the files beside them and a table say, by path."""
+    captions, warnings = ({}, []) if root is None else read_captions(root, pictures.paths)
     xmp: Mapping[str, Fields] = {}
-    if metadata != "none":
+    if root is not None and metadata != "none":
         xmp, more = read_xmp_sidecars(root, pictures.paths)
         warnings += more
     _tell(warnings)
@@ -143,6 +146,8 @@ def _said(
         if size is not None:
             embedded = journal.said_by(path, READING)
             layers += written_by_programs(embedded | {XMP_SIDECAR: xmp.get(path, {})}, metadata)
+        if (fields := pictures.said.get(path)) is not None:
+            layers.append((SIDECAR, fields))
         if (caption := captions.get(path)) is not None:
             layers.append((SIDECAR, caption.fields()))
         description = combine(layers)

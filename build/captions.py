@@ -9,8 +9,9 @@ Four forms are read, in rising order of precedence:
 - ``photo.json`` beside it: an object, ``caption`` and whatever else is known.
 
 In all but the third ``alt_text`` is what is read aloud instead of the picture.  A picture's own
-file thus wins over the tables, key by key.  Nothing that a user may have left in such a file
-stops a build: what cannot be read becomes a warning.
+file thus wins over the tables, key by key.  What img2dataset has downloaded comes with the last
+two.  Nothing that a user may have left in such a file stops a build: what cannot be read becomes
+a warning.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from build.img2dataset import without_machinery
 from build.metadata import Fields
 from models.filters import nfc
 
-_PATH_COLUMNS = ("image_path", "file_name", "path")
+PATH_COLUMNS = ("image_path", "file_name", "path")
 # "text" is what ImageFolder data sets for captioning call it.
 _CAPTION_COLUMNS = ("caption", "text")
 _ALT_TEXT = "alt_text"
@@ -90,6 +92,24 @@ def read_captions(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Captio
     return reader.captions, reader.warnings
 
 
+def said_in(row: Mapping[str, Any]) -> tuple[Caption, str | None]:
+    """What the row of a table, or an object, says of a picture, and what is wrong with it, if so.
+
+    Of several captions of one picture it is the first.
+    """
+    rest = _composed(without_machinery(row))
+    for name in _CAPTION_COLUMNS:
+        if name in rest:
+            value = rest.pop(name)
+            if isinstance(value, list) and value:
+                value = value[0]
+            if isinstance(value, str):
+                return Caption(_plain(value) or None, rest), None
+            wrong = None if value is None or value == [] else f"{name} is no text"
+            return Caption(None, rest), wrong
+    return Caption(None, rest), None
+
+
 class _Reader:
     """The captions and warnings gathered so far."""
 
@@ -110,9 +130,9 @@ class _Reader:
         lines = io.StringIO(text, newline="")
         header_line = next((line for line in lines if line.strip()), "")
         header, delimiter = _header(header_line)
-        path_column = next((name for name in _PATH_COLUMNS if name in header), None)
+        path_column = next((name for name in PATH_COLUMNS if name in header), None)
         if path_column is None:
-            self._warn(path, f"no column {' or '.join(_PATH_COLUMNS)} in its first line")
+            self._warn(path, f"no column {' or '.join(PATH_COLUMNS)} in its first line")
             return
         first_line = text[: lines.tell()].count("\n") + 1
         rows: list[tuple[int, dict[str, Any]]] = []
@@ -172,12 +192,12 @@ class _Reader:
             value = self._parse_object(record, path, line)
             if value is not None:
                 rows.append((line, value))
-        for path_column in _PATH_COLUMNS:
+        for path_column in PATH_COLUMNS:
             if any(path_column in row for _, row in rows):
                 self._add_table(path, rows, path_column)
                 return
         if rows:
-            self._warn(path, f"no key {' or '.join(_PATH_COLUMNS)} in any line")
+            self._warn(path, f"no key {' or '.join(PATH_COLUMNS)} in any line")
 
     def read_sidecars(self) -> None:
         """Read the .txt and .json files beside the pictures."""
@@ -198,7 +218,7 @@ class _Reader:
     def _read_text_sidecar(self, picture: str, path: Path) -> None:
         text = self._read_text(path, _LARGEST_SIDECAR)
         for line in (text or "").splitlines():
-            caption = _plain(line)
+            caption = nfc(_plain(line))
             if _LABEL.fullmatch(caption):
                 self._warn(path, "holds numbers, as labels for detection do: no caption")
                 return
@@ -214,7 +234,7 @@ class _Reader:
         if value is not None and value.keys() >= _LABELLED:
             self._warn(path, "holds labels for detection: no metadata")
         elif value is not None:
-            self._add(picture, self._split(value, path))
+            self._add(picture, self._said_in(value, path))
 
     def _add_table(
         self, path: Path, rows: Iterable[tuple[int, dict[str, Any]]], path_column: str
@@ -234,7 +254,7 @@ class _Reader:
                 self._warn(path, f"line {line}: {picture} again, after line {seen[picture]}")
             else:
                 seen[picture] = line
-                self._add(picture, self._split(row, path, line))
+                self._add(picture, self._said_in(row, path, line))
         if strays:
             some = "; ".join(strays[:_NAMED_STRAYS])
             more = "; ..." if len(strays) > _NAMED_STRAYS else ""
@@ -243,24 +263,14 @@ class _Reader:
     def _add(self, picture: str, caption: Caption) -> None:
         """Lay ``caption`` over what is known already."""
         known = self.captions.get(picture, Caption(None))
-        text = _composed(caption.text) or known.text
-        self.captions[picture] = Caption(text, known.metadata | _composed(caption.metadata))
+        text = caption.text or known.text
+        self.captions[picture] = Caption(text, known.metadata | caption.metadata)
 
-    def _split(self, row: Mapping[str, Any], path: Path, line: int | None = None) -> Caption:
-        """The caption and the rest of a row or object."""
-        rest = dict(row)
-        for name in _CAPTION_COLUMNS:
-            if name in rest:
-                value = rest.pop(name)
-                if isinstance(value, list) and value:
-                    value = value[0]  # several captions of one picture: the first
-                if isinstance(value, str):
-                    return Caption(_plain(value) or None, rest)
-                if value is not None and value != []:
-                    where = "" if line is None else f"line {line}: "
-                    self._warn(path, f"{where}{name} is no text")
-                return Caption(None, rest)
-        return Caption(None, rest)
+    def _said_in(self, row: Mapping[str, Any], path: Path, line: int | None = None) -> Caption:
+        caption, wrong = said_in(row)
+        if wrong:
+            self._warn(path, wrong if line is None else f"line {line}: {wrong}")
+        return caption
 
     def _picture(self, named: str) -> str | None:
         """The picture that a table means by ``named``, or None."""
@@ -322,8 +332,8 @@ def _header(line: str) -> tuple[list[str], str]:
     for delimiter in _DELIMITERS:
         names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
         known = [name.lower() for name in names]
-        if any(column in known for column in _PATH_COLUMNS):
-            special = {*_PATH_COLUMNS, *_CAPTION_COLUMNS}
+        if any(column in known for column in PATH_COLUMNS):
+            special = {*PATH_COLUMNS, *_CAPTION_COLUMNS}
             return [n.lower() if n.lower() in special else n for n in names], delimiter
     return [], ","
 

@@ -14,7 +14,7 @@ from build.assemble import Pictures, assemble, versions
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
 from build.errors import BuildError
-from build.given import check_fit, read_paths, read_vectors
+from build.given import read_given
 from build.journal import Journal
 from build.made_of import made_of, sidecars
 from build.metadata.description import Metadata
@@ -225,15 +225,9 @@ def _given(options: IndexOptions, package: Package, journal: Journal) -> Picture
     """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk."""
     assert options.embeddings is not None
     card = package.card
-    if options.paths is None:
-        raise BuildError("--embeddings needs --paths: a text file, line n the picture of row n.")
-    vectors = read_vectors(options.embeddings, card.embedding_dim)
-    paths = read_paths(options.paths, options.images)
-    check_fit(vectors, paths, options.embeddings)
-    if not paths:
-        raise BuildError(f"{options.embeddings} holds no vectors.")
-    row = {path: number for number, path in enumerate(paths)}
-    paths = sorted(paths)
+    given = read_given(options.embeddings, options.paths, options.images, card.embedding_dim)
+    row = {path: number for number, path in enumerate(given.paths)}
+    paths = sorted(given.paths)
     if options.sample_size is not None:
         paths = sample(paths, options.sample_size, options.seed)
     sizes: list[tuple[int, int] | None] = [None] * len(paths)
@@ -243,7 +237,15 @@ def _given(options: IndexOptions, package: Package, journal: Journal) -> Picture
         there = {file.path for file in found.pictures}
         sizes = [_size(path, journal) if path in there else None for path in paths]
     rows = np.array([row[path] for path in paths])
-    return Pictures(paths, sizes, vectors[rows], skipped=[], reused=len(paths))
+    return Pictures(
+        paths,
+        sizes,
+        given.vectors[rows],
+        skipped=[],
+        reused=len(paths),
+        said=given.said,
+        queries=given.queries,
+    )
 
 
 def _same(new: Manifest, old: Manifest | None) -> bool:

@@ -43,10 +43,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--embeddings",
         type=Path,
         metavar="X.npy",
-        help="vectors that exist already, of the same model; needs --paths and --model",
+        help="vectors that exist already, of the same model, with --paths; or a folder that "
+        "clip-retrieval has written; needs --model",
     )
     parser.add_argument(
-        "--paths", type=Path, metavar="PATHS.txt", help="line n: the picture of row n"
+        "--paths",
+        type=Path,
+        metavar="PATHS.txt",
+        help="line n: the picture of row n; or a .parquet of paths and captions "
+        "(requirements/parquet.txt)",
     )
     parser.add_argument(
         "--captioner",

@@ -22,7 +22,7 @@ def imports() -> grimp.ImportGraph:
     ("part", "locks"),
     [
         ("serving", ["serve", "remote", "speech", "formats"]),
-        ("build", ["serve", "export", "build", "formats", "caption", "demo-model"]),
+        ("build", ["serve", "export", "build", "formats", "parquet", "caption", "demo-model"]),
         ("build.demo_model", ["demo-model", "formats"]),
         ("build.captioner", ["serve", "build", "formats", "caption"]),
         ("ui", ["ui"]),
