@@ -18,6 +18,8 @@ from build.parquet import read_parquet
 
 # Shorter than this a vector has no direction worth the name.
 _SHORTEST = 1e-6
+# What float32 makes of a length of one differs by no more.
+_ROUNDING = 1e-6
 # A scheme of two letters or more: C:// is a drive.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -73,6 +75,8 @@ def read_vectors(file: Path, dim: int) -> NDArray[np.float32]:
     _refuse(file, ~np.isfinite(rows).all(axis=1), "is not finite (NaN or infinity)")
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     _refuse(file, lengths[:, 0] < _SHORTEST, "is zero")
+    # So that a bundle's own vectors, exported, make the same index again.
+    lengths[np.abs(lengths - 1) < _ROUNDING] = 1
     unit: NDArray[np.float32] = (rows / lengths).astype(np.float32)
     return unit
 

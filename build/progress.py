@@ -42,10 +42,10 @@ class Progress:
     ) -> None:
         self._bar.close()
 
-    def advance(self) -> None:
-        """One more is done."""
-        self._done += 1
-        self._bar.update()
+    def advance(self, count: int = 1) -> None:
+        """So many more are done."""
+        self._done += count
+        self._bar.update(count)
         now = time.monotonic()
         if self._lines and now - self._shown >= _SECONDS_BETWEEN_LINES:
             self._shown = now

@@ -67,6 +67,11 @@ def test_vectors_are_scaled_to_length_one(tmp_path: Path, kind: Any) -> None:
     np.testing.assert_allclose(rows, [[0.6, 0.8], [1, 0], [-0.6, 0.8]], atol=1e-6)
 
 
+def test_vectors_of_length_one_stay_as_they_are(tmp_path: Path) -> None:
+    first = read_vectors(saved(tmp_path, np.random.default_rng(0).standard_normal((500, 24))), 24)
+    assert (read_vectors(saved(tmp_path, first), 24) == first).all()
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
