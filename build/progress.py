@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 30.0
 _UNIT = " pictures"
+
+_T = TypeVar("_T")
 
 
 class Progress:
@@ -59,3 +62,11 @@ class Progress:
                 ncols=0,
             )
             print(line, file=sys.stderr, flush=True)
+
+
+def counted(what: str, total: int, things: Iterable[_T]) -> Iterator[_T]:
+    """The same things, one for each picture, with the progress of whoever asks for them."""
+    with Progress(what, total, 0) as progress:
+        for thing in things:
+            yield thing
+            progress.advance()
