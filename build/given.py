@@ -226,21 +226,35 @@ def _distinct(lists: Sequence[_List], root: Path | None) -> list[str]:
     Raises:
         BuildError: a path is empty, leads out of the tree or repeats another.
     """
-    first: dict[str, tuple[_List, int]] = {}
+    # By the row in all of them: two numbers for each of a million would take as much as the paths.
+    first: dict[str, int] = {}
+    begin = 0
     for listed in lists:
         for number, path in enumerate(listed.paths):
             try:
                 name = _relative(path, root)
             except ValueError as error:
                 raise BuildError(f"{listed.file}: {listed.place(number)} {error}") from None
-            other, earlier = first.setdefault(name, (listed, number))
-            if (other, earlier) != (listed, number):
+            # Of equal texts the one that is there already.
+            row = first.setdefault(path if path == name else name, begin + number)
+            if row != begin + number:
+                other, earlier = _place(row, lists)
                 where = "" if other is listed else f" of {other.file}"
                 raise BuildError(
                     f"{listed.file}: {listed.place(number)} repeats {other.place(earlier)}{where}: "
                     f"{name}"
                 )
+        begin += len(listed.paths)
     return list(first)
+
+
+def _place(row: int, lists: Sequence[_List]) -> tuple[_List, int]:
+    """Which of the lists a row is in, and where."""
+    for listed in lists:
+        if row < len(listed.paths):
+            break
+        row -= len(listed.paths)
+    return listed, row
 
 
 def _relative(path: str, root: Path | None) -> str:
