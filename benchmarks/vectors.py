@@ -2,7 +2,9 @@
 
     python -m benchmarks.vectors FOLDER --count 1000000
 
-writes ``vectors-1000000.npy``, ``paths-1000000.txt`` and ``queries.npy``.  ViT-B/32's vectors of
+writes pictures and texts as clip-retrieval does (``img_emb/img_emb_0.npy``,
+``text_emb/text_emb_0.npy``), ``paths.txt``, and ``queries.npy``: other texts, to measure with what
+was tuned with the first.  ViT-B/32's vectors of
 real pictures have 88, 95 and 98 % of their variance on 128, 192 and 256 of their 512 axes;
 these have, too.  They come in clusters of uneven size around a direction that all share, the
 queries around another one, as texts do, and each seeks one picture.
@@ -72,24 +74,25 @@ class Space:
         return spread
 
 
-def write(folder: Path, count: int, dim: int = DIM) -> tuple[Path, Path]:
-    """Write so many vectors and paths into a folder, a block at a time, and queries beside them.
+def write(folder: Path, count: int, dim: int = DIM) -> None:
+    """Write so many vectors and paths into a folder, a block at a time, and texts beside them.
 
     The first of many are the same as all of few.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    vectors, paths = folder / f"vectors-{count}.npy", folder / f"paths-{count}.txt"
+    for name in ("img_emb", "text_emb"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     space = Space(dim)
-    with vectors.open("wb") as stream:
+    with (folder / "img_emb" / "img_emb_0.npy").open("wb") as stream:
         header = {"descr": "<f4", "fortran_order": False, "shape": (count, dim)}
         np.lib.format.write_array_header_1_0(stream, header)
         for start in range(0, count, _AT_ONCE):
             stream.write(space.block(start // _AT_ONCE)[: count - start].data)
-    with paths.open("w", encoding="utf-8") as lines:
+    with (folder / "paths.txt").open("w", encoding="utf-8") as lines:
         lines.writelines(f"pictures/{number:07d}.jpg\n" for number in range(count))
-    sought = np.random.default_rng(3).permutation(_AT_ONCE)[:QUERIES]
-    np.save(folder / "queries.npy", space.queries(space.block(0))[sought])
-    return vectors, paths
+    sought = space.block(0)[:count]
+    texts = space.queries(sought)[np.random.default_rng(3).permutation(len(sought))]
+    np.save(folder / "text_emb" / "text_emb_0.npy", texts[:QUERIES])
+    np.save(folder / "queries.npy", texts[QUERIES : 2 * QUERIES])
 
 
 def _unit(rows: Vectors) -> Vectors:
@@ -104,8 +107,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--dim", type=int, default=DIM)
     arguments = parser.parse_args()
-    for path in write(arguments.folder, arguments.count, arguments.dim):
-        print(path)
+    write(arguments.folder, arguments.count, arguments.dim)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ def build_index(options: IndexOptions) -> Outcome:
     given = options.embeddings is not None
     if not given and options.images is None:
         raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
-    package = open_package(options.model, text_threads=_threads(options))
+    package = open_package(
+        options.model, text_threads=_threads(options), picture_threads=None if given else 1
+    )
     # Before the pictures are embedded, so that a mistyped name does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
     output = Output(options.output)
