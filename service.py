@@ -30,6 +30,7 @@ from serving.wire import (
     DEFAULT_K,
     EncodeRequest,
     EncodeResponse,
+    ImageSearchRequest,
     SearchRequest,
     SearchResponse,
     TranscribeResponse,
@@ -161,13 +162,23 @@ class Sightline:
 
     @bentoml.api(route="/search_by_image", output_spec=SearchResponse)
     async def search_by_image(
-        self, image: Annotated[Path, ContentType("image/*")], k: int = DEFAULT_K
+        self,
+        image: Annotated[Path, ContentType("image/*")],
+        k: int = DEFAULT_K,
+        offset: int | None = None,
+        weight: float = 1.0,
+        queries: list[dict[str, Any]] | None = None,
+        filter: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Find the pictures that resemble a picture."""
+        """Find the pictures that resemble a picture, and what else is sought."""
         from serving.answer import result_fields
 
+        # Without the fields that are texts: BentoML's clients put quotes around those in a form.
+        request = ImageSearchRequest.model_validate(
+            {"k": k, "offset": offset, "weight": weight, "queries": queries, "filter": filter}
+        )
         with self.app.state.engine() as engine:
-            return result_fields(await engine.search_by_image(image.read_bytes, k), engine)
+            return result_fields(await engine.search_by_image(image.read_bytes, request), engine)
 
     @bentoml.api(route="/encode", input_spec=EncodeRequest, output_spec=EncodeResponse)
     async def encode(self, **fields: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import random
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from build.archives import Archives
 from build.captioner import CaptionModel, write_captions
-from build.captions import read_captions
+from build.captions import Caption, read_captions
 from build.describe import describe
 from build.journal import Journal
 from build.metadata import Fields
@@ -32,12 +33,14 @@ from build.metadata.description import (
 )
 from build.metadata.embedded import READING
 from build.metadata.xmp_sidecars import read_xmp_sidecars
+from build.ocr import read_texts
 from build.packages import PACKAGE_FILES, Package
 from build.progress import Progress, counted
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import write_items
-from models.manifest import ITEMS, THUMBNAILS, Manifest, Skipped, record_files
+from models.manifest import ITEMS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
+from models.pictures import read_content
 from models.thumbnails import write_thumbnails
 
 _LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
@@ -53,7 +56,8 @@ class Pictures:
     float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
     there before; ``unread`` counts, by suffix, what looks like a picture and is not read;
     ``gone`` are known from earlier builds and were not found; ``said`` is what came with the
-    vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did.
+    vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did;
+    ``archives`` are the tars that pictures are in.
     """
 
     paths: list[str]
@@ -65,6 +69,7 @@ class Pictures:
     gone: int = 0
     said: Mapping[str, Fields] = field(default_factory=dict)
     queries: NDArray[np.float32] | None = None
+    archives: Archives | None = None
 
 
 def assemble(
@@ -75,7 +80,9 @@ def assemble(
     metric: Metric,
     root: Path | None,
     journal: Journal,
+    threads: int,
     captioner: CaptionModel | None = None,
+    ocr: OcrFacts | None = None,
     metadata: Metadata = "basic",
     made_of: str = "",
 ) -> Manifest:
@@ -88,17 +95,24 @@ def assemble(
         metric: of the index.
         root: the tree of the pictures, where sidecars are looked for.
         journal: where the thumbnails are.
+        threads: of the computations.
         captioner: the image-to-text model that describes pictures without a caption.
+        ocr: what reads the text in the pictures.
         metadata: how much of what pictures say themselves becomes part of the bundle.
         made_of: the checksum of all that the bundle is made of (:mod:`build.made_of`).
 
     Raises:
-        BuildError: the captioner cannot describe pictures.
+        BuildError: the captioner cannot describe pictures, or no text can be read here.
     """
     said = _said(root, pictures, journal, metadata)
     written = {}
     if captioner is not None and root is not None:
-        written = write_captions(root, _without_caption(pictures, said), journal, captioner)
+        bare = _without_caption(pictures, said)
+        written = write_captions(root, bare, journal, captioner, _content_of(pictures))
+    texts = {}
+    if ocr is not None and root is not None:
+        there = _with_file(pictures)
+        texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = _tagger(package)
     guess = None if tagger is None else tagger.alt_texts
@@ -112,7 +126,15 @@ def assemble(
     for name in PACKAGE_FILES:
         shutil.copyfile(package.folder / name, folder / name)
     index_files = index.save(folder)
-    items = describe(pictures.paths, pictures.sizes, pictures.vectors, said, guess, written=written)
+    items = describe(
+        pictures.paths,
+        pictures.sizes,
+        pictures.vectors,
+        said,
+        guess,
+        written=written,
+        texts=texts,
+    )
     write_items(folder / ITEMS, counted("describing", count, items))
     thumbnails = counted("thumbnails", count, _thumbnails(pictures, journal))
     write_thumbnails(folder / THUMBNAILS, ((at, webp) for at, webp in thumbnails if webp))
@@ -124,6 +146,7 @@ def assemble(
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
+        ocr=ocr,
         versions=versions(),
         made_of=made_of,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -137,8 +160,11 @@ def _said(
     root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
 ) -> dict[str, Description]:
     """What pictures' files, the files beside them and a table say, by path."""
-    captions, warnings = ({}, []) if root is None else read_captions(root, pictures.paths)
+    captions: Mapping[str, Caption] = {}
     xmp: Mapping[str, Fields] = {}
+    warnings: list[str] = []
+    if root is not None:
+        captions, warnings = read_captions(root, pictures.paths, pictures.archives)
     if root is not None and metadata != "none":
         xmp, more = read_xmp_sidecars(root, pictures.paths)
         warnings += more
@@ -166,12 +192,18 @@ def _tell(warnings: Sequence[str]) -> None:
         print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
 
 
+def _with_file(pictures: Pictures) -> list[str]:
+    sizes = zip(pictures.paths, pictures.sizes, strict=True)
+    return [path for path, size in sizes if size is not None]
+
+
 def _without_caption(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
-    return [
-        path
-        for path, size in zip(pictures.paths, pictures.sizes, strict=True)
-        if size is not None and not _is_described(said.get(path, NOTHING_SAID))
-    ]
+    paths = _with_file(pictures)
+    return [path for path in paths if not _is_described(said.get(path, NOTHING_SAID))]
+
+
+def _content_of(pictures: Pictures) -> Callable[[Path], bytes]:
+    return read_content if pictures.archives is None else pictures.archives.content
 
 
 def _is_described(description: Description) -> bool:

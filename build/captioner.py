@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import islice
@@ -128,7 +128,11 @@ class Captioner:
 
 
 def write_captions(
-    root: Path, paths: Sequence[str], journal: Journal, model: CaptionModel
+    root: Path,
+    paths: Sequence[str],
+    journal: Journal,
+    model: CaptionModel,
+    content_of: Callable[[Path], bytes] = read_content,
 ) -> dict[str, str]:
     """What the model says of each picture, by path; stopped and called again, it goes on.
 
@@ -140,6 +144,7 @@ def write_captions(
         paths: the pictures, which the journal knows.
         journal: where captions are kept, by the picture's content.
         model: an image-to-text model.
+        content_of: gives the bytes of the picture at a path.
 
     Raises:
         BuildError: the model is of another kind.
@@ -156,7 +161,7 @@ def write_captions(
             for batch in _batches(missing):
                 pictures = {}
                 for content in batch:
-                    image = _picture(root / of_content[content], content)
+                    image = _picture(root / of_content[content], content_of, content)
                     if image is not None:
                         pictures[content] = image
                 texts = captions.describe(list(pictures.values())) if pictures else []
@@ -205,10 +210,10 @@ def _batches(contents: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _picture(path: Path, sha256: bytes) -> Image.Image | None:
+def _picture(path: Path, content_of: Callable[[Path], bytes], sha256: bytes) -> Image.Image | None:
     """The picture as the model is to see it; None where the file is another by now."""
     try:
-        content = read_content(path)
+        content = content_of(path)
         if hashlib.sha256(content).digest() != sha256:
             return None
         return on_white(read(content, reduce_to=_SIDE).image)

@@ -27,8 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from build.archives import Archives
 from build.img2dataset import without_machinery
 from build.metadata import Fields
+from build.metadata.values import one_line
 from models.filters import nfc
 
 PATH_COLUMNS = ("image_path", "file_name", "path")
@@ -60,12 +62,14 @@ class Caption:
         alt_text = self.metadata.get(_ALT_TEXT)
         told = {
             "caption": self.text,
-            "alt_text": _plain(alt_text) if isinstance(alt_text, str) else None,
+            "alt_text": one_line(alt_text) if isinstance(alt_text, str) else None,
         }
         return rest | {name: value for name, value in told.items() if value}
 
 
-def read_captions(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Caption], list[str]]:
+def read_captions(
+    root: Path, pictures: Sequence[str], archives: Archives | None = None
+) -> tuple[dict[str, Caption], list[str]]:
     """Read what is said of ``pictures`` in the tree under ``root``.
 
         >>> captions, warnings = read_captions(Path("demo/gallery"), ["animals/koala.jpg"])
@@ -75,12 +79,13 @@ def read_captions(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Captio
     Args:
         root: the root of the picture tree.
         pictures: paths relative to it, with ``/``.
+        archives: the tars that some of them are in.
 
     Returns:
         The captions by picture (those of which nothing is said are left out), and
         warnings for the user: "photo.json: line 3: ...".
     """
-    reader = _Reader(root, pictures)
+    reader = _Reader(root, pictures, archives)
     for name, read in (
         ("captions.csv", reader.read_csv),
         ("metadata.jsonl", reader.read_jsonl),
@@ -104,7 +109,7 @@ def said_in(row: Mapping[str, Any]) -> tuple[Caption, str | None]:
             if isinstance(value, list) and value:
                 value = value[0]
             if isinstance(value, str):
-                return Caption(_plain(value) or None, rest), None
+                return Caption(one_line(value) or None, rest), None
             wrong = None if value is None or value == [] else f"{name} is no text"
             return Caption(None, rest), wrong
     return Caption(None, rest), None
@@ -113,8 +118,9 @@ def said_in(row: Mapping[str, Any]) -> tuple[Caption, str | None]:
 class _Reader:
     """The captions and warnings gathered so far."""
 
-    def __init__(self, root: Path, pictures: Sequence[str]) -> None:
+    def __init__(self, root: Path, pictures: Sequence[str], archives: Archives | None) -> None:
         self._root = root
+        self._archives = archives
         self._absolute_root = root.resolve().as_posix().rstrip("/") + "/"
         self._pictures = pictures
         # A table made on one system names files that another has normalised otherwise.
@@ -208,7 +214,7 @@ class _Reader:
             if folder not in folders:
                 folders[folder] = {
                     (path.stem, path.suffix.lower()): path
-                    for path in _children(self._root / folder)
+                    for path in self._files(self._root / folder)
                 }
             if text_file := folders[folder].get((name.stem, ".txt")):
                 self._read_text_sidecar(picture, text_file)
@@ -218,7 +224,7 @@ class _Reader:
     def _read_text_sidecar(self, picture: str, path: Path) -> None:
         text = self._read_text(path, _LARGEST_SIDECAR)
         for line in (text or "").splitlines():
-            caption = nfc(_plain(line))
+            caption = nfc(one_line(line))
             if _LABEL.fullmatch(caption):
                 self._warn(path, "holds numbers, as labels for detection do: no caption")
                 return
@@ -305,13 +311,21 @@ class _Reader:
             return None
         return value
 
+    def _files(self, folder: Path) -> list[Path]:
+        in_tar = self._archives.names(folder) if self._archives is not None else []
+        return [folder / name for name in in_tar] or _children(folder)
+
     def _read_text(self, path: Path, limit: int | None = None) -> str | None:
         """The file's text without its byte order mark; None, with a warning, if unreadable."""
+        member = self._archives.find(path) if self._archives is not None else None
         try:
-            if limit is not None and path.stat().st_size > limit:
+            if (
+                limit is not None
+                and (path.stat().st_size if member is None else member.size) > limit
+            ):
                 self._warn(path, f"larger than {limit >> 20} MB: left out")
                 return None
-            content = path.read_bytes()
+            content = path.read_bytes() if member is None else member.read()
         except OSError as error:
             self._warn(path, f"cannot be read ({error.strerror})")
             return None
@@ -360,12 +374,6 @@ def _convert_numbers(
                 row[column] = float(cell) if "." in cell else int(cell)
             else:
                 yield line, f"{column} is no number, as most are: {cell[:40]!r}"
-
-
-def _plain(text: str) -> str:
-    """One line of printable text."""
-    printable = (c if c.isprintable() or c.isspace() else " " for c in text)
-    return " ".join("".join(printable).split())
 
 
 def _composed(value: Any) -> Any:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +64,7 @@ def embed(
     card: ModelCard,
     encoder: ImageEncoder | None,
     threads: int,
+    content_of: Callable[[Path], bytes] = read_content,
 ) -> set[str]:
     """See to it that the journal has a record of each file.
 
@@ -75,6 +76,7 @@ def embed(
         card: the model, for its preprocessing.
         encoder: its picture encoder, of one thread; None makes records without vectors.
         threads: how many pictures are worked on at once.
+        content_of: gives the bytes of the picture at a path.
 
     Returns:
         The paths of those whose record was made anew, not found in the journal.
@@ -108,7 +110,7 @@ def embed(
 
         for file in unknown:
             let_through()
-            future = pool.submit(_look_at, root, file, journal, card, encoder, room)
+            future = pool.submit(_look_at, root, file, content_of, journal, card, encoder, room)
             running[future] = file
             if len(running) >= threads * _AHEAD:
                 collect(wait(running, return_when=FIRST_COMPLETED).done)
@@ -129,6 +131,7 @@ class _Seen:
 def _look_at(
     root: Path,
     file: PictureFile,
+    content_of: Callable[[Path], bytes],
     journal: Journal,
     card: ModelCard,
     encoder: ImageEncoder | None,
@@ -137,7 +140,7 @@ def _look_at(
     digest = None
     try:
         with room.place(file.size) as place:
-            content = read_content(root / file.path)
+            content = content_of(root / file.path)
             digest = hashlib.sha256(content).digest()
             known = journal.with_content(digest)
             if known is not None and (known.reason or journal.said(digest, READING) is not None):

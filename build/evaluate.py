@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from build.archives import Archives
 from build.captions import read_captions
 from build.errors import BuildError
 from build.scan import scan
@@ -206,14 +207,15 @@ def read_pictures(root: Path, card: ModelCard, encoder: ImageEncoder) -> Picture
     Raises:
         BuildError: the folder does not exist or holds no picture that can be read.
     """
-    found = scan(root)
+    archives = Archives(root)
+    found = scan(root, enter=archives.enter)
     names = [file.path for file in found.pictures]
-    known, warnings = read_captions(root, names)
+    known, warnings = read_captions(root, names, archives)
     skipped = [*warnings, *(f"{each.path}: {each.reason}" for each in found.skipped)]
     paths, vectors = [], []
     for name in tqdm(names, desc="embedding", unit="picture", leave=False):
         try:
-            pixels = preprocess(decode(root / name), card.preprocessing)
+            pixels = preprocess(decode(archives.content(root / name)), card.preprocessing)
         except PictureError as error:
             skipped.append(f"{name}: {error}")
             continue

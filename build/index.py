@@ -6,10 +6,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from build.archives import Archives
 from build.assemble import Pictures, assemble, versions
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
@@ -18,13 +20,14 @@ from build.given import read_given, read_vectors
 from build.journal import Journal
 from build.made_of import made_of, sidecars
 from build.metadata.description import Metadata
+from build.ocr import find_reader, identity
 from build.output import Output
 from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
 from models import machine
 from models.formats import extra_for
 from models.index import Metric
-from models.manifest import Manifest, Skipped
+from models.manifest import Manifest, OcrFacts, Skipped
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class IndexOptions:
     paths: Path | None = None
     threads: int | None = None
     captioner: str | None = None
+    ocr: bool = False
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     prune: bool = False
@@ -80,20 +84,21 @@ def build_index(options: IndexOptions) -> Outcome:
     package = open_package(
         options.model, text_threads=_threads(options), picture_threads=None if given else 1
     )
-    # Before the pictures are embedded, so that a mistyped name does not show hours later.
+    # Before the pictures are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
+    ocr = find_reader() if options.ocr else None
     output = Output(options.output)
     root = options.images.resolve() if options.images else None
-    identity = NO_ENCODER if given else encoder_identity(package.card)
+    encoder = NO_ENCODER if given else encoder_identity(package.card)
     try:
-        with Journal(output.journal, identity, root) as journal:
+        with Journal(output.journal, encoder, root) as journal:
             output.recover()
             old = output.whole_manifest()
             if given:
                 pictures, checksum = _given(options, package, journal), ""
             else:
                 found = _find(options, package, journal)
-                checksum = _made_of(options, package, captioner, found)
+                checksum = _made_of(options, package, captioner, ocr, found)
                 # To read every vector and thumbnail of a large tree takes longer than all else.
                 if old is not None and old.made_of == checksum:
                     return _outcome(options, found, changed=False)
@@ -106,7 +111,9 @@ def build_index(options: IndexOptions) -> Outcome:
                     metric=options.metric,
                     root=options.images,
                     journal=journal,
+                    threads=_threads(options),
                     captioner=captioner,
+                    ocr=ocr,
                     metadata=options.metadata,
                     made_of=checksum,
                 )
@@ -137,19 +144,29 @@ class _Found:
     reused: int
     unread: Counter[str]
     gone: int
+    archives: Archives
 
 
 def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
     """The pictures of a tree, embedded as far as they are not in the journal."""
     assert options.images is not None
     root = options.images
-    scanned = scan(root, include=options.include, exclude=options.exclude)
+    archives = Archives(root, journal)
+    scanned = scan(root, include=options.include, exclude=options.exclude, enter=archives.enter)
     files = scanned.pictures
     if options.sample_size is not None:
         chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
         files = [file for file in files if file.path in chosen]
-    encoder, threads = package.image_encoder, _threads(options)
-    fresh = embed(root, files, scanned.time_ns, journal, package.card, encoder, threads)
+    fresh = embed(
+        root,
+        files,
+        scanned.time_ns,
+        journal,
+        package.card,
+        package.image_encoder,
+        _threads(options),
+        archives.content,
+    )
     paths: list[str] = []
     checksums: list[bytes] = []
     skipped = list(scanned.skipped)
@@ -174,11 +191,16 @@ def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
         reused=len(paths) - len(fresh.intersection(paths)),
         unread=scanned.unread,
         gone=journal.others(there),
+        archives=archives,
     )
 
 
 def _made_of(
-    options: IndexOptions, package: Package, captioner: CaptionModel | None, found: _Found
+    options: IndexOptions,
+    package: Package,
+    captioner: CaptionModel | None,
+    ocr: OcrFacts | None,
+    found: _Found,
 ) -> str:
     assert options.images is not None
     settings = {
@@ -187,10 +209,12 @@ def _made_of(
         "metric": options.metric,
         "metadata": options.metadata,
         "captioner": None if captioner is None else captioner.facts.model_dump(mode="json"),
+        "ocr": None if ocr is None else identity(ocr),
         "versions": versions(),
     }
     pictures = zip(found.paths, found.checksums, strict=True)
-    return made_of(settings, pictures, found.skipped, sidecars(options.images, found.paths))
+    words = chain(sidecars(options.images, found.paths), found.archives.words())
+    return made_of(settings, pictures, found.skipped, words)
 
 
 def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
@@ -204,7 +228,14 @@ def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
         vectors[row] = record.vector
         sizes.append((record.width, record.height))
     return Pictures(
-        found.paths, sizes, vectors, found.skipped, found.reused, found.unread, found.gone
+        found.paths,
+        sizes,
+        vectors,
+        found.skipped,
+        found.reused,
+        found.unread,
+        found.gone,
+        archives=found.archives,
     )
 
 

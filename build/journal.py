@@ -47,7 +47,8 @@ CREATE TABLE pictures (
 CREATE INDEX by_content ON pictures (sha256);
 CREATE TABLE root (path TEXT NOT NULL);
 """
-# Came later, and is of no use to a build without a captioner: no reason to begin anew.
+# Came later, and is of no use to a build without a captioner or a reader of texts: no reason to
+# begin anew.
 _CAPTIONS = """
 CREATE TABLE IF NOT EXISTS captions (
     sha256 BLOB, captioner TEXT, text TEXT NOT NULL, PRIMARY KEY (sha256, captioner)
@@ -56,6 +57,17 @@ CREATE TABLE IF NOT EXISTS captions (
 # Came later, too.
 _SAID = """
 CREATE TABLE IF NOT EXISTS said (sha256 BLOB PRIMARY KEY, reading INTEGER, fields TEXT NOT NULL)
+"""
+# And so did this: where the files of a tar lie.
+_ARCHIVES = """
+CREATE TABLE IF NOT EXISTS archives (
+    path TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    members TEXT NOT NULL,
+    words BLOB NOT NULL
+)
 """
 _RECORD = "sha256, width, height, vector, reason, detail"
 # No file has such a time: a state that has to be looked at again.
@@ -179,8 +191,7 @@ class Journal:
 
     def put(self, file: PictureFile, record: Record, scanned_ns: int) -> None:
         """Write down what became of a file that a scan at ``scanned_ns`` found in this state."""
-        newest = max(file.mtime_ns, file.ctime_ns)
-        trusted = record.sha256 is not None and newest < scanned_ns - _STEP_NS
+        trusted = record.sha256 is not None and _is_settled(file, scanned_ns)
         row = (
             file.path,
             self._encoder,
@@ -224,14 +235,39 @@ class Journal:
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO said VALUES (?, ?, ?)", row)
 
+    def archive(self, file: PictureFile) -> tuple[str, bytes] | None:
+        """What :meth:`put_archive` took of a tar in just this state."""
+        query = (
+            "SELECT members, words FROM archives "
+            "WHERE path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ?"
+        )
+        row = self._fetch(query, (file.path, file.size, file.mtime_ns, file.ctime_ns))
+        return None if row is None else (row[0], row[1])
+
+    def put_archive(self, file: PictureFile, members: str, words: bytes, scanned_ns: int) -> None:
+        """Write down what lies where in a tar that a scan found in this state.
+
+        Args:
+            file: the tar.
+            members: what it holds.
+            words: a checksum of what it has beside pictures.
+            scanned_ns: when the scan began.
+        """
+        mtime_ns = file.mtime_ns if _is_settled(file, scanned_ns) else _UNTRUSTED
+        row = (file.path, file.size, mtime_ns, file.ctime_ns, members, words)
+        with self._lock:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO archives VALUES (?, ?, ?, ?, ?, ?)", row
+            )
+
     def captions(self, captioner: str) -> dict[bytes, str]:
-        """What a captioner has said so far, by the SHA-256 of the picture's content."""
+        """What a captioner, or a reader of texts, has said so far, by the content's SHA-256."""
         query = "SELECT sha256, text FROM captions WHERE captioner = ?"
         with self._lock:
             return dict(self._connection.execute(query, (captioner,)))
 
     def put_caption(self, sha256: bytes, captioner: str, text: str) -> None:
-        """Write down what a captioner says of a picture."""
+        """Write down what a captioner says of a picture, or what a reader finds in it."""
         row = (sha256, captioner, text)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO captions VALUES (?, ?, ?)", row)
@@ -263,6 +299,11 @@ class Journal:
                     f"DELETE FROM {table} WHERE NOT EXISTS "
                     f"(SELECT 1 FROM pictures WHERE pictures.sha256 = {table}.sha256)"
                 )
+            # "0" is what comes after "/".
+            self._connection.execute(
+                "DELETE FROM archives WHERE NOT EXISTS (SELECT 1 FROM pictures WHERE "
+                "pictures.path > archives.path || '/' AND pictures.path < archives.path || '0')"
+            )
             self._connection.execute("DROP TABLE listed")
             self._connection.commit()
 
@@ -274,10 +315,16 @@ class Journal:
     def _keep_to(self, root: str) -> None:
         """Trust no size and time that was seen in another tree."""
         if self._connection.execute("SELECT path FROM root").fetchall() != [(root,)]:
-            self._connection.execute("UPDATE pictures SET mtime_ns = ?", (_UNTRUSTED,))
+            for table in ("pictures", "archives"):
+                self._connection.execute(f"UPDATE {table} SET mtime_ns = ?", (_UNTRUSTED,))
             self._connection.execute("DELETE FROM root")
             self._connection.execute("INSERT INTO root VALUES (?)", (root,))
             self._connection.commit()
+
+
+def _is_settled(file: PictureFile, scanned_ns: int) -> bool:
+    """Whether a file's times are old enough to show any change since a scan."""
+    return max(file.mtime_ns, file.ctime_ns) < scanned_ns - _STEP_NS
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -309,6 +356,7 @@ def _open_whole(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
         connection.execute(_CAPTIONS)
         connection.execute(_SAID)
+        connection.execute(_ARCHIVES)
         connection.commit()
     except BaseException:
         connection.close()

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +22,7 @@ from models.formats import is_unread, suffixes
 from models.manifest import Skipped
 
 UNREADABLE = "unreadable"
+ARCHIVE = ".tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,25 @@ class PictureFile:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What a tar holds: the size of each file in bytes, None for what is no regular file.
+
+    ``damage`` says what is wrong with it where that may not be all.
+    """
+
+    files: Mapping[str, int | None]
+    damage: str | None = None
+
+
+# What tells of a tar, as a scan that began at a time in nanoseconds found it, what it holds.
+Enter = Callable[[PictureFile, int], Contents]
+
+
+@dataclass(frozen=True)
 class Scan:
     """The pictures of a tree in order of their paths, and what could not be looked at.
 
-    ``whole`` is False where a folder could not be read; ``time_ns`` is when the scan began;
+    ``whole`` is False where a folder or tar could not be read; ``time_ns`` is when the scan began;
     ``unread`` counts, by suffix, the files that look like pictures or films and are not read.
     """
 
@@ -58,6 +74,8 @@ class Scan:
 class _Walk:
     root: Path
     choice: Choice
+    enter: Enter | None
+    time_ns: int
     seen: set[tuple[int, int]] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
     pictures: list[PictureFile] = field(default_factory=list)
@@ -66,19 +84,27 @@ class _Walk:
     whole: bool = True
 
 
-def scan(root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Scan:
+def scan(
+    root: Path,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    enter: Enter | None = None,
+) -> Scan:
     """Find the pictures under ``root`` by their suffixes, in upper or lower case.
 
     Hidden files and folders are left out, and what :class:`~build.choice.Choice` leaves out.
     Linked folders are followed, after all others, and no folder is entered twice: that cuts
-    loops, and a picture that is reached on two ways has the path without a link.
+    loops, and a picture that is reached on two ways has the path without a link.  With ``enter``
+    tars are folders, too: a picture in one is at ``00000.tar/000000000.jpg``, and changes when the
+    tar does.
 
     Raises:
         BuildError: ``root`` is no folder, or a pattern makes no sense.
     """
     _require_folder(root)
     started = time.time_ns()
-    walk = _Walk(root, Choice(root, include=include, exclude=exclude))
+    walk = _Walk(root, Choice(root, include=include, exclude=exclude), enter, started)
     _enter("", walk)
     while walk.links:
         walk.links.sort(reverse=True)
@@ -158,13 +184,58 @@ def _enter(start: str, walk: _Walk) -> None:
                 if walk.choice.takes_folder(path):
                     (walk.links if entry.is_symlink() else folders).append(path)
                 continue
-            if not walk.choice.takes_picture(path):
-                continue
-            suffix = PurePosixPath(entry.name).suffix.lower()
-            if suffix in suffixes():
-                _add(path, entry, walk)
-            elif is_unread(suffix):
-                walk.unread[suffix] += 1
+            if walk.enter is not None and entry.name.lower().endswith(ARCHIVE):
+                if walk.choice.takes_folder(path) and (archive := _look_at(path, entry, walk)):
+                    _enter_archive(archive, walk.enter, walk)
+            elif _is_wanted(path, walk) and (picture := _look_at(path, entry, walk)):
+                walk.pictures.append(picture)
+
+
+def _enter_archive(archive: PictureFile, enter: Enter, walk: _Walk) -> None:
+    contents = enter(archive, walk.time_ns)
+    if contents.damage is not None:
+        _skip(archive.path, UNREADABLE, f"tar: {contents.damage}", walk)
+        walk.whole = False
+    taken = {archive.path: True}
+    for name, size in contents.files.items():
+        path = f"{archive.path}/{name}"
+        folder = path.rpartition("/")[0]
+        if folder not in taken:
+            taken[folder] = _takes_folders(folder, len(archive.path), walk.choice)
+        if not taken[folder] or _is_hidden(path) or not _is_wanted(path, walk):
+            continue
+        if size is None:
+            _skip(path, UNREADABLE, "no regular file", walk)
+        elif not _is_text(path):
+            _skip(path, "name is not UTF-8", "rename the file", walk)
+        else:
+            state = PictureFile(path, size, archive.mtime_ns, archive.ctime_ns)
+            walk.pictures.append(state)
+
+
+def _takes_folders(folder: str, outer: int, choice: Choice) -> bool:
+    """Whether a folder in a tar is entered, and all above it up to the tar's own path."""
+    while len(folder) > outer:
+        if _is_hidden(folder) or not choice.takes_folder(folder):
+            return False
+        folder = folder.rpartition("/")[0]
+    return True
+
+
+def _is_hidden(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(".")
+
+
+def _is_wanted(path: str, walk: _Walk) -> bool:
+    """Whether a file is a picture to be read; those that cannot be are counted."""
+    if not walk.choice.takes_picture(path):
+        return False
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix in suffixes():
+        return True
+    if is_unread(suffix):
+        walk.unread[suffix] += 1
+    return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -174,19 +245,21 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False  # a link to itself
 
 
-def _add(path: str, entry: os.DirEntry[str], walk: _Walk) -> None:
+def _look_at(path: str, entry: os.DirEntry[str], walk: _Walk) -> PictureFile | None:
+    """The state of a file, None where it is to be skipped."""
     try:
         facts = entry.stat()
     except OSError as error:
         what = "link: " if entry.is_symlink() else ""
         _skip(path, UNREADABLE, f"{what}{error.strerror}", walk)
-        return
+        return None
     if not stat.S_ISREG(facts.st_mode):
         _skip(path, UNREADABLE, "no regular file", walk)
     elif not _is_text(path):
         _skip(path, "name is not UTF-8", "rename the file", walk)
     else:
-        walk.pictures.append(_picture_file(path, facts))
+        return _picture_file(path, facts)
+    return None
 
 
 def _is_text(path: str) -> bool:

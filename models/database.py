@@ -1,7 +1,8 @@
 """SQLite files that are written once and read by many threads.
 
 Every row of every table has a checksum of its other columns as its last one
-(:func:`checksum`), so that what was damaged on the disk shows where it is read.
+(:func:`checksum`), so that what was damaged on the disk shows where it is read; the full-text
+index has none (:mod:`models.words`).
 """
 
 from __future__ import annotations
@@ -26,12 +27,20 @@ Row = tuple[Any, ...]
 _CONNECTIONS = 8
 # Steps of SQLite's machine between two looks at the clock: about a millisecond.
 _STEPS = 50_000
-# Views, triggers and virtual tables, which have no page of their own, and columns that are
+# The one virtual table that a file may have, to the letter: see models/words.py.
+FULL_TEXT = """
+CREATE VIRTUAL TABLE words USING fts5(
+    caption, keywords, people, place, text, path,
+    content='', prefix='2 3', tokenize='unicode61 remove_diacritics 2'
+)
+""".strip()
+# Views, triggers and other virtual tables, which have no page of their own, and columns that are
 # expressions: whoever makes a file could have the reader compute anything, for ever.
 _COMPUTED = """
-SELECT name FROM sqlite_master WHERE coalesce(rootpage, 0) = 0
+SELECT name FROM sqlite_master WHERE coalesce(rootpage, 0) = 0 AND sql IS NOT ?1
 UNION ALL
-SELECT m.name FROM sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS c WHERE c.hidden != 0
+SELECT m.name FROM sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS c
+WHERE c.hidden != 0 AND m.sql IS NOT ?1
 """
 
 
@@ -175,5 +184,5 @@ def _on_disk(path: Path) -> sqlite3.Connection:
 def _look_in(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA query_only = ON")
     # SQLite opens a file when it is first asked something.
-    for (name,) in connection.execute(_COMPUTED):
+    for (name,) in connection.execute(_COMPUTED, [FULL_TEXT]):
         raise sqlite3.DatabaseError(f"{name} is no table of rows that were written")

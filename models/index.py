@@ -43,6 +43,8 @@ EXACT_UP_TO = 10_000
 # others in its batch ask for.
 _CANDIDATES = (512, 1024, 2048, 4096, 8192)
 _TARGET_RECALL = 0.99
+# So many times as many where more pictures are asked for than there are candidates.
+_FURTHER = 4
 _TUNING_QUERIES = 500
 _DIMENSIONS_A_CODE = 2
 _BITS = 4
@@ -170,7 +172,9 @@ class VectorIndex:
 
         Returns:
             Cosine similarities float32 ``[n, k]`` and positions int64 ``[n, k]``;
-            where fewer than ``k`` were found, position -1 and similarity ``-inf``.
+            where fewer than ``k`` were found, position -1 and similarity ``-inf``.  What a
+            smaller ``k`` gives is the beginning of this; an approximate index has therefore
+            those first that are among its candidates, best first, and then others, best first.
 
         Raises:
             DamagedError: a vector that it needs is damaged.
@@ -181,14 +185,21 @@ class VectorIndex:
         # queries there are.
         if self.facts.kind == "flat":
             return self._all_compared(queries, k)
-        _, named = self._index.search(queries, max(k, self.facts.search_parameters["candidates"]))
-        return _stack(
-            [
-                self._compared(query, k, near[near >= 0])
-                for query, near in zip(queries, named, strict=True)
-            ],
-            k,
-        )
+        candidates = self.facts.search_parameters["candidates"]
+        _, named = self._index.search(queries, candidates)
+        rows = [
+            self._compared(query, k, near[near >= 0])
+            for query, near in zip(queries, named, strict=True)
+        ]
+        while candidates < min(k, len(self)):
+            # Behind those before, so that a larger k changes nothing of what a smaller one gives.
+            candidates *= _FURTHER
+            _, named = self._index.search(queries, candidates)
+            rows = [
+                self._with_further(query, k, row, near[near >= 0])
+                for query, row, near in zip(queries, rows, named, strict=True)
+            ]
+        return _stack(rows, k)
 
     def is_slow_among(self, count: int) -> bool:
         """Whether a search among so many pictures weighs as much as one among all.
@@ -240,6 +251,15 @@ class VectorIndex:
 
     def _compared(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
         return _best(self.embeddings.products(query, positions), positions, k)
+
+    def _with_further(
+        self, query: Vectors, k: int, found: tuple[Vectors, Positions], further: Positions
+    ) -> tuple[Vectors, Positions]:
+        """What was found, and behind it the best of what was not, ``k`` in all."""
+        cosines, positions = found
+        others = np.setdiff1d(further, positions)
+        more_cosines, more = self._compared(query, k - len(positions), others)
+        return np.concatenate([cosines, more_cosines]), np.concatenate([positions, more])
 
     def _among(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
         """The best of the pictures at some positions."""

@@ -5,7 +5,8 @@
 
 ``position`` is the row of the index, ``id`` is made of the path (:func:`item_id`), so
 that a link to a picture outlives the coming and going of others.  Beside the rows lie the
-facts that a filter asks for (:mod:`models.facts`).
+facts that a filter asks for (:mod:`models.facts`), and the words by which pictures are found
+(:mod:`models.words`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 from models.database import Database, Row, new_database, with_checksum
 from models.facts import FactStore, FactWriter, Matches
+from models.words import Named, Positions, WordStore, WordWriter
 
 _SCHEMA = """
 CREATE TABLE items (
@@ -39,6 +41,8 @@ CREATE TABLE items (
 _AT_ONCE = 500
 # How long a filter may take.
 FILTER_SECONDS = 2.0
+# How long a look-up of words may take.
+WORD_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +74,16 @@ def item_id(image_path: str) -> str:
 
 
 def write_items(path: Path, items: Iterable[Item]) -> None:
-    """Write a new items file of items in order of position, and the facts about them.
+    """Write a new items file of items in order of position, and what they are found by.
 
     The same items give the same bytes.  Metadata has to be JSON: no NaN, no lone
     surrogates.
     """
     facts = FactWriter()
 
-    def rows() -> Iterator[Row]:
+    def rows(words: WordWriter) -> Iterator[Row]:
         for item in items:
+            words.add(item)
             facts.add(item.position, item.metadata)
             yield with_checksum(
                 (
@@ -97,7 +102,11 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
 
     with new_database(path) as connection:
         connection.execute(_SCHEMA)
-        connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows())
+        words = WordWriter(connection)
+        connection.executemany(
+            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows(words)
+        )
+        words.finish()
         facts.write(connection)
 
 
@@ -118,6 +127,7 @@ class ItemStore:
         last = database.rows("SELECT max(position), sources FROM items")[0][0]
         self._count = 0 if last is None else int(last) + 1
         self._facts = FactStore(database, self._count)
+        self._words = WordStore(database, self._count)
 
     def __len__(self) -> int:
         return self._count
@@ -157,6 +167,17 @@ class ItemStore:
     ) -> Matches:
         """The pictures whose metadata meet all conditions: :meth:`FactStore.matching`."""
         return self._facts.matching(conditions, seconds=seconds)
+
+    def named(
+        self,
+        query: str,
+        kept: Positions | None = None,
+        *,
+        many: bool = False,
+        seconds: float = WORD_SECONDS,
+    ) -> Named:
+        """The pictures of which the words of a query are said: :meth:`WordStore.find`."""
+        return self._words.find(query, kept, many=many, seconds=seconds)
 
     def close(self) -> None:
         """Close the file."""

@@ -339,6 +339,14 @@ class CaptionerFacts(BaseModel):
     sha256: str
 
 
+class OcrFacts(BaseModel):
+    """Which package read the text in the pictures, with the models that came with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    version: str
+
+
 class Skipped(BaseModel):
     """A picture that could not be embedded: its path in the tree, and why."""
 
@@ -369,6 +377,7 @@ class Manifest(_Document):
     skipped: list[Skipped] = Field(default_factory=list)
     picture_root: str | None = None
     captioner: CaptionerFacts | None = None
+    ocr: OcrFacts | None = None
     versions: dict[str, str]
     made_of: str
     created: str

@@ -309,15 +309,21 @@ def _read_raw(content: bytes, how: _How) -> Picture | None:
     return Picture(image, found.width, found.height)
 
 
-def read_content(path: Path) -> bytes:
-    """The bytes of a picture's file.
+def read_content(path: Path, offset: int = 0, size: int | None = None) -> bytes:
+    """The bytes of a picture's file, or of the part of a file that is a picture.
+
+    Args:
+        path: the file.
+        offset: where in it the picture begins.
+        size: how many bytes it has; None for all that there are.
 
     Raises:
         PictureError: ``unreadable`` or ``too large``.
     """
     try:
         with path.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+            stream.seek(offset)
+            content = stream.read(MAX_BYTES + 1 if size is None else min(size, MAX_BYTES + 1))
     except OSError as error:
         raise PictureError("unreadable", error.strerror or str(error), lasting=False) from None
     except MemoryError:

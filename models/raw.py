@@ -11,6 +11,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -91,7 +93,7 @@ def preview(content: bytes) -> Preview | None:
             if found is not None:
                 return Preview(found, width, height, _TURNS.get(raw.sizes.flip))
             developed = raw.postprocess(half_size=True, use_camera_wb=True)
-            return Preview(Image.fromarray(developed), width, height, turn=None)
+            return Preview(_decoded(developed), width, height, turn=None)
     except rawpy.LibRawFileUnsupportedError as error:
         if not is_raw:
             return None
@@ -127,8 +129,13 @@ def _thumbnail(raw: Any) -> bytes | Image.Image | None:
         with Image.open(io.BytesIO(found.data)) as encoded:
             large = max(encoded.size) >= _LEAST_SIDE
         return found.data if large else None
-    image = Image.fromarray(found.data)
+    image = _decoded(found.data)
     return image if max(image.size) >= _LEAST_SIDE else None
+
+
+def _decoded(values: NDArray[np.uint8]) -> Image.Image:
+    """LibRaw's ``[height, width, channels]``, of which a sensor without colours has one."""
+    return Image.fromarray(values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values)
 
 
 def _message(error: Exception) -> str:

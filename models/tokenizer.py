@@ -71,9 +71,14 @@ class Tokenizer:
         many as the text has where the model takes texts of any length, and padded to the
         context length where it does not.
         """
-        return [self._pad(self._encode(self._clean(text))) for text in texts]
+        return [self.pad(ids) for ids in self.unpadded(texts)]
 
-    def _pad(self, ids: list[int]) -> list[int]:
+    def unpadded(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, as many as it has with any model."""
+        return [self._encode(self._clean(text)) for text in texts]
+
+    def pad(self, ids: list[int]) -> list[int]:
+        """The ids of a text, as many as the model takes."""
         return (
             ids
             if self._any_length

@@ -25,7 +25,9 @@ def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
     """The fields of a :class:`serving.wire.SearchResponse`."""
     version = engine.thumbnails
     fields: dict[str, Any] = {"results": [_fields(hit, version) for hit in found.hits]}
-    # Only then, since clients of the older system know of no such field.
+    # Only then, since clients of the older system know of no such fields.
+    if found.total_relevant is not None:
+        fields["total_relevant"] = found.total_relevant
     return fields | {"warnings": list(found.warnings)} if found.warnings else fields
 
 
@@ -43,6 +45,9 @@ def _fields(hit: Hit, version: str) -> dict[str, Any]:
         "metadata": item.metadata,
         "sources": item.sources,
     }
+    if hit.matched is not None:
+        result["score"] = round(hit.score, _DECIMALS)
+        result["matched"] = hit.matched
     # Only then: few pictures have any.
     if item.text is not None:
         result["text"] = item.text

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Router
@@ -23,12 +24,16 @@ from models.manifest import DamagedError
 from serving import openapi
 from serving.answer import BUNDLE_HEADER
 from serving.engine import Engine
-from serving.middleware import Bodies, Edge, Errors, Keys
+from serving.exchange import Exchange
+from serving.middleware import PROBES, Bodies, Edge, Errors, Keys
 from serving.reload import Reloader
 from serving.routes import FORM_FRAME, MAX_JSON, Routes
 from serving.settings import Settings
 from serving.state import State
 from serving.tracing import Tracing
+
+if TYPE_CHECKING:
+    from serving.protocols.protocol import Protocol
 
 logger = logging.getLogger("sightline")
 
@@ -57,24 +62,39 @@ class App:
         self.settings = settings
         self.reloader = Reloader(self.state, self.use, open_bundle)
         self._tracing = tracing
+        protocols = _spoken(settings, Exchange(self.state, settings))
         document = openapi.document(
             keys=bool(settings.keys),
             speech=settings.speech_model is not None,
             schema=schema is not None,
+            others=[operation for protocol in protocols for operation in protocol.operations],
         )
         routes = Routes(self.state, settings, document, schema, self.reloader.reload_everywhere)
         self.routes = routes.table()
+        self.routes += [route for protocol in protocols for route in protocol.routes]
         app: ASGIApp = Router(self.routes, redirect_slashes=False)
         form = settings.max_upload + FORM_FRAME
+        pictures = ["/encode", *(path for protocol in protocols for path in protocol.pictures)]
+        # As base64, and beside them what any question may have.
+        with_pictures = settings.max_upload * 4 // 3 + MAX_JSON
         app = Bodies(
             app,
-            {"/search_by_image": form, "/transcribe": form},
+            {"/search_by_image": form, "/transcribe": form}
+            | dict.fromkeys(pictures, with_pictures),
             limit=MAX_JSON,
             seconds=settings.upload_timeout,
+            kept=frozenset(pictures),
         )
         if settings.keys:
-            app = Keys(app, settings.keys)
-        app = Errors(app)
+            open_to_all = PROBES.union(*(protocol.probes for protocol in protocols))
+            app = Keys(app, settings.keys, open_to_all)
+        shapes = {
+            operation.path: protocol.in_words
+            for protocol in protocols
+            if protocol.in_words is not None
+            for operation in protocol.operations
+        }
+        app = Errors(app, shapes)
         if settings.origins:
             app = CORSMiddleware(
                 app,
@@ -120,6 +140,14 @@ class App:
         self.state.close()
         if self._tracing is not None:
             self._tracing.close()
+
+
+def _spoken(settings: Settings, exchange: Exchange) -> list[Protocol]:
+    """The protocols of others that are spoken; nothing is imported of those that are not."""
+    return [
+        import_module(f"serving.protocols.{name.replace('-', '_')}").protocol(exchange)
+        for name in settings.spoken
+    ]
 
 
 def create_app(

@@ -41,9 +41,10 @@ _PARTS = 4
 _OTHERS_SECONDS = 0.05
 # How much the last batch counts in what is known.
 _LAST = 0.2
-# Tokens of an ordinary query, and how many times as many a long one has.
+# Tokens of an ordinary query, and of a long one.
 ORDINARY_COST = 16
-_LONG = 4
+# So many times ``max_queue`` is what all that is not urgent may cost together.
+LONG_COST = 4 * ORDINARY_COST
 
 
 def nobody_leaves() -> bool:
@@ -78,8 +79,9 @@ class Batcher(Generic[Call, Answer]):
 
     Args:
         name: the label of its metrics.
-        answer: answers a batch, off the event loop.  Where it raises, each call of the
-            batch is answered by itself, so that the error reaches only who caused it.
+        answer: answers a batch, off the event loop.  An answer that is an exception reaches
+            only its call.  Where it raises, each call of the batch is answered by itself, so
+            that the error reaches only who caused it.
         executor: runs ``answer``; one batch at a time.
         metrics: counts batches, what waits and what is dropped.
         max_batch_size: calls in one batch at most; of ordinary cost, since a batch costs no
@@ -90,7 +92,7 @@ class Batcher(Generic[Call, Answer]):
     def __init__(
         self,
         name: str,
-        answer: Callable[[Sequence[Call]], Sequence[Answer]],
+        answer: Callable[[Sequence[Call]], Sequence[Answer | Exception]],
         executor: Executor,
         metrics: Metrics,
         *,
@@ -107,7 +109,7 @@ class Batcher(Generic[Call, Answer]):
         self._others: deque[_Waiting[Call, Answer]] = deque()
         # What those that are not urgent cost together, waiting and running, and may cost.
         self._cost_of_others = 0
-        self._max_cost_of_others = max_queue * ORDINARY_COST * _LONG
+        self._max_cost_of_others = max_queue * LONG_COST
         # Seconds that a batch with such calls takes for what it costs; 0 until it is known.
         self._pace = 0.0
         self._running = False

@@ -23,58 +23,102 @@ from models.items import Item
 from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
 from models.relevance import relevant
-from serving.batcher import WHENEVER, Batcher, Ticket
+from models.words import Named
+from serving.batcher import LONG_COST, WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
+from serving.fusion import fuse
 from serving.metrics import Metrics
-from serving.plan import Plan, Planner, Tokens, Vector
+from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
 from serving.settings import Settings
 from serving.timing import Timing
-from serving.wire import DEFAULT_K, MAX_K, EncodeRequest, SearchRequest
+from serving.uploads import Upload, within_json
+from serving.wire import (
+    DEFAULT_K,
+    MAX_K,
+    MAX_OFFSET,
+    MAX_TEXTS,
+    EncodeRequest,
+    ImageSearchRequest,
+    SearchRequest,
+)
 
-# How much of an unwanted description is taken off the wanted one. At one half it moves
-# the unwanted pictures down without making the query mean something else.
-NEGATIVE_WEIGHT = 0.5
 # What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
 # k that equals at the border of k are all there, and are taken in their order.
-_DEPTHS = (32, MAX_K + 28)
+_DEPTHS = (32, MAX_K + 28, MAX_OFFSET + MAX_K + 28)
 _BEYOND_K = 12
 # Between a thousandth of a gigabyte and the next, so that searches hardly notice.
 _SCRUB_PAUSE_SECONDS = 0.01
 # About as many as CLIP's tokenizer puts into one.
 _CHARACTERS_A_TOKEN = 4
+_NOTHING_ELSE = ImageSearchRequest()
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
 _WARM_UP_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One picture found, its cosine similarity to the query, and whether to show it."""
+    """One picture found, its cosine similarity to the query, and whether to show it.
+
+    ``score`` is what the order goes by; ``matched`` the rank in each ranking that it is in, None
+    where nobody asked for that.
+    """
 
     item: Item
     similarity: float
     relevant: bool
     vector: Vector | None = None
+    score: float = 0.0
+    matched: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The pictures found, best first, and what to tell of the question."""
+    """The pictures found, best first, and what to tell of the question.
+
+    ``total_relevant`` is how many of those looked at are relevant, where that was asked for.
+    """
 
     hits: list[Hit]
     timing: Timing
     warnings: tuple[str, ...] = ()
+    total_relevant: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Upload:
-    """A picture that somebody sent, and until when the answer is waited for (monotonic).
+class Encoded:
+    """The vectors of some texts, float32 ``[n, dim]``, and how many tokens they have."""
 
-    ``read`` gives its bytes.
-    """
+    vectors: NDArray[np.float32]
+    tokens: int
 
-    read: Callable[[], bytes]
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """A picture that somebody sent, and until when the answer is waited for (monotonic)."""
+
+    upload: Upload
     deadline: float
+    field: str = "image"
+
+
+@dataclass(slots=True)
+class _Place:
+    """What a :class:`Hit` says, but for the picture itself."""
+
+    position: int
+    similarity: float
+    relevant: bool
+    score: float
+    matched: dict[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What one search asked for, best first, and :attr:`Found.total_relevant`."""
+
+    places: list[_Place]
+    total_relevant: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +158,7 @@ class Engine:
         self.planner = Planner(bundle)
         self._metrics = metrics
         self._limits = Limits(pixels=settings.max_pixels)
+        self._max_upload = settings.max_upload
         self._mean = bundle.index.mean()
         # Used by the batch thread only.
         self._texts = VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics)
@@ -129,9 +174,9 @@ class Engine:
             max_batch_size=settings.max_batch_size,
             max_queue=settings.max_queue,
         )
-        self._pictures: Batcher[_Upload, Vector] = Batcher(
+        self._pictures: Batcher[_Awaited, Vector] = Batcher(
             "picture",
-            lambda uploads: [self._encode_picture(upload) for upload in uploads],
+            lambda awaited: [self._vector_or_refusal(one) for one in awaited],
             self._picture_thread,
             metrics,
             max_batch_size=1,
@@ -153,7 +198,7 @@ class Engine:
         for _ in range(_WARM_UP_RUNS):
             await self._batches.in_parts([(tokens, 1)])
             # By its vector: a text would be remembered, and counted, as if it had been asked.
-            await self._batches(Plan(k=DEFAULT_K, vector=self._mean))
+            await self._batches(Plan(k=DEFAULT_K, sought=(Weighted(self._mean),)))
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
@@ -209,51 +254,132 @@ class Engine:
         """The pictures that a text describes, or that resemble a picture of the bundle.
 
         Raises:
-            RequestError: no such picture, a filter that makes no sense, overload, or too late.
+            RequestError: no such picture, a filter that makes no sense, overload, or too late;
+                of pictures that are sent, what :meth:`search_by_image` says.
         """
-        return await self._find(await self.planner.search(request), ticket)
+        sent = self._sent(request) if request.queries else []
+        return await self._answer(request, sent, ticket)
 
     async def search_by_image(
-        self, read: Callable[[], bytes], k: int = DEFAULT_K, ticket: Ticket = WHENEVER
+        self,
+        read: Callable[[], bytes],
+        request: ImageSearchRequest = _NOTHING_ELSE,
+        ticket: Ticket = WHENEVER,
     ) -> Found:
         """The pictures that resemble a picture.
 
         Args:
             read: gives the picture's bytes.  Called once it is its turn: those that wait for
                 theirs together might not fit into memory.
-            k: how many.
+            request: what is asked beside it.
             ticket: until when somebody waits.
 
         Raises:
             RequestError: the bytes are no picture, the bundle has no picture encoder, the
                 service is overloaded, or it is too late.
         """
-        if self.bundle.image_encoder is None:
-            raise RequestError(
-                501, "this service was deployed without its picture encoder: search by text"
-            )
-        started = time.perf_counter()
-        vector = await self._pictures(_Upload(read, ticket.deadline), 1, ticket)
-        encoded = time.perf_counter() - started
-        found = await self._find(Plan(k=k, vector=vector), ticket)
-        return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
+        sent = [(Upload(read), request.weight), *self._sent(request)]
+        return await self._answer(request, sent, ticket)
 
-    async def encode(
-        self, request: EncodeRequest, ticket: Ticket = WHENEVER
-    ) -> NDArray[np.float32]:
-        """The vectors of some texts, float32 ``[n, dim]``, L2-normalised.
+    async def search_by_vector(
+        self, vector: Vector, k: int = DEFAULT_K, ticket: Ticket = WHENEVER
+    ) -> Found:
+        """The pictures that lie nearest to a vector, float32 ``[dim]`` of any length.
 
         Raises:
             RequestError: the service is overloaded, or it is too late.
         """
+        return await self._find(Plan(k=k, sought=(Weighted(vector),)), ticket)
+
+    async def encode(
+        self, request: EncodeRequest, ticket: Ticket = WHENEVER
+    ) -> NDArray[np.float32]:
+        """The vectors of some texts and then of some pictures, float32 ``[n, dim]``.
+
+        Raises:
+            RequestError: as for :meth:`encode_texts` and :meth:`encode_pictures`.
+        """
+        uploads = [
+            within_json(picture, f"images.{place}", self._max_upload)
+            for place, picture in enumerate(request.images)
+        ]
+        encoded = await self.encode_texts(request.texts, ticket)
+        pictures = await self.encode_pictures(uploads, ticket)
+        return np.concatenate([encoded.vectors, pictures])
+
+    async def encode_texts(self, texts: Sequence[str], ticket: Ticket = WHENEVER) -> Encoded:
+        """The vectors of some texts, L2-normalised.
+
+        Raises:
+            RequestError: the service is overloaded, or it is too late.
+        """
+        vectors: list[_Answer] = [np.empty((0, self.bundle.index.dim), dtype=np.float32)]
+        count = 0
         # Before they are tokenised, which for many texts takes longer than to refuse them.
-        cost = sum(2 + len(text) // _CHARACTERS_A_TOKEN for text in request.texts)
+        cost = sum(2 + len(text) // _CHARACTERS_A_TOKEN for text in texts)
         with self._batches.room(cost):
-            parts = _cut(self.planner.texts(request.texts), self._batches.part)
-            vectors = await self._batches.in_parts(
-                [(part, sum(map(len, part))) for part in parts], ticket
+            # No more at once, since nobody else is answered while texts are tokenised.
+            for first in range(0, len(texts), MAX_TEXTS):
+                tokens, more = self.planner.counted(texts[first : first + MAX_TEXTS])
+                count += more
+                parts = _cut(tokens, self._batches.part)
+                vectors += await self._batches.in_parts(
+                    [(part, sum(map(len, part))) for part in parts], ticket
+                )
+        return Encoded(np.concatenate(vectors), count)  # type: ignore[arg-type]
+
+    async def encode_pictures(
+        self, uploads: Sequence[Upload], ticket: Ticket = WHENEVER
+    ) -> NDArray[np.float32]:
+        """The vectors of some pictures, float32 ``[n, dim]``, L2-normalised.
+
+        They give way to pictures that are searched by.
+
+        Raises:
+            RequestError: one of them is no picture, the bundle has no picture encoder, the
+                service is overloaded, or it is too late.
+        """
+        vectors = [np.empty((0, self.bundle.index.dim), dtype=np.float32)]
+        if uploads:
+            self._need_image_encoder()
+            with self._pictures.room(LONG_COST * len(uploads)):
+                awaited = [_Awaited(upload, ticket.deadline) for upload in uploads]
+                part = self._pictures.part
+                encoded = await self._pictures.in_parts([(one, part) for one in awaited], ticket)
+            vectors += [vector[np.newaxis] for vector in encoded]
+        return np.concatenate(vectors)
+
+    def _need_image_encoder(self) -> None:
+        if self.bundle.image_encoder is None:
+            raise RequestError(
+                501, "this service was deployed without its picture encoder: search by text"
             )
-        return np.concatenate(vectors)  # type: ignore[arg-type]
+
+    def _sent(self, request: Question) -> list[tuple[Upload, float]]:
+        """The pictures in a request's JSON, and how much each counts."""
+        return [
+            (within_json(part.image, f"queries.{number}.image", self._max_upload), part.weight)
+            for number, part in enumerate(request.queries or ())
+            if part.image is not None
+        ]
+
+    async def _answer(
+        self, request: Question, sent: Sequence[tuple[Upload, float]], ticket: Ticket
+    ) -> Found:
+        """What is found for a request and the pictures that came with it."""
+        if not sent:
+            return await self._find(await self.planner.search(request), ticket)
+        self._need_image_encoder()
+        plan = await self.planner.search(request)
+        started = time.perf_counter()
+        # One after the other: many of one request must not crowd out those of others.
+        seen = [
+            Weighted(await self._pictures(_Awaited(upload, ticket.deadline), 1, ticket), weight)
+            for upload, weight in sent
+        ]
+        encoded = time.perf_counter() - started
+        found = await self._find(replace(plan, sought=(*plan.sought, *seen)), ticket)
+        return replace(found, timing=replace(found.timing, encode=found.timing.encode + encoded))
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
@@ -266,18 +392,15 @@ class Engine:
         ran = found.timing
         encode = plan.encoded + ran.encode
         waited = time.perf_counter() - started - encode - ran.search - ran.lookup
-        return Found(
-            found.hits,
-            Timing(
-                filter=plan.filtered,
-                tokenize=plan.tokenized,
-                queue=max(0.0, waited),
-                encode=encode,
-                search=ran.search,
-                lookup=ran.lookup,
-            ),
-            plan.warnings,
+        timing = Timing(
+            filter=plan.filtered,
+            tokenize=plan.tokenized,
+            queue=max(0.0, waited),
+            encode=encode,
+            search=ran.search,
+            lookup=ran.lookup,
         )
+        return replace(found, timing=timing, warnings=plan.warnings)
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
         """A search that shares nothing with others: its texts encoded, it gives way to them."""
@@ -289,18 +412,25 @@ class Engine:
         encoded, found = await self._batches.in_two(_Sought(plan), plan.cost, search, ticket)
         return search(encoded), found
 
-    def _encode_picture(self, upload: _Upload) -> Vector:
+    def _vector_or_refusal(self, awaited: _Awaited) -> Vector | Exception:
+        """A refusal is an answer, so that it reaches only who caused it."""
+        try:
+            return self._encode_picture(awaited)
+        except RequestError as refusal:
+            return refusal
+
+    def _encode_picture(self, awaited: _Awaited) -> Vector:
+        upload = awaited.upload
         preprocessing = self.bundle.manifest.model.preprocessing
+        content = upload.read()
         try:
             # Reduced as at build time, so that a picture finds itself exactly.
-            image = decode(
-                upload.read(), reduce_to=reduced_side(preprocessing), limits=self._limits
-            )
+            image = decode(content, reduce_to=reduced_side(preprocessing), limits=self._limits)
             pixels = preprocess(image, preprocessing)
         except PictureError as error:
             status = 413 if error.reason == "too large" else 400
-            raise RequestError(status, f"image: {error}", "image") from None
-        if time.monotonic() > upload.deadline:
+            raise RequestError(status, f"{upload.field}: {error}", upload.field) from None
+        if time.monotonic() > awaited.deadline:
             raise too_late()
         assert self.bundle.image_encoder is not None
         vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]
@@ -336,37 +466,37 @@ class Engine:
         encoded = time.perf_counter()
         self._metrics.encode_seconds.observe(encoded - started)
         known = [
-            replace(plan, wanted=None, unwanted=None, vector=vector, encoded=encoded - started)
+            replace(plan, sought=(Weighted(vector),), encoded=encoded - started)
             for plan, vector in zip(sought, vectors[len(plans) :], strict=True)
         ]
         if not plans:
             return [], known
         vectors = vectors[: len(plans)]
-        positions, similarities = self._nearest(plans, vectors)
+        pages = self._pages(plans, vectors, *self._nearest(plans, vectors))
         searched = time.perf_counter()
-        hits = self._look_up(plans, positions, similarities, (vectors * self._mean).sum(axis=1))
+        hits = self._look_up(plans, pages)
         timing = Timing(
             encode=encoded - started,
             search=searched - encoded,
             lookup=time.perf_counter() - searched,
         )
         self._metrics.search_seconds.observe(timing.search)
-        return [Found(some, timing) for some in hits], known
+        return [
+            Found(some, timing, total_relevant=page.total_relevant)
+            for some, page in zip(hits, pages, strict=True)
+        ], known
 
     def _vectors(self, plans: Sequence[Plan]) -> NDArray[np.float32]:
         """What each search seeks, float32 ``[n, dim]``, L2-normalised."""
-        texts = [tokens for plan in plans for tokens in (plan.wanted, plan.unwanted) if tokens]
+        texts = [part.what for plan in plans for part in plan.sought if isinstance(part.what, list)]
         encoded = iter(self._texts.vectors(texts))
         sought = np.zeros((len(plans), self.bundle.index.dim), dtype=np.float32)
         for row, plan in zip(sought, plans, strict=True):
-            if plan.wanted is not None:
-                row += next(encoded)
-            if plan.vector is not None:
-                row += plan.vector
-            if plan.unwanted is not None:
-                row -= NEGATIVE_WEIGHT * next(encoded)
+            for part in plan.sought:
+                vector = next(encoded) if isinstance(part.what, list) else part.what
+                row += vector if part.weight == 1 else part.weight * vector
         norms = np.linalg.norm(sought, axis=1, keepdims=True)
-        # A text and its own opposite leave nothing to normalise.
+        # What is added and taken away again leaves nothing to normalise.
         unit: NDArray[np.float32] = sought / np.maximum(norms, np.finfo(np.float32).tiny)
         return unit
 
@@ -379,7 +509,8 @@ class Engine:
         similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(plans)
         alike: dict[int, list[int]] = {}
         for row, plan in enumerate(plans):
-            depth = min(next(d for d in _DEPTHS if d >= plan.k + _BEYOND_K), len(index))
+            needed = plan.depth + _BEYOND_K
+            depth = min(next(depth for depth in _DEPTHS if depth >= needed), len(index))
             if plan.positions is None:
                 alike.setdefault(depth, []).append(row)
             else:
@@ -393,37 +524,106 @@ class Engine:
             keep = positions[row] >= 0
             if plan.min_similarity is not None:
                 keep &= similarities[row] >= plan.min_similarity
-            positions[row] = positions[row][keep][: plan.k]
-            similarities[row] = similarities[row][keep][: plan.k]
+            most = plan.depth
+            positions[row] = positions[row][keep][:most]
+            similarities[row] = similarities[row][keep][:most]
         return positions, similarities
 
-    def _look_up(
+    def _pages(
         self,
         plans: Sequence[Plan],
-        positions: list[NDArray[np.int64]],
-        similarities: list[Vector],
-        backgrounds: Vector,
-    ) -> list[list[Hit]]:
-        wanted = sorted({int(position) for near in positions for position in near})
+        vectors: NDArray[np.float32],
+        positions: Sequence[NDArray[np.int64]],
+        similarities: Sequence[Vector],
+    ) -> list[_Page]:
+        """Of what was found for each search, what it asked for."""
+        pages = []
+        backgrounds = (vectors * self._mean).sum(axis=1).tolist()
+        for plan, vector, near, scores, background in zip(
+            plans, vectors, positions, similarities, backgrounds, strict=True
+        ):
+            shown = relevant(scores, background)
+            start = plan.offset or 0
+            page = slice(start, start + plan.k)
+            total = None
+            if plan.named is not None:
+                places = self._with_named(plan, plan.named, vector, near, scores, shown)
+                if plan.offset is not None:
+                    total = sum(place.relevant for place in places)
+                places = places[page]
+            else:
+                if plan.offset is not None:
+                    total = int(shown.sum())
+                places = [
+                    _Place(position, score, flag, score)
+                    for position, score, flag in zip(
+                        near[page].tolist(),
+                        scores[page].tolist(),
+                        shown[page].tolist(),
+                        strict=True,
+                    )
+                ]
+                if plan.mode is not None:
+                    for rank, place in enumerate(places, start + 1):
+                        place.matched = {"image": rank}
+            pages.append(_Page(places, total))
+        return pages
+
+    def _with_named(
+        self,
+        plan: Plan,
+        named: Named,
+        vector: Vector,
+        near: NDArray[np.int64],
+        scores: Vector,
+        shown: NDArray[np.bool_],
+    ) -> list[_Place]:
+        """All that one search finds by words, and with the mode auto by looks, too.
+
+        What is named is relevant, whatever it looks like.  What too many have in common to be
+        ranked by it is ranked by its looks.
+        """
+        rankings = dict(named.rankings)
+        if plan.mode == "auto" or named.many is not None:
+            rankings["image"] = near.tolist()
+        similarity = dict(zip(near.tolist(), scores.tolist(), strict=True))
+        alike = set(near[shown].tolist())
+        there = {position for best in named.rankings.values() for position in best}
+        if further := sorted(there - similarity.keys()):
+            cosines, at = self.bundle.index.search(
+                vector[np.newaxis], len(further), np.array(further, dtype=np.int64)
+            )
+            similarity.update(zip(at[0].tolist(), cosines[0].tolist(), strict=True))
+        least = -np.inf if plan.min_similarity is None else plan.min_similarity
+        return [
+            _Place(
+                one.position,
+                similarity[one.position],
+                one.position in there or one.position in alike,
+                one.score,
+                one.matched,
+            )
+            for one in fuse(rankings)
+            if similarity[one.position] >= least
+        ]
+
+    def _look_up(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
+        wanted = sorted({place.position for page in pages for place in page.places})
         items = {item.position: item for item in self.bundle.items.get(wanted)}
+        vector_of = self.bundle.index.reconstruct
         return [
             [
                 Hit(
-                    items[position],
-                    similarity,
-                    shown,
-                    self.bundle.index.reconstruct(position) if plan.with_vectors else None,
+                    items[place.position],
+                    place.similarity,
+                    place.relevant,
+                    vector_of(place.position) if plan.with_vectors else None,
+                    place.score,
+                    place.matched,
                 )
-                for position, similarity, shown in zip(
-                    near.tolist(),
-                    scores.tolist(),
-                    relevant(scores, background).tolist(),
-                    strict=True,
-                )
+                for place in page.places
             ]
-            for plan, near, scores, background in zip(
-                plans, positions, similarities, backgrounds.tolist(), strict=True
-            )
+            for plan, page in zip(plans, pages, strict=True)
         ]
 
 

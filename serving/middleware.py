@@ -14,13 +14,15 @@ import re
 import secrets
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import RequestError, too_late, too_long
+from serving.errors import RequestError, overloaded, too_late, too_long
 from serving.logs import request_id
 from serving.state import State
 from serving.tracing import Tracing
@@ -37,6 +39,8 @@ _LONGEST_HEADERS = 32 << 10
 _GIVEN_ID = re.compile(rb"[\w.:/+=-]{1,128}")
 _TRACE_PARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _OTHER = "other"
+# An error as a protocol puts it.
+InWords = Callable[[RequestError], BaseModel]
 # What Edge leaves in a request's ``state`` for those within: its headers by name, and the status
 # of its answer, 0 before there is one.
 HEADERS = "headers"
@@ -118,10 +122,16 @@ class Edge:
 
 
 class Errors:
-    """Answers whatever goes wrong, in the one shape that every error has."""
+    """Answers whatever goes wrong, in the one shape that every error has.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: what answers.
+        shapes: the shape that errors have at the path of another's protocol.
+    """
+
+    def __init__(self, app: ASGIApp, shapes: Mapping[str, InWords] = MappingProxyType({})) -> None:
         self._app = app
+        self._shapes = shapes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -146,7 +156,9 @@ class Errors:
             raise ConnectionAbortedError("an answer failed after it had begun")
         if refusal.status == 429:
             await asyncio.sleep(_PAUSE_BEFORE_429)
-        await failure(refusal)(scope, receive, send)
+        in_words = self._shapes.get(scope["path"], _in_the_one_shape)
+        answer = failure(refusal, in_words)
+        await answer(scope, receive, send)
 
 
 class Keys:
@@ -155,15 +167,19 @@ class Keys:
     Args:
         app: what answers those who have one.
         keys: each of them opens.
+        probes: the paths that are open all the same.
     """
 
-    def __init__(self, app: ASGIApp, keys: Sequence[bytes]) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: Sequence[bytes], probes: Collection[str] = PROBES
+    ) -> None:
         self._app = app
         self._keys = keys
+        self._probes = probes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["path"] not in PROBES:
+        if scope["path"] not in self._probes:
             given = scope["state"][HEADERS].get(b"authorization", b"")
             scheme, _, token = given.partition(b" ")
             # Each is compared, and in constant time, so that the time tells nothing.
@@ -185,15 +201,25 @@ class Bodies:
         limits: the most bytes that a path takes.
         limit: the most that any other takes.
         seconds: within which a body has to be there.
+        kept: the paths of ``limits`` whose bodies are kept in memory until they are answered.
+            Of what these have above ``limit`` there is no more at once than one may have.
     """
 
     def __init__(
-        self, app: ASGIApp, limits: Mapping[str, int], *, limit: int, seconds: float
+        self,
+        app: ASGIApp,
+        limits: Mapping[str, int],
+        *,
+        limit: int,
+        seconds: float,
+        kept: Collection[str] = (),
     ) -> None:
         self._app = app
         self._limits = limits
         self._limit = limit
         self._seconds = seconds
+        self._kept = kept
+        self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -207,11 +233,12 @@ class Bodies:
             raise too_long(limit)
         unpacker = _unpacker(headers.get(b"content-encoding", b""))
         deadline = asyncio.get_running_loop().time() + self._seconds
-        size = unpacked = 0
+        size = unpacked = large = 0
         whole = False
+        kept = scope["path"] in self._kept
 
         async def counted() -> Message:
-            nonlocal size, unpacked, whole
+            nonlocal size, unpacked, large, whole
             if whole:
                 # Nothing but word that the caller has hung up.
                 return await receive()
@@ -229,15 +256,27 @@ class Bodies:
                 if unpacked > limit:
                     raise too_long(limit)
                 message = {**message, "body": body}
+            if kept and (more := (unpacked or size) - self._limit - large) > 0:
+                if self._large + more > limit - self._limit:
+                    raise overloaded("pictures")
+                self._large += more
+                large += more
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._large -= large
 
 
-def failure(error: RequestError) -> Json:
+def failure(error: RequestError, in_words: InWords) -> Json:
     """An error as an answer."""
-    body = ErrorResponse(error=ErrorDetail(field=error.field, message=error.message))
-    return Json(body.model_dump_json(), status_code=error.status, headers=dict(error.headers))
+    body = in_words(error).model_dump_json()
+    return Json(body, status_code=error.status, headers=dict(error.headers))
+
+
+def _in_the_one_shape(error: RequestError) -> ErrorResponse:
+    return ErrorResponse(error=ErrorDetail(field=error.field, message=error.message))
 
 
 async def _in_time(receive: Receive, deadline: float) -> Message:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from serving.wire import (
     EncodeRequest,
@@ -24,6 +26,8 @@ TITLE = "Sightline"
 _DESCRIPTION = "Finds pictures by describing them."
 # Where the project was not installed as a package, which serving needs not.
 _VERSION = "0.1.0"
+# Fields of a form that are written as JSON.
+_JSON = {"queries", "filter"}
 _REF = "#/components/schemas/{model}"
 
 _ERRORS = {
@@ -44,16 +48,38 @@ _ERRORS = {
     507: "There is no room for an upload",
 }
 _OF_ALL = (400, 401, 431, 500)
-_OF_QUESTIONS = (408, 413, 415, 429, 503, 504)
+OF_QUESTIONS = (408, 413, 415, 429, 503, 504)
 
 
-def document(*, keys: bool, speech: bool, schema: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A route of somebody else's protocol.
+
+    ``body`` and ``answer`` are what it takes and gives, None for nothing; ``error`` is how it
+    says what went wrong, ``errors`` with which statuses beside those that any route may have.
+    ``key`` is whether it asks for a key where the service has any.
+    """
+
+    method: Literal["get", "post"]
+    path: str
+    summary: str
+    body: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+    error: type[BaseModel] = ErrorResponse
+    errors: tuple[int, ...] = OF_QUESTIONS
+    key: bool = True
+
+
+def document(
+    *, keys: bool, speech: bool, schema: bool, others: Sequence[Operation] = ()
+) -> dict[str, Any]:
     """The whole document: what a service answers as it is set up.
 
     Args:
         keys: whether a key is asked for.
         speech: whether recordings are heard.
         schema: whether BentoML's clients find their schema.
+        others: the routes of other protocols that are spoken.
     """
     paths: dict[str, dict[str, Any]] = {
         "/search": {
@@ -61,7 +87,7 @@ def document(*, keys: bool, speech: bool, schema: bool) -> dict[str, Any]:
                 "Find the pictures that a text describes, or that resemble one of the bundle",
                 body=_json_body(SearchRequest),
                 answer=_json_answer(SearchResponse),
-                errors=(404, *_OF_QUESTIONS),
+                errors=(404, *OF_QUESTIONS, 501),
             )
         },
         "/search_by_image": {
@@ -69,15 +95,15 @@ def document(*, keys: bool, speech: bool, schema: bool) -> dict[str, Any]:
                 "Find the pictures that resemble a picture",
                 body=_form("image", ImageSearchRequest),
                 answer=_json_answer(SearchResponse),
-                errors=(*_OF_QUESTIONS, 501, 507),
+                errors=(404, *OF_QUESTIONS, 501, 507),
             )
         },
         "/encode": {
             "post": _operation(
-                "Turn texts into vectors",
+                "Turn texts and pictures into vectors",
                 body=_json_body(EncodeRequest),
                 answer=_json_answer(EncodeResponse),
-                errors=_OF_QUESTIONS,
+                errors=(*OF_QUESTIONS, 501),
             )
         },
         "/transcribe": {
@@ -85,7 +111,7 @@ def document(*, keys: bool, speech: bool, schema: bool) -> dict[str, Any]:
                 "Turn a recording into the words that are said in it",
                 body=_form("audio", None),
                 answer=_json_answer(TranscribeResponse),
-                errors=(*_OF_QUESTIONS, 501, 507),
+                errors=(*OF_QUESTIONS, 501, 507),
             )
         },
         "/images/{id}": {
@@ -149,17 +175,27 @@ def document(*, keys: bool, speech: bool, schema: bool) -> dict[str, Any]:
     }
     there = {"/transcribe": speech, "/reload": keys, "/schema.json": schema}
     paths = {path: methods for path, methods in paths.items() if there.get(path, True)}
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        *((model, "validation") for model in (SearchRequest, EncodeRequest)),
+        *((model, "serialization") for model in _ANSWERS),
+    ]
+    for other in others:
+        paths.setdefault(other.path, {})[other.method] = _other_operation(other)
+        models += [(other.body, "validation")] if other.body else []
+        models += [(model, "serialization") for model in (other.answer, other.error) if model]
     _, schemas = models_json_schema(
-        [
-            *((model, "validation") for model in (SearchRequest, EncodeRequest)),
-            *((model, "serialization") for model in _ANSWERS),
-        ],
+        models,
         ref_template=_REF,
     )
-    # Here and not with the type, whose schema BentoML reads, too, and would misread.
+    # Here and not with the types, whose schema BentoML reads, too, and would misread.
     schemas["$defs"]["SearchRequest"]["anyOf"] = [
-        {"required": [name], "properties": {name: {"type": "string"}}} for name in ("query", "like")
+        *_given("query", "like"),
+        {"required": ["queries"], "properties": {"queries": {"type": "array"}}},
     ]
+    schemas["$defs"]["EncodeRequest"]["anyOf"] = [
+        {"required": [name], "properties": {name: {"minItems": 1}}} for name in ("texts", "images")
+    ]
+    schemas["$defs"]["QueryPart"]["oneOf"] = _given("text", "like", "image")
     found: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": project_version(), "description": _DESCRIPTION},
@@ -169,7 +205,8 @@ def document(*, keys: bool, speech: bool, schema: bool) -> dict[str, Any]:
     if keys:
         found["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         found["security"] = [{"key": []}]
-        for probe in ("/livez", "/healthz", "/readyz"):
+        probes = [other.path for other in others if not other.key]
+        for probe in ("/livez", "/healthz", "/readyz", *probes):
             paths[probe]["get"]["security"] = []
     return found
 
@@ -192,6 +229,11 @@ _ANSWERS: tuple[type[BaseModel], ...] = (
 )
 
 
+def _given(*names: str) -> list[dict[str, Any]]:
+    """For each of some fields the schema of what has a text there."""
+    return [{"required": [name], "properties": {name: {"type": "string"}}} for name in names]
+
+
 def _operation(
     summary: str,
     *,
@@ -199,20 +241,33 @@ def _operation(
     body: dict[str, Any] | None = None,
     parameters: list[dict[str, Any]] | None = None,
     errors: tuple[int, ...] = (),
+    error: type[BaseModel] = ErrorResponse,
+    status: int = 200,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {"summary": summary}
     if parameters:
         operation["parameters"] = parameters
     if body:
         operation["requestBody"] = {"required": True, "content": body}
-    responses = {"200": answer}
-    for status in sorted({*_OF_ALL, *errors}):
-        responses[str(status)] = {
-            "description": _ERRORS[status],
-            "content": {"application/json": {"schema": _ref(ErrorResponse)}},
+    responses = {str(status): answer}
+    for wrong in sorted({*_OF_ALL, *errors}):
+        responses[str(wrong)] = {
+            "description": _ERRORS[wrong],
+            "content": {"application/json": {"schema": _ref(error)}},
         }
     operation["responses"] = responses
     return operation
+
+
+def _other_operation(other: Operation) -> dict[str, Any]:
+    return _operation(
+        other.summary,
+        body=_json_body(other.body) if other.body else None,
+        answer=_json_answer(other.answer) if other.answer else {"description": "Yes"},
+        errors=other.errors,
+        error=other.error,
+        status=200 if other.answer else 204,
+    )
 
 
 def _probe(summary: str, *errors: int) -> dict[str, Any]:
@@ -228,17 +283,28 @@ def _json_body(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _form(file: str, fields: type[BaseModel] | None) -> dict[str, Any]:
-    others = fields.model_json_schema()["properties"] if fields else {}
-    return {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {file: {"type": "string", "format": "binary"}, **others},
-                "required": [file],
-                "additionalProperties": False,
-            }
-        }
+    found = fields.model_json_schema(ref_template=_REF)["properties"] if fields else {}
+    others = {name: _not_null(schema) for name, schema in found.items()}
+    form = {
+        "schema": {
+            "type": "object",
+            "properties": {file: {"type": "string", "format": "binary"}, **others},
+            "required": [file],
+            "additionalProperties": False,
+        },
+        # Where a list would otherwise be a field for each of its members.
+        "encoding": {name: {"contentType": "application/json"} for name in _JSON & set(others)},
     }
+    return {"multipart/form-data": form}
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what a form leaves out, where JSON may have null."""
+    if "anyOf" not in schema:
+        return schema
+    (there,) = (one for one in schema["anyOf"] if one != {"type": "null"})
+    told = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**there, **told}
 
 
 def _content(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:

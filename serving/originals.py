@@ -6,19 +6,25 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from serving.gps import without_gps
+
 _LONGEST_BEGINNING = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A picture's file and the type that its first bytes tell."""
+    """A picture's file and the type that its first bytes tell.
+
+    ``content`` is what leaves in place of the file's own bytes, where they are not to.
+    """
 
     path: Path
     media_type: str
+    content: bytes | None = None
 
 
-def find(root: Path, image_path: str) -> Original | None:
-    """The picture at a path below the root.
+def find(root: Path, image_path: str, *, with_gps: bool) -> Original | None:
+    """The picture at a path below the root, with or without where it was taken.
 
     None where there is none: no file, one that only a link leads to out of the root, or one
     that does not begin as a picture does.  HTML and SVG are none: a browser would run what is
@@ -36,10 +42,11 @@ def find(root: Path, image_path: str) -> Original | None:
             return None
         with path.open("rb") as stream:
             media_type = image_type(stream.read(_LONGEST_BEGINNING))
+        content = None if with_gps or not media_type else without_gps(path)
     # A link that leads to itself is a RuntimeError before Python 3.13.
     except (OSError, RuntimeError, ValueError):
         return None
-    return Original(path, media_type) if media_type else None
+    return Original(path, media_type, content) if media_type else None
 
 
 def image_type(beginning: bytes) -> str | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,34 +19,55 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.database import SlowQueryError
 from models.facts import Matches
+from models.words import Named
+from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
-from serving.wire import SearchRequest
+from serving.wire import MAX_K, MAX_OFFSET, ImageSearchRequest, SearchRequest
 
 Vector = NDArray[np.float32]
 Positions = NDArray[np.int64]
 Tokens = list[int]
+Mode = Literal["auto", "text", "image"]
+Question = SearchRequest | ImageSearchRequest
+# The field of the request, the id, and how much it counts.
+_Like = tuple[str, str, float]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# How much of an unwanted description is taken off the wanted one. At one half it moves
+# the unwanted pictures down without making the query mean something else.
+NEGATIVE_WEIGHT = 0.5
 _THREADS = 4
 _MOST_UNDER_WAY = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """One search: texts still to be encoded, a vector that is known, and where to look.
+class Weighted:
+    """A part of what is sought, a text still to be encoded or a vector, and how much it counts."""
 
-    ``filtered``, ``tokenized`` and ``encoded`` are the seconds that it took to find
-    ``positions``, the tokens and, of texts that were encoded beforehand, the vector;
-    ``warnings`` tell of conditions that no picture can meet.
+    what: Tokens | Vector
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One search: what is sought, which is the sum of its parts, and where to look.
+
+    ``k`` pictures are asked for, behind ``offset`` better ones; where it is None, the best, and
+    no count of the relevant ones.  ``named`` are those of which the words are said, None where
+    looks alone count; ``mode`` is None where nobody wants to know what counted.  ``filtered``,
+    ``tokenized`` and ``encoded`` are the seconds that it took to find ``positions`` and ``named``,
+    the tokens and, of texts that were encoded beforehand, their vectors; ``warnings`` tell of
+    conditions that no picture can meet.
     """
 
     k: int
-    wanted: Tokens | None = None
-    unwanted: Tokens | None = None
-    vector: Vector | None = None
+    sought: tuple[Weighted, ...] = ()
     positions: Positions | None = None
+    offset: int | None = None
+    mode: Mode | None = None
+    named: Named | None = None
     min_similarity: float | None = None
     with_vectors: bool = False
     warnings: tuple[str, ...] = ()
@@ -55,9 +76,16 @@ class Plan:
     encoded: float = 0.0
 
     @property
+    def depth(self) -> int:
+        """How many of the best to look at: as many on every page, so that all count alike."""
+        paged = self.offset is not None or self.named is not None
+        return MAX_OFFSET + MAX_K if paged else self.k
+
+    @property
     def cost(self) -> int:
         """The tokens to encode."""
-        return max(1, len(self.wanted or ()) + len(self.unwanted or ()))
+        texts = (part.what for part in self.sought if isinstance(part.what, list))
+        return max(1, sum(map(len, texts)))
 
 
 class Planner:
@@ -72,26 +100,40 @@ class Planner:
         self._threads = ThreadPoolExecutor(_THREADS, "look-up")
         self._under_way = 0
 
-    async def search(self, request: SearchRequest) -> Plan:
-        """What a search asks.
+    async def search(self, request: Question) -> Plan:
+        """What a search asks, but for the pictures that are sent with it.
 
         Raises:
-            RequestError: no such picture, a filter that makes no sense, or overload.
+            RequestError: no such picture, an algebra or a filter that makes no sense, or overload.
         """
-        vector = matches = None
+        likes = list(_likes(request))
+        found: list[Weighted] = []
+        matches = None
         started = time.perf_counter()
-        if request.like is not None or request.filter is not None:
-            vector, matches = await self.look_up(self._known, request)
+        if likes or request.filter is not None:
+            found, matches = await self.look_up(self._known, likes, request.filter)
+        kept = None if matches is None else matches.positions
+        texts = list(_texts(request))
+        named = None
+        if request.mode in ("auto", "text"):
+            words = " ".join(text for text, weight in texts if weight > 0)
+            if request.mode == "text" and not words:
+                raise RequestError(400, "mode: text needs a text to find", "mode")
+            named = await self.look_up(self._named, words, kept, many=request.mode == "text")
+            for needed in (named.must, named.many):
+                if needed is not None:
+                    kept = needed if kept is None else np.intersect1d(kept, needed)
         filtered = time.perf_counter()
-        texts = [text for text in (request.query, request.negative) if text is not None]
-        tokens = self._bundle.tokenizer.encode(texts)
+        tokens = self._bundle.tokenizer.encode([text for text, _ in texts])
+        encoded = [Weighted(one, weight) for one, (_, weight) in zip(tokens, texts, strict=True)]
         return Plan(
             k=request.k,
-            wanted=tokens[0] if request.query is not None else None,
-            unwanted=tokens[-1] if request.negative is not None else None,
-            vector=vector,
-            positions=None if matches is None else matches.positions,
+            sought=_in_order([*encoded, *found]),
+            positions=kept,
             warnings=() if matches is None else tuple(matches.warnings),
+            offset=request.offset,
+            mode=request.mode,
+            named=named,
             min_similarity=request.min_similarity,
             with_vectors=request.include_embeddings,
             filtered=filtered - started,
@@ -101,6 +143,11 @@ class Planner:
     def texts(self, texts: list[str]) -> list[Tokens]:
         """The tokens of some texts."""
         return self._bundle.tokenizer.encode(texts)
+
+    def counted(self, texts: Sequence[str]) -> tuple[list[Tokens], int]:
+        """The tokens of some texts, and how many these are without what fills a context."""
+        unpadded = self._bundle.tokenizer.unpadded(texts)
+        return [self._bundle.tokenizer.pad(ids) for ids in unpadded], sum(map(len, unpadded))
 
     async def look_up(self, what: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what reads the bundle's files in a thread.
@@ -125,22 +172,69 @@ class Planner:
         """
         self._threads.shutdown(wait=wait, cancel_futures=True)
 
-    def _known(self, request: SearchRequest) -> tuple[Vector | None, Matches | None]:
-        """The vector of the picture that is asked for, and what a filter leaves."""
-        vector = None
-        if request.like is not None:
-            position = self._bundle.items.position_of(request.like)
+    def _known(
+        self, likes: list[_Like], conditions: dict[str, Any] | None
+    ) -> tuple[list[Weighted], Matches | None]:
+        """The vectors of the pictures that are asked for, and what a filter leaves."""
+        found = []
+        for field, picture_id, weight in likes:
+            position = self._bundle.items.position_of(picture_id)
             if position is None:
-                raise RequestError(404, f"like: no picture has the id {request.like!r}", "like")
-            vector = self._bundle.index.reconstruct(position)
+                raise RequestError(404, f"{field}: no picture has the id {picture_id!r}", field)
+            found.append(Weighted(self._bundle.index.reconstruct(position), weight))
         matches = None
-        if request.filter is not None:
+        if conditions is not None:
             try:
-                matches = self._bundle.items.matching(request.filter)
+                matches = self._bundle.items.matching(conditions)
             except ValueError as error:
                 raise RequestError(400, f"filter: {error}", "filter") from None
             except SlowQueryError:
                 raise RequestError(
                     503, "filter: it takes too long: ask for less", "filter", {"Retry-After": "1"}
                 ) from None
-        return vector, matches
+        return found, matches
+
+    def _named(self, words: str, kept: Positions | None, *, many: bool) -> Named:
+        """The pictures of which some words are said."""
+        try:
+            return self._bundle.items.named(words, kept, many=many)
+        except SlowQueryError:
+            raise RequestError(
+                503,
+                "query: its words take too long: ask for more of them, or for mode image",
+                "query",
+                {"Retry-After": "1"},
+            ) from None
+
+
+def _in_order(parts: list[Weighted]) -> tuple[Weighted, ...]:
+    """What is taken off comes last: the last bits of a sum depend on the order."""
+    if len(parts) > 1:
+        parts.sort(key=lambda part: part.weight < 0)
+    return tuple(parts)
+
+
+def _likes(request: Question) -> Iterator[_Like]:
+    """The pictures of the bundle that are to be resembled."""
+    if request.like is not None:
+        yield "like", request.like, 1.0
+    for number, part in enumerate(request.queries or ()):
+        if part.like is not None:
+            yield f"queries.{number}.like", part.like, part.weight
+
+
+def _texts(request: Question) -> Iterator[tuple[str, float]]:
+    """The texts that are sought, and how much each counts."""
+    if request.query is not None:
+        if request.syntax == "algebra":
+            try:
+                yield from ((term.text, term.weight) for term in read_terms(request.query))
+            except ValueError as error:
+                raise RequestError(400, f"query: {error}", "query") from None
+        else:
+            yield request.query, 1.0
+    if request.negative is not None:
+        yield request.negative, -NEGATIVE_WEIGHT
+    for part in request.queries or ():
+        if part.text is not None:
+            yield part.text, part.weight

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -21,55 +21,24 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from serving import metrics, originals
 from serving.answer import BUNDLE_HEADER, results
-from serving.asgi import has_left
-from serving.batcher import Ticket
 from serving.engine import Engine
-from serving.errors import (
-    RequestError,
-    no_room,
-    nobody_waits,
-    speech_is_off,
-    starting,
-    too_late,
-    too_long,
-)
+from serving.errors import RequestError, no_room, speech_is_off, starting, too_long
+from serving.exchange import Endpoint, Exchange, numbers, read
 from serving.page import index_page
 from serving.settings import Settings
 from serving.state import State
 from serving.tracing import TIMING
 from serving.wire import EncodeRequest, ImageSearchRequest, Json, ReloadResponse, SearchRequest
 
-_BOM = b"\xef\xbb\xbf"
 _FOREVER = "max-age=31536000, immutable"
 _A_WHILE = "max-age=3600"
-_MAX_FIELDS = 4
-# As JSON they are written in a millisecond or two.
-_FEW_NUMBERS = 8192
+_MAX_FIELDS = len(ImageSearchRequest.model_fields)
 # What a form needs beside its file: borders, headers and the other fields.
 FORM_FRAME = 64 << 10
 MAX_JSON = 4 << 20
-
-Handler = Callable[[Request], Awaitable[Response]]
-T = TypeVar("T")
-Question = TypeVar("Question", bound=BaseModel)
-
-
-class _Endpoint:
-    """A handler as an ASGI application, without what Starlette would wrap around a function.
-
-    That turns exceptions into answers, which is done elsewhere for all routes at once.
-    """
-
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._handler(Request(scope, receive, send))
-        await response(scope, receive, send)
 
 
 class Routes:
@@ -97,6 +66,7 @@ class Routes:
         self._page = index_page(openapi)
         self._schema = schema
         self._reload = reload
+        self._exchange = Exchange(state, settings)
         # Whose key opens the service may keep a picture; who lies between must not.
         self._scope = "private" if settings.keys else "public"
 
@@ -104,7 +74,7 @@ class Routes:
         """All routes, those first that are asked for most."""
         post, get = ["POST"], ["GET"]
         return [
-            Route(path, _Endpoint(handler), methods=methods)
+            Route(path, Endpoint(handler), methods=methods)
             for path, handler, methods in (
                 ("/search", self.search, post),
                 ("/images/{id}", self.image_by_id, get),
@@ -128,9 +98,11 @@ class Routes:
         """The pictures that a text describes."""
         with self._state.engine() as engine:
             engine.refuse_if_full()
-            question = await _read(request, SearchRequest)
-            self._note(request, question.query)
-            found = await self._in_time(request, lambda ticket: engine.search(question, ticket))
+            question = await read(request, SearchRequest)
+            self._exchange.note(request, question.wording)
+            found = await self._exchange.in_time(
+                request, lambda ticket: engine.search(question, ticket)
+            )
             request.scope["state"][TIMING] = found.timing
             return results(found, engine)
 
@@ -141,31 +113,30 @@ class Routes:
                 question = ImageSearchRequest.model_validate(fields)
             except ValidationError as error:
                 raise RequestError.from_validation(error) from None
+            self._exchange.note(request, question.wording)
             with self._state.engine() as engine:
-                found = await self._in_time(
-                    request, lambda ticket: engine.search_by_image(picture, question.k, ticket)
+                found = await self._exchange.in_time(
+                    request, lambda ticket: engine.search_by_image(picture, question, ticket)
                 )
                 request.scope["state"][TIMING] = found.timing
                 return results(found, engine)
 
     async def encode(self, request: Request) -> Response:
-        """The vectors of some texts."""
-        question = await _read(request, EncodeRequest)
+        """The vectors of some texts and pictures."""
+        question = await read(request, EncodeRequest)
         with self._state.engine() as engine:
-            vectors = await self._in_time(request, lambda ticket: engine.encode(question, ticket))
+            vectors = await self._exchange.in_time(
+                request, lambda ticket: engine.encode(question, ticket)
+            )
 
-            def content() -> bytes:
-                answer = {
+            def answer() -> dict[str, Any]:
+                return {
                     "embeddings": vectors.tolist(),
                     "dim": vectors.shape[1],
                     "model": engine.bundle.manifest.model.name,
                 }
-                return to_json(answer)
 
-            # Many numbers elsewhere: to write megabytes of them takes a while.
-            few = vectors.size <= _FEW_NUMBERS
-            written = content() if few else await asyncio.to_thread(content)
-            return Json(written, headers={BUNDLE_HEADER: engine.version})
+            return await numbers(engine, vectors.size, answer)
 
     async def transcribe(self, request: Request) -> Response:
         """The words of a recording."""
@@ -177,7 +148,9 @@ class Routes:
         async with self._uploaded(request, "audio") as (recording, fields):
             if fields:
                 raise RequestError(400, f"{min(fields)}: no such field", min(fields))
-            text = await self._in_time(request, lambda _: transcriber.transcribe(recording))
+            text = await self._exchange.in_time(
+                request, lambda _: transcriber.transcribe(recording)
+            )
         return Json(to_json({"text": text}))
 
     async def info(self, request: Request) -> Response:
@@ -263,6 +236,8 @@ class Routes:
         if stored is None:
             raise RequestError(404, f"id: no picture has the id {picture_id!r}", "id")
         if isinstance(stored, originals.Original):
+            if stored.content is not None:
+                return Response(stored.content, media_type=stored.media_type, headers=headers)
             return FileResponse(stored.path, media_type=stored.media_type, headers=headers)
         headers |= {"ETag": etag, "Date": formatdate(usegmt=True)}
         if etag in request.headers.get("if-none-match", ""):
@@ -279,7 +254,8 @@ class Routes:
             return None
         root = self._settings.images or engine.bundle.manifest.picture_root
         if root is not None and not thumbnail:
-            found = originals.find(Path(root), items.get([position])[0].image_path)
+            path = items.get([position])[0].image_path
+            found = originals.find(Path(root), path, with_gps=self._settings.originals_with_gps)
             if found is not None:
                 return found
         return engine.bundle.thumbnails.get(position)
@@ -295,7 +271,7 @@ class Routes:
                 400, f"{name}: send multipart/form-data with the file as {name!r}", name
             )
         try:
-            form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=1024)
+            form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=FORM_FRAME)
         # Starlette gives its parser's errors to the application as 400s of its own.
         except (MultiPartException, HTTPException) as error:
             detail = getattr(error, "message", None) or getattr(error, "detail", "")
@@ -319,33 +295,3 @@ class Routes:
             yield file.file.read, {key: form[key] for key in names if key != name}
         finally:
             await form.close()
-
-    async def _in_time(self, request: Request, work: Callable[[Ticket], Awaitable[T]]) -> T:
-        """The outcome of some work, unless the time for an answer is over before."""
-        deadline = asyncio.get_running_loop().time() + self._settings.timeout
-        ticket = Ticket(deadline, lambda: has_left(request.receive))
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await work(ticket)
-        except TimeoutError:
-            raise too_late() from None
-
-    def _note(self, request: Request, query: str | None) -> None:
-        if self._settings.log_queries:
-            request.scope["state"]["query"] = query
-
-
-async def _read(request: Request, kind: type[Question]) -> Question:
-    """The question in a JSON body."""
-    chunks = []
-    more = True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise nobody_waits()
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    try:
-        return kind.model_validate_json(b"".join(chunks).removeprefix(_BOM))
-    except ValidationError as error:
-        raise RequestError.from_validation(error) from None

@@ -19,6 +19,8 @@ _BYTES_A_PIXEL = 10
 # and a telephone's picture has 12.2 megapixels.
 _SHARE_FOR_A_PICTURE = 0.235
 _MOST_PIXELS = 100_000_000
+# The protocols of others, a module of serving/protocols each.
+PROTOCOLS = ("openai", "weaviate", "clip-retrieval")
 # What an HTTP header can carry, without the white space that separates keys.
 _USABLE_KEY = re.compile(r"[!-~]+")
 
@@ -50,6 +52,9 @@ class Settings(BaseSettings):
         None,
         description="folder of the original pictures, where it is not where the build saw it",
     )
+    originals_with_gps: bool = Field(
+        False, description="let originals leave with where they were taken, in EXIF and XMP"
+    )
     api_key: SecretStr | None = Field(
         None, description="ask for `Authorization: Bearer …` on every route but the probes"
     )
@@ -63,6 +68,11 @@ class Settings(BaseSettings):
         "",
         description="pages that may ask from a browser: origins with spaces or commas between "
         "them, or `*`; none unless they are named",
+    )
+    protocols: str = Field(
+        "",
+        description="protocols of others that are spoken as well: `openai`, `weaviate`, "
+        "`clip-retrieval`, with spaces or commas between them; none unless they are named",
     )
     workers: int = Field(1, ge=1, le=256, description="worker processes")
     threads: int = Field(
@@ -145,6 +155,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is no origin: https://example.org is one")
         return given
 
+    @field_validator("protocols")
+    @classmethod
+    def _known_protocols(cls, given: str) -> str:
+        for name in _words(given):
+            if name not in PROTOCOLS:
+                raise ValueError(f"{name!r} is none of {', '.join(PROTOCOLS)}")
+        return given
+
     @model_validator(mode="after")
     def _queries_are_in_requests(self) -> Settings:
         if self.log_queries and not self.log_requests:
@@ -163,6 +181,11 @@ class Settings(BaseSettings):
     def origins(self) -> list[str]:
         """The origins of pages that may ask from a browser."""
         return _words(self.cors_origins)
+
+    @property
+    def spoken(self) -> list[str]:
+        """The protocols of others that are spoken, each once."""
+        return list(dict.fromkeys(_words(self.protocols)))
 
     @property
     def max_upload(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,15 +17,20 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
+from pydantic_core import from_json
 from starlette.responses import Response
 
 from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, fits, read_filter
+from serving.algebra import MAX_TERMS, MAX_WEIGHT
 
 DEFAULT_K = 5
 MAX_K = 100
+MAX_OFFSET = 1000
 MAX_QUERY = 1000
 MAX_TEXTS = 256
+MAX_IMAGES = 64
 
 
 QueryText = Annotated[
@@ -41,7 +46,38 @@ def _whole(number: object) -> object:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
+_DATA_URL = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+
+
+def _base64_of(picture: str) -> str:
+    """What is base64 of a picture; it is decoded where that harms nobody."""
+    if head := _DATA_URL.match(picture):
+        return picture[head.end() :]
+    if _ADDRESS.match(picture):
+        raise ValueError(
+            "no address is fetched: send the picture itself, as base64 or 'data:image/…;base64,…'"
+        )
+    return picture
+
+
+SentPicture = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    AfterValidator(_base64_of),
+    WithJsonSchema({"type": "string", "minLength": 1, "contentEncoding": "base64"}),
+]
+
+
 ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
+# What SQLite can hold.
+Position = Annotated[StrictInt, Field(ge=0, lt=1 << 63), BeforeValidator(_whole)]
+Offset = Annotated[StrictInt, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_whole)]
+
+
+Weight = Annotated[
+    float, Field(strict=True, ge=-MAX_WEIGHT, le=MAX_WEIGHT, description="how much it counts")
+]
 
 
 _COMPARABLE = {
@@ -101,18 +137,49 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SearchRequest(_Request):
-    """``POST /search``: the pictures that a text describes, or that resemble one.
+class QueryPart(_Request):
+    """One of several things that are sought together.
 
-    ``query`` is needed unless ``like`` names a picture; with both, the pictures
-    near both are sought.
+    A text, a picture of the bundle or one that is sent; what counts less than nothing is avoided.
     """
 
+    text: QueryText | None = Field(None, description="what the picture shows")
     like: str | None = Field(None, description="the id of a picture that it should resemble")
+    image: SentPicture | None = Field(None, description="a picture, as base64 or as a data URL")
+    weight: Weight = 1.0
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> QueryPart:
+        if [self.text, self.like, self.image].count(None) != 2:
+            raise ValueError("one of text, like and image is needed, and only one")
+        return self
+
+
+class _Question(_Request):
+    """What any search may ask."""
+
+    like: str | None = Field(None, description="the id of a picture that it should resemble")
+    queries: Annotated[list[QueryPart], Field(min_length=1, max_length=MAX_TERMS)] | None = Field(
+        None,
+        description="texts and pictures that are sought together, each by its weight",
+        examples=[[{"text": "a beach"}, {"text": "people", "weight": -0.5}]],
+    )
     query: QueryText | None = Field(
         None, validate_default=True, description="what the picture shows", examples=["a red fox"]
     )
+    syntax: Literal["plain", "algebra"] = Field(
+        "plain", description="how query is read; as algebra: 2:beach + sunset - people"
+    )
+    mode: Literal["auto", "text", "image"] | None = Field(
+        None,
+        description="find by looks (image), by the words that are said of a picture (text), or by "
+        "both; without it as image, but not told",
+    )
     k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+    offset: Offset | None = Field(
+        None,
+        description="how many of the best to pass over; with it, 0 too, total_relevant is told",
+    )
     negative: QueryText | None = Field(None, description="what it should not show")
     filter: Conditions | None = Field(
         None,
@@ -122,37 +189,82 @@ class SearchRequest(_Request):
     min_similarity: float | None = Field(None, ge=-1, le=1, description="leave out what is below")
     include_embeddings: bool = Field(False, description="send each picture's vector too")
 
+    @property
+    def wording(self) -> str:
+        """The texts that are sought, for a log."""
+        parts = [self.query, *(part.text for part in self.queries or ())]
+        return "; ".join(text for text in parts if text is not None)
+
+
+class SearchRequest(_Question):
+    """``POST /search``: the pictures that a text describes, or that resemble one.
+
+    ``query`` is needed unless ``like`` names a picture, or ``queries`` say what is sought; with
+    several of these the pictures near all of them are.
+    """
+
     @field_validator("query")
     @classmethod
     def _something_to_seek(cls, query: str | None, info: ValidationInfo) -> str | None:
-        if query is None and info.data.get("like") is None:
+        if query is None and not (info.data.get("like") is not None or info.data.get("queries")):
             raise ValueError(f"a text of 1 to {MAX_QUERY} characters is needed")
         return query
 
 
-class EncodeRequest(_Request):
-    """``POST /encode``: the vectors of some texts."""
-
-    texts: Annotated[list[QueryText], Field(min_length=1, max_length=MAX_TEXTS)]
-
-
-class ImageSearchRequest(_Request):
+class ImageSearchRequest(_Question):
     """``POST /search_by_image``: the fields of a form beside the picture itself."""
 
-    k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+    weight: Weight = Field(1.0, description="how much the picture counts")
 
-    @field_validator("k", mode="before")
+    @field_validator("k", "offset", mode="before")
     @classmethod
-    def _written(cls, k: object) -> object:
+    def _number(cls, written: object) -> object:
         """A form's fields are texts."""
-        return int(k) if isinstance(k, str) and re.fullmatch("[0-9]{1,9}", k) else k
+        number = isinstance(written, str) and re.fullmatch("[0-9]{1,9}", written)
+        return int(number[0]) if number else written
+
+    @field_validator(
+        *("queries", "filter", "min_similarity", "include_embeddings", "weight"), mode="before"
+    )
+    @classmethod
+    def _json(cls, written: object) -> object:
+        """What is neither text nor count is written as in JSON."""
+        if not isinstance(written, str):
+            return written
+        try:
+            return from_json(written, allow_inf_nan=False)
+        except ValueError:
+            return written
+
+
+class EncodeRequest(_Request):
+    """``POST /encode``: the vectors of some texts, and of some pictures.
+
+    A picture is sent as base64, bare or as a data URL.
+    """
+
+    images: Annotated[list[SentPicture], Field(max_length=MAX_IMAGES)] = Field(
+        default_factory=list, description="pictures, as base64 or as data URLs"
+    )
+    texts: Annotated[list[QueryText], Field(max_length=MAX_TEXTS)] = Field(
+        default_factory=list, validate_default=True, description="texts"
+    )
+
+    @field_validator("texts")
+    @classmethod
+    def _something_to_encode(cls, texts: list[str], info: ValidationInfo) -> list[str]:
+        if not texts and not info.data.get("images"):
+            raise ValueError("at least one text is needed, or one of 'images'")
+        return texts
 
 
 class SearchResult(BaseModel):
     """One picture of an answer.
 
-    ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
-    (:mod:`models.relevance`); ``sources`` says where caption, alt text and each field of the
+    ``score`` and ``matched`` are there where a mode was asked for: what the order goes by, and the
+    rank in each ranking that the picture is in, ``image`` for its looks or a column of
+    :mod:`models.words`.  ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the
+    best (:mod:`models.relevance`); ``sources`` says where caption, alt text and each field of the
     metadata come from (:class:`models.items.Item`); ``text`` is what can be read in the picture.
     """
 
@@ -160,6 +272,8 @@ class SearchResult(BaseModel):
     image_path: str
     similarity: float
     relevant: bool
+    score: float | None = None
+    matched: dict[str, int] | None = None
     alt_text: str
     image_url: str
     caption: str | None
@@ -172,15 +286,18 @@ class SearchResult(BaseModel):
 class SearchResponse(BaseModel):
     """The pictures found, best first.
 
-    ``warnings`` tell of conditions that no picture could meet, and are there only then.
+    ``total_relevant`` is there where an offset was given: how many pictures are relevant, of those
+    that can be paged to.  ``warnings`` tell of conditions that no picture could meet, and are
+    there only then.
     """
 
     results: list[SearchResult]
+    total_relevant: int | None = None
     warnings: list[str] | None = None
 
 
 class EncodeResponse(BaseModel):
-    """L2-normalised vectors in the order of the texts, their width, and the model."""
+    """L2-normalised vectors of the texts and then of the images, their width, and the model."""
 
     embeddings: list[list[float]]
     dim: int

@@ -14,7 +14,11 @@ Entry = tuple[int, int, int, bytes]
 
 
 def dng(
-    preview: Image.Image | None, size: tuple[int, int] = (64, 48), *, orientation: int = 1
+    preview: Image.Image | None,
+    size: tuple[int, int] = (64, 48),
+    *,
+    orientation: int = 1,
+    colours: bool = True,
 ) -> bytes:
     """The file of a sensor of one grey, with a preview as the picture of it.
 
@@ -22,6 +26,7 @@ def dng(
         preview: as it comes from the sensor, not turned.
         size: of the sensor.
         orientation: EXIF's.
+        colours: whether the sensor sees them, by Bayer's pattern.
     """
     width, height = size
     sensor = np.full((height, width), 8000, dtype="<u2").tobytes()
@@ -40,15 +45,15 @@ def dng(
         _entry(257, _LONG, height),
         _entry(258, _SHORT, 16),
         _entry(259, _SHORT, 1),
-        _entry(262, _SHORT, 32803),
+        _entry(262, _SHORT, 32803 if colours else 34892),
         _entry(273, _LONG, raw_at),
         _entry(277, _SHORT, 1),
         _entry(278, _LONG, height),
         _entry(279, _LONG, len(sensor)),
-        _entry(33421, _SHORT, 2, 2),
-        _entry(33422, _BYTE, 0, 1, 1, 2),
         _entry(50717, _LONG, 16383),
     ]
+    if colours:
+        sub += [_entry(33421, _SHORT, 2, 2), _entry(33422, _BYTE, 0, 1, 1, 2)]
     first: list[Entry] = [
         _entry(254, _LONG, 1),
         _entry(256, _LONG, small[0]),

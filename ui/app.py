@@ -12,7 +12,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,30 @@ _HERE = Path(__file__).resolve().parent
 # A name of Streamlit's own icons would be fetched from elsewhere.
 _ICON = str(_HERE / "icon.svg")
 _LOGO = f"data:image/svg+xml;base64,{base64.b64encode(Path(_ICON).read_bytes()).decode()}"
-_PICTURE_KINDS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+# What the service takes: models/pictures.py.
+_PICTURE_KINDS = [
+    "jpg",
+    "jpeg",
+    "jfif",
+    "png",
+    "webp",
+    "gif",
+    "bmp",
+    "tif",
+    "tiff",
+    "avif",
+    "heic",
+    "heif",
+]
 
 _SHOWN_KINDS = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _SHOWN_BYTES = 512 << 10
 
 _show = st.components.v2.component(
     "sightline_results",
-    html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>',
-    js=(_HERE / "results.js").read_text(encoding="utf-8"),
+    html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>'
+    '<dialog class="view" aria-labelledby="sightline-view"></dialog>',
+    js="".join((_HERE / name).read_text(encoding="utf-8") for name in ("results.js", "view.js")),
     isolate_styles=False,
 )
 
@@ -355,6 +370,7 @@ def _results(
         key="results",
         data={
             "html": "".join(parts),
+            "view": results.view_html(texts),
             "said": " ".join(filter(None, [state.unheard, said])),
             "serial": state.serial,
             "focus": state.focus,
@@ -372,7 +388,7 @@ def _seed(question: Question, upload: Upload | None, like: str, texts: Texts) ->
         told = texts.yours.format(name=upload.name)
         return results.seed_html(upload.address, told, texts.drop_upload, Question())
     thumbnail = _service().thumbnail(question.like or "")
-    without = Question(text=question.text, negative=question.negative, k=question.k)
+    without = replace(question, like=None)
     return results.seed_html(thumbnail, like, texts.drop_like, without)
 
 
@@ -440,7 +456,7 @@ def _acted() -> None:
             _drop_upload()
         case "like":
             _drop_upload()
-            state.like, state.text, state.negative, state.filter = value, "", "", {}
+            state.like = value
         case "filter":
             state.filter = state.filter | json.loads(value)
         case "unfilter":

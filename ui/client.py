@@ -52,6 +52,7 @@ class Picture:
     original: str | None
     caption: str | None
     metadata: Mapping[str, Any]
+    text: str | None = None
     relevant: bool = True
 
 
@@ -186,6 +187,7 @@ class Service:
             original=None if self._addresses.api_key else urljoin(public, original.lstrip("/")),
             caption=fields.get("caption"),
             metadata=fields.get("metadata") or {},
+            text=fields.get("text"),
             # An older service takes no view.
             relevant=fields.get("relevant") is not False,
         )

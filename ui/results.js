@@ -13,11 +13,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
   const found = parentElement.querySelector(".found");
   const announcer = parentElement.querySelector(".announcer");
-  if (!mounted.has(found)) mounted.set(found, listen(found, announcer));
+  const dialog = parentElement.querySelector("dialog");
+  if (!mounted.has(found)) mounted.set(found, listen(found, announcer, dialog));
   const state = mounted.get(found);
   const before = state.data ?? {};
   Object.assign(state, { data, setTriggerValue });
+  if (before.view !== data.view) dialog.innerHTML = data.view;
   if (before.html !== data.html) {
+    if (dialog.open) dialog.close();
     found.innerHTML = data.html;
     showReader(found);
     read(found, data.language);
@@ -41,7 +44,7 @@ function describeFields(data) {
   for (const field of document.querySelectorAll(".stTextInput input")) field.dir = "auto";
 }
 
-function listen(found, announcer) {
+function listen(found, announcer, dialog) {
   const state = {};
   // Streamlit fetches a kind of field when it first shows one, which may be after the results.
   const late = new MutationObserver(() => describeFields(state.data));
@@ -53,6 +56,7 @@ function listen(found, announcer) {
     event.preventDefault();
     const { action: name, value = "" } = link.dataset;
     if (name === "copy") copy(link, announcer);
+    else if (name === "view") view(found, dialog, link);
     else if (name === "read") {
       reading = !reading;
       showReader(found);
@@ -61,6 +65,7 @@ function listen(found, announcer) {
   };
 
   found.addEventListener("click", follow);
+  listenToView(dialog, follow);
   document.addEventListener("paste", paste);
   state.stop = () => {
     late.disconnect();

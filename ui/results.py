@@ -166,6 +166,38 @@ def alt_of(picture: Picture, texts: Texts) -> str:
     return picture.alt_text.strip() or picture.caption or texts.picture
 
 
+def view_html(texts: Texts) -> str:
+    """The inside of the larger view, which ``view.js`` fills with one picture or another."""
+
+    def button(part: str, label: str, sign: str) -> str:
+        return (
+            f'<button type="button" class="{part}" data-part="{part}" '
+            f'aria-label="{escape(label)}"><span aria-hidden="true">{sign}</span></button>'
+        )
+
+    def link(part: str, label: str) -> str:
+        new_tab = 'target="_blank" rel="noopener"'
+        return f'<a class="pill" data-part="{part}" {new_tab}>{escape(label)}</a>'
+
+    copy = (
+        '<button type="button" class="pill" data-part="copy" '
+        f'data-label="{escape(texts.copy_path)}" data-done="{escape(texts.path_copied)}">'
+        f"{escape(texts.copy_path)}</button>"
+    )
+    return (
+        f'<div class="stage">{button("previous", texts.previous, "‹")}'
+        f'<img data-part="picture" alt="">{button("next", texts.next, "›")}</div>'
+        f'<div class="said"><p class="count" data-part="count" '
+        f'data-label="{escape(texts.n_of_all)}"></p>{button("close", texts.close, "×")}'
+        '<h2 id="sightline-view" data-part="caption" dir="auto"></h2>'
+        '<div data-part="details"></div>'
+        '<p class="path" data-part="path" dir="ltr"></p>'
+        f'<p class="ways">{copy}{link("open", texts.full_size)}'
+        f"{link('download', texts.download)}"
+        '<span data-part="like"></span></p></div>'
+    )
+
+
 def _heading(text: str, texts: Texts | None) -> str:
     """The heading; with ``texts``, a button beside it that has the pictures read out."""
     heading = f'<h2 id="sightline-results" tabindex="-1" dir="auto">{escape(text)}</h2>'
@@ -205,21 +237,23 @@ def _card(
         f'<img src="{escape(picture.src)}" alt="{escape(told)}" loading="{loading}" '
         'decoding="async">'
     )
+    title = escape(texts.larger)
     if picture.original:
         address = escape(picture.original)
-        image = (
-            f'<a class="frame" href="{address}" target="_blank" rel="noopener" '
-            f'title="{escape(texts.full_size)}">{image}</a>'
-        )
+        image = f'<a class="frame" href="{address}" data-action="view" title="{title}">{image}</a>'
     else:
-        image = f'<span class="frame">{image}</span>'
+        image = (
+            f'<button type="button" class="frame" data-action="view" title="{title}">'
+            f"{image}</button>"
+        )
     caption = picture.caption or alt
     # It has been read out with the picture.
     unheard = ' aria-hidden="true"' if caption == alt else ""
     share = round(100 * max(picture.similarity, 0.0) / best) if best else 0
     number = texts.number(picture.similarity)
     like = _link(
-        Question(like=picture.id, k=question.k),
+        # Words, exclusion and filter stay: what to take away says the reader.
+        replace(question, like=picture.id),
         "like",
         picture.id,
         texts.like,
@@ -239,6 +273,9 @@ def _card(
 
 def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
     rows = []
+    if picture.text:
+        heading = escape(texts.text_within)
+        rows.append(f'<dt>{heading}</dt><dd dir="auto">{escape(picture.text)}</dd>')
     for name, value in picture.metadata.items():
         if value in (None, "", [], {}):
             continue

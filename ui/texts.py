@@ -66,6 +66,15 @@ class Texts:
     like_this: str
     similarity: str
     details: str
+    larger: str
+    previous: str
+    next: str
+    close: str
+    n_of_all: str
+    copy_path: str
+    path_copied: str
+    download: str
+    text_within: str
     full_size: str
     only: str
     picture: str
@@ -158,7 +167,16 @@ ENGLISH = Texts(
     like_this="More like this: {alt}",
     similarity="similarity",
     details="Details",
-    full_size="Open the picture in a new tab",
+    text_within="Text in the picture",
+    larger="Look at it larger",
+    previous="Previous picture",
+    next="Next picture",
+    close="Close",
+    n_of_all="{n} of {all}",
+    copy_path="Copy the path",
+    path_copied="The path is copied",
+    download="Download",
+    full_size="Open in a new tab",
     only="Only pictures with {field} {value}",
     picture="A picture without a description",
     picture_of="A picture: {alt}",
@@ -259,7 +277,16 @@ GERMAN = Texts(
     like_this="Ähnliche Bilder: {alt}",
     similarity="Ähnlichkeit",
     details="Angaben",
-    full_size="Das Bild in einem neuen Tab öffnen",
+    text_within="Text im Bild",
+    larger="Größer ansehen",
+    previous="Voriges Bild",
+    next="Nächstes Bild",
+    close="Schließen",
+    n_of_all="{n} von {all}",
+    copy_path="Pfad kopieren",
+    path_copied="Der Pfad ist kopiert",
+    download="Herunterladen",
+    full_size="In einem neuen Tab öffnen",
     only="Nur Bilder mit {field} {value}",
     picture="Ein Bild ohne Beschreibung",
     picture_of="Ein Bild: {alt}",

@@ -60,6 +60,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "that describes pictures without a caption (requirements/caption.txt)",
     )
     parser.add_argument(
+        "--ocr",
+        action="store_true",
+        help="read the text in the pictures (requirements/ocr.txt)",
+    )
+    parser.add_argument(
         "--metadata",
         choices=("none", "basic", "all"),
         default="basic",
@@ -102,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise BuildError("--paths names the pictures of --embeddings, which is missing.")
     if arguments.captioner and not arguments.images:
         raise BuildError("--captioner looks at the pictures: give --images, too.")
+    if arguments.ocr and not arguments.images:
+        raise BuildError("--ocr reads the pictures: give --images, too.")
     outcome = build_index(
         IndexOptions(
             output=arguments.output,
@@ -114,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
             paths=arguments.paths,
             threads=arguments.threads,
             captioner=arguments.captioner,
+            ocr=arguments.ocr,
             include=arguments.include,
             exclude=arguments.exclude,
             prune=arguments.prune,

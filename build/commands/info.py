@@ -18,6 +18,7 @@ from models.manifest import (
     IndexFacts,
     Manifest,
     ModelCard,
+    OcrFacts,
     Preprocessing,
     Skipped,
     TextSpeed,
@@ -67,6 +68,7 @@ def bundle_rows(manifest: Manifest) -> list[Row]:
         ("picture root", manifest.picture_root or "unknown"),
         ("index", _index(manifest.index)),
         *_captioner(manifest.captioner),
+        *_ocr(manifest.ocr),
         ("created", manifest.created),
         ("versions", _versions(manifest.versions)),
         *package_rows(manifest.model),
@@ -160,6 +162,10 @@ def _skipped_by_reason(skipped: Sequence[Skipped]) -> str:
 
 def _captioner(facts: CaptionerFacts | None) -> list[Row]:
     return [] if facts is None else [("captioner", f"{facts.name}, {facts.sha256[:12]}")]
+
+
+def _ocr(facts: OcrFacts | None) -> list[Row]:
+    return [] if facts is None else [("texts read by", f"{facts.name} {facts.version}")]
 
 
 def _index(facts: IndexFacts) -> str:

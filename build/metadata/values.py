@@ -9,6 +9,9 @@ from datetime import datetime
 from models.filters import nfc
 
 _LONGEST = 10_000
+# Python takes them for no letters; Persian words, families of emoji and some flags need them.
+_JOINERS = "\u200c\u200d"
+_TAGS = [chr(code) for code in range(0xE0020, 0xE0080)]
 _DATE = re.compile(
     r"(?P<year>\d{4})"
     r"(?:[-:./]?(?P<month>\d\d)"
@@ -26,9 +29,17 @@ def text(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     # What is longer is cut before it is looked at letter by letter.
-    printable = (c if c.isprintable() else " " for c in value[: 2 * _LONGEST])
-    line = " ".join("".join(printable).split())[:_LONGEST]
+    line = one_line(value[: 2 * _LONGEST])[:_LONGEST]
     return nfc(line.encode("utf-8", "replace").decode()) or None
+
+
+def one_line(value: str) -> str:
+    """Text with single blanks for all that is no letter, and without what would not show."""
+    return " ".join("".join(c if _shows(c) else " " for c in value).split())
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() or character in _JOINERS or character in _TAGS
 
 
 def texts(values: Iterable[object]) -> list[str]:

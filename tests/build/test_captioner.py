@@ -17,6 +17,7 @@ from build.captioner import Captioner
 from models.bundle import Bundle
 from models.items import Item
 from models.manifest import Manifest
+from models.pictures import read_content
 from tests.conftest import ROOT
 from tests.tools import require_module
 
@@ -248,8 +249,8 @@ def test_what_is_said_of_a_picture_depends_on_no_other(captioner: Path, photos: 
 
 
 def test_a_picture_that_changed_meanwhile_is_not_described(photos: Path) -> None:
-    assert module._picture(photos / "00.png", b"another") is None
-    assert module._picture(photos / "gone.png", b"another") is None
+    assert module._picture(photos / "00.png", read_content, b"another") is None
+    assert module._picture(photos / "gone.png", read_content, b"another") is None
 
 
 @pytest.mark.slow

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import tarfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,12 +15,17 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 import models.index
-from build.index import IndexOptions, build_index
+from build.evaluate import read_pictures
+from build.index import IndexOptions, Outcome, build_index
+from build.packages import open_package
 from models.bundle import Bundle
 from models.items import Item
+from models.pictures import decode, preprocess, reduced_side
+from serving import originals
 from tests.build.pictures import picture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,29 +59,144 @@ def facts(key: str) -> dict[str, Any]:
     }
 
 
+KEYS = [f"{shard:05}{number:04}" for shard in range(2) for number in range(3)]
 SAID = {"licence": "CC0-1.0", "original_height": 960, "original_width": 1200}
 
 
 def test_what_img2dataset_has_downloaded_as_files(tmp_path: Path, tiny_package: Path) -> None:
     images, bundle = tmp_path / "downloaded", tmp_path / "bundles" / "photos"
-    keys = [f"{shard:05}{number:04}" for shard in range(2) for number in range(3)]
-    for number, key in enumerate(keys):
+    for number, key in enumerate(KEYS):
         folder = images / key[:5]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{key}.jpg").write_bytes(picture(number, "jpg"))
         (folder / f"{key}.txt").write_text(f"The picture {key}")
         (folder / f"{key}.json").write_text(json.dumps(facts(key), indent=4))
-        parquet.write_table(pyarrow.table({"key": keys}), images / f"{key[:5]}.parquet")
+        parquet.write_table(pyarrow.table({"key": KEYS}), images / f"{key[:5]}.parquet")
         (images / f"{key[:5]}_stats.json").write_text('{"count": 3, "successes": 3}')
     built = run("--images", images, "--output", bundle, "--model", tiny_package)
     assert built.returncode == 0, built.stderr
     assert "warning" not in built.stderr
     assert "embedded 6" in built.stdout
     found = items(bundle)
-    assert list(found) == [f"{key[:5]}/{key}.jpg" for key in keys]
-    for key, item in zip(keys, found.values(), strict=True):
+    assert list(found) == [f"{key[:5]}/{key}.jpg" for key in KEYS]
+    for key, item in zip(KEYS, found.values(), strict=True):
         assert (item.caption, item.alt_text) == (f"The picture {key}",) * 2
         assert item.metadata == {"url": f"https://example.org/{key}.jpg", **SAID}
+
+
+def pack(images: Path, shard: int, count: int, **others: dict[str, Any]) -> None:
+    """A tar as img2dataset writes it, with what lies beside it."""
+    images.mkdir(exist_ok=True)
+    with tarfile.open(images / f"{shard:05}.tar", "w") as tar:
+        for number in range(count):
+            key = f"{shard:05}{number:04}"
+            said = facts(key) | others.get(f"picture_{number}", {})
+            for suffix, content in (
+                ("jpg", picture(shard * 1000 + number, "jpg")),
+                ("txt", said["caption"].encode()),
+                ("json", json.dumps(said, indent=4).encode()),
+            ):
+                member = tarfile.TarInfo(f"{key}.{suffix}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    (images / f"{shard:05}_stats.json").write_text(f'{{"count": {count}}}')
+    parquet.write_table(pyarrow.table({"key": ["x"]}), images / f"{shard:05}.parquet")
+
+
+def test_what_img2dataset_has_downloaded_as_tars(tmp_path: Path, tiny_package: Path) -> None:
+    images, bundle = tmp_path / "downloaded", tmp_path / "bundles" / "photos"
+    pack(images, 0, 3)
+    pack(images, 1, 2)
+    (images / "loose.png").write_bytes(picture(7))
+    built = run("--images", images, "--output", bundle, "--model", tiny_package)
+    assert built.returncode == 0, built.stderr
+    assert "warning" not in built.stderr
+    assert "found 6; embedded 6 (of which 0 reused); skipped 0" in built.stdout
+    found = items(bundle)
+    in_tars = [f"{key[:5]}.tar/{key}.jpg" for key in KEYS[:5]]
+    assert list(found) == [*in_tars, "loose.png"]
+    for path in in_tars:
+        key = Path(path).stem
+        assert found[path].caption == found[path].alt_text == f"The picture {key}"
+        assert found[path].metadata == {"url": f"https://example.org/{key}.jpg", **SAID}
+        assert (found[path].width, found[path].height) == (60, 48)
+        assert originals.find(images, path, with_gps=True) is None
+    with closing(Bundle.open(bundle)) as opened:
+        card, position = opened.manifest.model, found[in_tars[3]].position
+        image = decode(picture(1000, "jpg"), reduce_to=reduced_side(card.preprocessing))
+        pixels = preprocess(image, card.preprocessing)
+        vector = opened.image_encoder.encode(pixels[np.newaxis])[0]
+        assert (vector == opened.index.reconstruct(position)).all()
+        shown = opened.thumbnails.get(position)
+        assert shown is not None
+        assert decode(shown).size == (60, 48)
+
+
+def test_a_tar_is_renewed_as_a_folder_is(tmp_path: Path, tiny_package: Path) -> None:
+    images, bundle = tmp_path / "downloaded", tmp_path / "bundles" / "photos"
+
+    def build(**options: Any) -> Outcome:
+        return build_index(
+            IndexOptions(output=bundle, model=tiny_package, images=images, **options)
+        )
+
+    pack(images, 0, 3)
+    assert (build().embedded, build().changed) == (3, False)
+    pack(images, 0, 3, picture_1={"caption": "A red fox"})
+    renewed = build()
+    assert (renewed.reused, renewed.changed) == (3, True)
+    assert items(bundle)["00000.tar/000000001.jpg"].alt_text == "A red fox"
+    pack(images, 0, 4)
+    pack(images, 1, 2)
+    assert (build().embedded, items(bundle).keys() >= {"00001.tar/000010001.jpg"}) == (6, True)
+    # One that is being written, and one that is away for a while.
+    tar = images / "00000.tar"
+    whole = tar.read_bytes()
+    tar.write_bytes(whole[: len(whole) // 2])
+    (images / "00001.tar").rename(tmp_path / "00001.tar")
+    partly = build(prune=True)
+    assert (partly.skipped["unreadable"], partly.gone > 2) == (1, True)
+    tar.write_bytes(whole)
+    (tmp_path / "00001.tar").rename(images / "00001.tar")
+    again = build()
+    assert (again.embedded, again.reused, again.gone) == (6, 6, 0)
+
+
+def test_a_captioner_sees_what_is_in_tars(
+    tmp_path: Path, tiny_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Measures:
+        """Says of a picture how large it is."""
+
+        def __init__(self, folder: Path) -> None:
+            assert folder == tmp_path / "measures"
+
+        def describe(self, pictures: Sequence[Image.Image]) -> list[str]:
+            return ["{} by {}".format(*each.size) for each in pictures]
+
+    monkeypatch.setattr("build.captioner.Captioner", Measures)
+    (tmp_path / "measures").mkdir()
+    (tmp_path / "measures" / "config.json").write_text("{}")
+    pack(tmp_path / "downloaded", 0, 2, picture_1={"caption": ""})
+    bundle = tmp_path / "bundles" / "photos"
+    build_index(
+        IndexOptions(
+            output=bundle,
+            model=tiny_package,
+            images=tmp_path / "downloaded",
+            captioner=str(tmp_path / "measures"),
+        )
+    )
+    said = [(item.alt_text, item.sources["alt_text"]) for item in items(bundle).values()]
+    assert said == [("The picture 000000000", "sidecar"), ("60 by 48", "captioner")]
+
+
+def test_a_model_is_evaluated_on_tars(tmp_path: Path, tiny_package: Path) -> None:
+    pack(tmp_path / "downloaded", 0, 3)
+    package = open_package(tiny_package)
+    found = read_pictures(tmp_path / "downloaded", package.card, package.image_encoder)
+    assert found.paths == [f"00000.tar/{key}.jpg" for key in KEYS[:3]]
+    assert found.captions == [f"The picture {key}" for key in KEYS[:3]]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -36,8 +37,26 @@ def test_a_bentoml_client_can_search(client: httpx.Client) -> None:
 
     with bentoml.SyncHTTPClient(str(client.base_url)) as typed:
         answer = typed.search(query="a guitar", k=2)
+        parts = [{"text": "a guitar"}, {"text": "a drawing", "weight": -0.5}]
+        less = typed.search(queries=parts, k=2)
     results = answer["results"] if isinstance(answer, dict) else answer.results
     assert len(results) == 2
+    assert less == client.post("/search", json={"queries": parts, "k": 2}).json() != answer
+
+
+def test_a_bentoml_client_can_send_a_picture_and_more(
+    client: httpx.Client, picture: dict[str, Any], tmp_path: Path
+) -> None:
+    import bentoml
+
+    file = tmp_path / "guitar.png"
+    file.write_bytes(client.get(f"/images/{picture['id']}").content)
+    beside = [{"text": "a drum", "weight": 2}]
+    with bentoml.SyncHTTPClient(str(client.base_url)) as typed:
+        sent = typed.search_by_image(image=file, k=3, weight=0.5, queries=beside)
+    like = {"like": picture["id"], "weight": 0.5}
+    same = client.post("/search", json={"queries": [like, *beside], "k": 3}).json()
+    assert [one["id"] for one in sent["results"]] == [one["id"] for one in same["results"]]
 
 
 def test_info_tells_the_model_and_no_local_path(client: httpx.Client) -> None:

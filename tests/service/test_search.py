@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,29 @@ def test_min_similarity_cuts_off(client: httpx.Client) -> None:
     assert all(result["similarity"] >= middle - 1e-6 for result in kept)
 
 
+def test_a_thousand_pictures_are_paged_through(client: httpx.Client) -> None:
+    bodies = [{"query": "an animal", "k": 50, "offset": offset} for offset in range(0, 1000, 50)]
+    answers = [client.post("/search", json=body).json() for body in bodies]
+    ids = [result["id"] for answer in answers for result in answer["results"]]
+    assert len(set(ids)) == len(ids) == min(1000, client.get("/info").json()["pictures"])
+    assert ids[:100] == [hit["id"] for hit in search(client, query="an animal", k=100)]
+    [total] = {answer["total_relevant"] for answer in answers}
+    assert total == sum(hit["relevant"] for answer in answers for hit in answer["results"])
+
+
+def test_what_is_said_of_a_picture_finds_it(client: httpx.Client) -> None:
+    """A name that no model can know, in two of the gallery's columns."""
+    name = "Dcoetzee"
+    assert all(name not in str(one["metadata"]) for one in search(client, query=name, k=12))
+    for mode in ("auto", "text"):
+        found = search(client, query=f"Macaw by {name.upper()}", mode=mode, k=3)
+        assert found[0]["metadata"]["author"] == name
+        assert found[0]["matched"].items() >= {"caption": 1, "people": 1}.items()
+        assert found[0]["relevant"]
+        scores = [one["score"] for one in found]
+        assert scores == sorted(scores, reverse=True)
+
+
 def test_embeddings_are_sent_on_request(client: httpx.Client) -> None:
     [result] = search(client, query="a guitar", k=1, include_embeddings=True)
     [vector] = client.post("/encode", json={"texts": ["a guitar"]}).json()["embeddings"]
@@ -199,6 +223,18 @@ def test_a_picture_finds_itself(client: httpx.Client) -> None:
     results = response.json()["results"]
     assert len(results) == 2
     assert results[0]["id"] == guitar["id"]
+
+
+def test_a_picture_in_json_and_words_beside_an_upload_are_the_same(client: httpx.Client) -> None:
+    [guitar] = search(client, query="a guitar", k=1)
+    content = client.get(f"/images/{guitar['id']}").content
+    inline = "data:image/png;base64," + base64.b64encode(content).decode()
+    parts = [{"image": inline, "weight": 0.5}, {"text": "a drum"}, {"text": "a man", "weight": -1}]
+    found = search(client, queries=parts, k=7)
+    form = {"query": "a drum - a man", "syntax": "algebra", "weight": "0.5", "k": "7"}
+    sent = client.post("/search_by_image", files={"image": content}, data=form).json()["results"]
+    assert found == sent
+    assert found != search(client, query="a drum", k=7)
 
 
 @pytest.mark.parametrize(

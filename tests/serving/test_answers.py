@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.relevance import relevant
 from serving.app import App
-from serving.engine import NEGATIVE_WEIGHT
+from serving.plan import NEGATIVE_WEIGHT
 from tests.serving.conftest import COPIES, DIFFERENT, Make, ask, search, with_client
 
 Vector = NDArray[np.float32]
@@ -179,3 +179,44 @@ def test_a_condition_that_no_picture_can_meet_is_told(app: App) -> None:
     # Not where there is nothing to tell: clients of the older system know of no such field.
     plain = ask(app, "POST", "/search", json={"query": QUERY, "filter": {"year": 1960}}).json()
     assert set(plain) == {"results"}
+
+
+@pytest.mark.parametrize("asked", [{}, {"filter": {"kind": "odd"}}, {"min_similarity": 0.0}])
+def test_pages_are_one_list_cut_into_pieces(
+    app: App, opened: Bundle, asked: dict[str, Any]
+) -> None:
+    """All are copies of others, so that every border lies between equals somewhere."""
+    pages = [
+        ask(app, "POST", "/search", json={"query": QUERY, "k": 7, "offset": offset, **asked}).json()
+        for offset in range(0, 3 * DIFFERENT + 7, 7)
+    ]
+    paged = [result for page in pages for result in page["results"]]
+    met = search(app, query=QUERY, k=100, **asked)
+    assert paged[: len(met)] == met
+    ids = [result["id"] for result in paged]
+    assert len(set(ids)) == len(ids)
+    cosines = expected(opened, text(opened, QUERY), 3 * DIFFERENT)
+    if not asked:
+        assert ids == [picture for picture, _ in cosines]
+    if "min_similarity" in asked:
+        assert 0 < len(ids) == sum(cosine >= 0 for _, cosine in cosines) < 3 * DIFFERENT
+    # On every page, whatever is on it, the last of which is empty.
+    assert pages[-1]["results"] == []
+    shown = sum(result["relevant"] for result in paged)
+    assert {page["total_relevant"] for page in pages} == {shown}
+    assert shown > 0
+
+
+def test_the_relevant_are_counted_only_for_who_pages(app: App, opened: Bundle) -> None:
+    body = {"query": QUERY, "k": 3}
+    plain = ask(app, "POST", "/search", json=body).json()
+    assert set(plain) == {"results"}
+    assert ask(app, "POST", "/search", json=body | {"offset": None}).json() == plain
+    first = ask(app, "POST", "/search", json=body | {"offset": 0}).json()
+    assert first["results"] == plain["results"]
+    [item] = opened.items.get([33])
+    files = {"image": ask(app, "GET", f"/images/{item.id}").content}
+    sent = ask(app, "POST", "/search_by_image", files=files, data={"k": "2", "offset": "1"}).json()
+    like = ask(app, "POST", "/search", json={"like": item.id, "k": 2, "offset": 1}).json()
+    assert [one["id"] for one in sent["results"]] == [one["id"] for one in like["results"]]
+    assert sent["total_relevant"] == like["total_relevant"] >= COPIES

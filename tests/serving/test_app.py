@@ -17,7 +17,7 @@ from models.bundle import Bundle, Scrubbed
 from models.manifest import DamagedError
 from serving.app import App, create_app
 from serving.routes import FORM_FRAME, MAX_JSON
-from serving.settings import Settings
+from serving.settings import PROTOCOLS, Settings
 from tests.serving.conftest import Make, ask, error_of
 
 
@@ -80,13 +80,17 @@ def test_a_bundle_is_warm_before_it_answers_and_closed_after(
     ("path", "limit"),
     [
         ("/search", MAX_JSON),
-        ("/encode", MAX_JSON),
+        ("/encode", (1 << 20) * 4 // 3 + MAX_JSON),
+        ("/v1/embeddings", (1 << 20) * 4 // 3 + MAX_JSON),
+        ("/vectorize", (1 << 20) * 4 // 3 + MAX_JSON),
+        ("/knn-service", (1 << 20) * 4 // 3 + MAX_JSON),
+        ("/metadata", MAX_JSON),
         ("/search_by_image", (1 << 20) + FORM_FRAME),
         ("/transcribe", (1 << 20) + FORM_FRAME),
     ],
 )
 def test_each_route_takes_as_much_as_it_needs(make: Make, path: str, limit: int) -> None:
-    app = make(max_upload_mb=1, speech_model="base")
+    app = make(max_upload_mb=1, speech_model="base", protocols=" ".join(PROTOCOLS))
     assert FORM_FRAME == 64 << 10
     assert MAX_JSON == 4 << 20
 
@@ -182,6 +186,7 @@ def test_a_result_has_the_fields_that_are_promised(app: App, opened: Bundle) -> 
         "image_url": f"/images/{item.id}?size=thumbnail&v={thumbnails}",
         "caption": item.caption,
         "metadata": item.metadata,
+        "sources": item.sources,
         "embedding": opened.index.reconstruct(item.position).tolist(),
     }
     del body["include_embeddings"]
@@ -235,12 +240,12 @@ def test_a_form_has_one_file_and_few_fields(app: App) -> None:
     assert said(files={"image": b"x", "other": b"y"}) == (
         "the body is no multipart form: Too many files. Maximum number of files is 1."
     )
-    five = dict.fromkeys("abcde", "1")
-    assert said(files={"image": b"x"}, data=five) == (
-        "the body is no multipart form: Too many fields. Maximum number of fields is 4."
+    many = dict.fromkeys("abcdefghijklm", "1")
+    assert said(files={"image": b"x"}, data=many) == (
+        "the body is no multipart form: Too many fields. Maximum number of fields is 12."
     )
-    long = said(files={"image": b"x"}, data={"k": "1" * 1025})
-    assert long == "the body is no multipart form: Part exceeded maximum size of 1KB."
+    long = said(files={"image": b"x"}, data={"k": "1" * (FORM_FRAME + 1)})
+    assert long == "the body is no multipart form: Part exceeded maximum size of 64KB."
 
 
 def test_a_thumbnail_says_when_it_was_given(app: App) -> None:

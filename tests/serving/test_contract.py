@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.settings import PROTOCOLS
 from tests.serving.conftest import Make, listening
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,7 @@ KEY = "k"
 @pytest.fixture
 def address(make: Make) -> Iterator[str]:
     """Where the application answers, with a key and everything else as it comes."""
-    with listening(make(api_keys=KEY)) as port:
+    with listening(make(api_keys=KEY, protocols=" ".join(PROTOCOLS))) as port:
         yield f"http://127.0.0.1:{port}"
 
 
@@ -43,5 +44,5 @@ def test_what_answers_is_what_is_documented(address: str, tmp_path: Path) -> Non
     cases = re.search(r"(\d+) generated, \d+ passed", run.stdout)
     assert tested
     assert cases
-    assert int(tested[1]) >= 12
+    assert int(tested[1]) >= 19
     assert int(cases[1]) >= 10 * int(EXAMPLES)

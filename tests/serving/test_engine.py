@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import re
 import threading
@@ -30,9 +31,10 @@ from serving.cache import VectorCache
 from serving.engine import Engine, _cut
 from serving.errors import RequestError
 from serving.metrics import Metrics
+from serving.plan import Weighted
 from serving.settings import Settings
 from serving.timing import Timing
-from serving.wire import EncodeRequest, SearchRequest
+from serving.wire import EncodeRequest, ImageSearchRequest, SearchRequest
 from tests.build.pictures import picture
 
 QUERY = "a red fox in the snow"
@@ -232,7 +234,10 @@ def test_to_encode_a_picture_is_part_of_encoding(
     label = '{method_name="picture"}'
     assert counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}") == 1
     assert len(found.hits) == 5
-    assert len(asyncio.run(engine.search_by_image(lambda: picture(1), 7)).hits) == 7
+    assert (
+        len(asyncio.run(engine.search_by_image(lambda: picture(1), ImageSearchRequest(k=7))).hits)
+        == 7
+    )
 
 
 def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
@@ -254,6 +259,8 @@ def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
 
 def test_without_its_picture_encoder_a_service_says_so(engine: Engine) -> None:
     object.__setattr__(engine, "bundle", replace(engine.bundle, image_encoder=None))
+    error = refused(lambda: engine.encode(EncodeRequest(images=["eA=="])))
+    assert error.status == 501
     error = refused(lambda: engine.search_by_image(lambda: picture(1)))
     assert error.status == 501
     assert error.message == "this service was deployed without its picture encoder: search by text"
@@ -289,7 +296,9 @@ def test_a_text_and_its_own_opposite_find_something(engine: Engine) -> None:
     found = asyncio.run(engine.search(SearchRequest(query=QUERY, negative=QUERY)))
     alone = asyncio.run(engine.search(SearchRequest(query=QUERY)))
     assert [hit.item.id for hit in found.hits] == [hit.item.id for hit in alone.hits]
-    vectors = engine._vectors([plan.Plan(k=1, vector=np.zeros(engine.bundle.index.dim))])
+    vectors = engine._vectors(
+        [plan.Plan(k=1, sought=(Weighted(np.zeros(engine.bundle.index.dim)),))]
+    )
     assert vectors.tolist() == [[0.0] * engine.bundle.index.dim]
 
 
@@ -303,6 +312,55 @@ def test_long_texts_are_encoded_in_parts_that_let_others_in(
     tokens = sum(map(len, engine.planner.texts(texts)))
     parts = counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}")
     assert parts >= tokens / engine._batches.part > 1
+
+
+def test_pictures_are_encoded_after_the_texts_as_if_searched_by(engine: Engine) -> None:
+    sent = [base64.b64encode(picture(seed)).decode() for seed in (1, 2)]
+    vectors = asyncio.run(engine.encode(EncodeRequest(texts=[QUERY], images=sent)))
+    alone = [asyncio.run(engine.encode(EncodeRequest(images=[one]))) for one in sent]
+    texts = asyncio.run(engine.encode(EncodeRequest(texts=[QUERY])))
+    assert vectors.tolist() == np.concatenate([texts, *alone]).tolist()
+    by_vector = asyncio.run(engine.search_by_vector(vectors[1] * 3, 4))
+    by_image = asyncio.run(engine.search_by_image(lambda: picture(1), ImageSearchRequest(k=4)))
+    assert [hit.item for hit in by_vector.hits] == [hit.item for hit in by_image.hits]
+    assert by_vector.hits[0].similarity == pytest.approx(1)
+
+
+def test_pictures_under_way_are_as_many_as_uploads_may_be(opened: Bundle) -> None:
+    engine = Engine(opened, Settings(max_picture_queue=4), Metrics())
+    sent = base64.b64encode(picture(1)).decode()
+
+    async def crowd(*sizes: int) -> list[Any]:
+        requests = [EncodeRequest(images=[sent] * size) for size in sizes]
+        asked = [engine.encode(request) for request in requests]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return [getattr(one, "status", None) or len(one) for one in answers]
+
+    assert asyncio.run(crowd(1, 3, 1)) == [1, 3, 429]
+    assert asyncio.run(crowd(1, 4)) == [1, 429]
+    # Who comes alone is let in with as many as one request may have.
+    assert asyncio.run(crowd(9)) == [9]
+    engine.close()
+
+
+def test_a_picture_that_is_none_harms_no_neighbour(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = base64.b64encode(picture(1)).decode(), "eA=="
+
+    async def together() -> list[Any]:
+        return await asyncio.gather(
+            engine.search_by_image(lambda: picture(1)),
+            engine.encode(EncodeRequest(images=[bad, good])),
+            engine.encode(EncodeRequest(images=[good])),
+            return_exceptions=True,
+        )
+
+    found, refusal, vectors = asyncio.run(together())
+    assert len(found.hits) == 5
+    assert (refusal.status, refusal.field) == (400, "images.0")
+    assert vectors.shape == (1, engine.bundle.index.dim)
+    assert caplog.messages == []
 
 
 def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> None:
@@ -442,9 +500,10 @@ def test_a_filter_that_takes_too_long_is_told(
 
 def test_a_plan_costs_what_there_is_to_encode() -> None:
     assert plan.Plan(k=1).cost == 1
-    assert plan.Plan(k=1, wanted=[1, 2]).cost == 2
-    assert plan.Plan(k=1, wanted=[1, 2], unwanted=[1, 2, 3]).cost == 5
-    assert plan.Plan(k=1, unwanted=[1, 2, 3]).cost == 3
+    two, three = Weighted([1, 2]), Weighted([1, 2, 3], -0.5)
+    assert plan.Plan(k=1, sought=(two,)).cost == 2
+    assert plan.Plan(k=1, sought=(two, three)).cost == 5
+    assert plan.Plan(k=1, sought=(three, Weighted(np.zeros(4)))).cost == 3
 
 
 @pytest.mark.parametrize("last", ["_search", "_encode_picture", "look-up"])
@@ -507,10 +566,10 @@ def test_what_is_sought_has_length_one_in_any_company(engine: Engine) -> None:
     [one, other] = engine.planner.texts([QUERY, "a house by the sea"])
     known = engine.bundle.index.reconstruct(3)
     plans = [
-        plan.Plan(k=1, wanted=one),
-        plan.Plan(k=1, wanted=one, unwanted=other),
-        plan.Plan(k=1, vector=known),
-        plan.Plan(k=1, wanted=other, vector=known),
+        plan.Plan(k=1, sought=(Weighted(one),)),
+        plan.Plan(k=1, sought=(Weighted(one), Weighted(other, -0.5))),
+        plan.Plan(k=1, sought=(Weighted(known),)),
+        plan.Plan(k=1, sought=(Weighted(other), Weighted(known))),
     ]
     together = engine._vectors(plans)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)

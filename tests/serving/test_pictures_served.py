@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from serving import originals
 from serving.app import App
+from serving.gps import without_gps
 from tests.build.pictures import picture
 from tests.serving.conftest import Make, ask, error_of, search
+from tests.unit.test_gps import with_exif
 
 
 @pytest.fixture
@@ -27,12 +30,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_picture_below_the_root_is_found_by_its_own_type(root: Path) -> None:
-    found = originals.find(root, "deep/a.png")
+    found = originals.find(root, "deep/a.png", with_gps=True)
     assert found is not None
     assert found.media_type == "image/png"
     # Whatever its name says.
     shutil.copy(root / "a.jpg", root / "a.png")
-    found = originals.find(root, "a.png")
+    found = originals.find(root, "a.png", with_gps=True)
     assert found is not None
     assert found.media_type == "image/jpeg"
 
@@ -54,9 +57,9 @@ def test_a_picture_below_the_root_is_found_by_its_own_type(root: Path) -> None:
     ],
 )
 def test_nothing_else_is(root: Path, path: str) -> None:
-    assert originals.find(root, path) is None
+    assert originals.find(root, path, with_gps=True) is None
     absolute = str(root.parent / "secret.png")
-    assert originals.find(root, absolute) is None
+    assert originals.find(root, absolute, with_gps=True) is None
 
 
 def test_a_link_leads_nowhere_out_of_the_root(root: Path) -> None:
@@ -64,14 +67,14 @@ def test_a_link_leads_nowhere_out_of_the_root(root: Path) -> None:
     (root / "folder").symlink_to(root.parent / "root-of-another")
     (root / "within.png").symlink_to(root / "deep" / "a.png")
     (root / "round.png").symlink_to(root / "round.png")
-    assert originals.find(root, "out.png") is None
-    assert originals.find(root, "folder/a.png") is None
-    assert originals.find(root, "round.png") is None
-    assert originals.find(root, "within.png") is not None
+    assert originals.find(root, "out.png", with_gps=True) is None
+    assert originals.find(root, "folder/a.png", with_gps=True) is None
+    assert originals.find(root, "round.png", with_gps=True) is None
+    assert originals.find(root, "within.png", with_gps=True) is not None
     # The root itself may be one.
     other = root.parent / "link-to-root"
     other.symlink_to(root)
-    assert originals.find(other, "a.jpg") is not None
+    assert originals.find(other, "a.jpg", with_gps=True) is not None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ def test_a_link_leads_nowhere_out_of_the_root(root: Path) -> None:
 )
 def test_what_a_browser_would_run_is_no_picture(root: Path, content: bytes) -> None:
     (root / "a.png").write_bytes(content)
-    assert originals.find(root, "a.png") is None
+    assert originals.find(root, "a.png", with_gps=True) is None
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_a_picture_is_known_by_how_it_begins(
 ) -> None:
     assert originals.image_type(beginning) == media_type
     (root / "a.png").write_bytes(beginning)
-    found = originals.find(root, "a.png")
+    found = originals.find(root, "a.png", with_gps=True)
     assert (found.media_type if found else None) == media_type
     assert found is None or found.path == (root / "a.png").resolve()
 
@@ -134,6 +137,23 @@ def test_originals_and_thumbnails_carry_what_a_browser_has_to_know(
     # Where the originals are not, the thumbnail is what there is.
     elsewhere = make(images=tmp_path)
     assert ask(elsewhere, "GET", f"/images/{hit['id']}").headers["content-type"] == "image/webp"
+
+
+def test_where_it_was_taken_leaves_with_those_who_may_only(make: Make, tmp_path: Path) -> None:
+    [hit, *_] = search(make(), query="a red fox")
+    content = with_exif("PNG")
+    original = tmp_path / hit["image_path"]
+    original.parent.mkdir(parents=True, exist_ok=True)
+    original.write_bytes(content)
+
+    def given(**settings: Any) -> bytes:
+        response = ask(make(images=tmp_path, **settings), "GET", f"/images/{hit['id']}")
+        assert response.headers["content-type"] == "image/png"
+        assert response.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        return response.content
+
+    assert given(originals_with_gps=True) == content
+    assert given() == without_gps(original)
 
 
 def test_a_picture_that_only_a_key_opens_is_kept_by_nobody_between(make: Make) -> None:

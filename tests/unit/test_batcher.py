@@ -473,6 +473,24 @@ def test_a_batch_that_fails_is_logged_and_one_call_that_fails_is_not(
     assert record.exc_info
 
 
+def test_an_answer_may_be_an_exception_and_harms_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def answer(numbers: Sequence[int]) -> list[int | Exception]:
+        return [ValueError("odd") if number % 2 else number for number in numbers]
+
+    async def run() -> list[object]:
+        calls: Batcher[int, int] = Batcher(
+            "test", answer, ThreadPoolExecutor(1), Metrics(), max_batch_size=16, max_queue=10
+        )
+        asked = (calls(number) for number in (2, 1, 4))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, refused, last = asyncio.run(run())
+    assert (first, str(refused), last) == (2, "odd", 4)
+    assert caplog.messages == []
+
+
 def test_a_run_that_is_cancelled_is_told_as_a_stop() -> None:
     work = Work()
 

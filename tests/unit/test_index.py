@@ -57,6 +57,24 @@ def test_one_by_one_gives_what_a_batch_gives(metric: Metric) -> None:
     assert (together == alone).all()
 
 
+@pytest.mark.parametrize("among", [None, np.arange(0, 3000, 2)])
+def test_what_fewer_give_is_the_beginning_of_what_more_give(
+    monkeypatch: pytest.MonkeyPatch, among: NDArray[np.int64] | None
+) -> None:
+    """Beyond the candidates, too."""
+    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(models.index, "_CANDIDATES", (64,))
+    vectors, queries = unit_vectors(3000), unit_vectors(8, seed=1)
+    index = VectorIndex.build(vectors, "ip", queries)
+    similarities, all_of_them = index.search(queries, 500, among)
+    for k in (10, 63, 64, 65, 200, 256, 257):
+        _, some = index.search(queries, k, among)
+        assert (some == all_of_them[:, :k]).all(), k
+    for query, row, told in zip(queries, all_of_them, similarities, strict=True):
+        assert len(set(row.tolist()) - {-1}) == 500
+        np.testing.assert_allclose(told, vectors[row] @ query, atol=1e-6)
+
+
 def test_a_filter_keeps_to_its_positions() -> None:
     vectors, queries = unit_vectors(500), unit_vectors(3, seed=1)
     among = np.array([3, 50, 77, 401])

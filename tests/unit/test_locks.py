@@ -22,9 +22,13 @@ def imports() -> grimp.ImportGraph:
     ("part", "locks"),
     [
         ("serving", ["serve", "remote", "speech", "formats"]),
-        ("build", ["serve", "export", "build", "formats", "parquet", "caption", "demo-model"]),
+        (
+            "build",
+            ["serve", "export", "build", "formats", "parquet", "caption", "ocr", "demo-model"],
+        ),
         ("build.demo_model", ["demo-model", "formats"]),
         ("build.captioner", ["serve", "build", "formats", "caption"]),
+        ("build.ocr", ["serve", "build", "formats", "ocr"]),
         ("ui", ["ui"]),
         ("loadtests", ["loadtest"]),
     ],

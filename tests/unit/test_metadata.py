@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import build.metadata
 from build.metadata import ONLY_WITH_ALL
 from build.metadata.description import Description, combine, written_by_programs
 from build.metadata.embedded import Embedded
@@ -92,6 +95,10 @@ def test_texts_are_one_line_each_and_there_once() -> None:
     assert text("Zu\u0308rich".encode()) == "Zürich"
     assert text("Zürich".encode("cp1252")) == "Zürich"
     assert text("  ") is None
+    # A family, a flag, and "I want" in Persian.
+    for joined in ("\U0001f468\u200d\U0001f469", "\U0001f3f4\U000e0067\U000e007f", "می\u200cخواهم"):
+        assert text(joined) == joined
+    assert text("right\u202eto left") == "right to left"
     assert len(text("x" * 100_000) or "") == 10_000
     assert texts(["fox", b"fox", "", None, "snow"]) == ["fox", "snow"]
 
@@ -272,3 +279,11 @@ def test_damaged_metadata_takes_nothing_else_with_it() -> None:
     embedded = Embedded()
     embedded.inspect(image)
     assert embedded.fields == {"exif": {"camera": "Leica"}}
+
+
+def test_every_field_is_documented() -> None:
+    fields = set(re.findall(r"``(\w+)``", build.metadata.__doc__ or "")) - {"taken_at"}
+    page = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text("utf-8")
+    assert len(fields) > 20
+    assert {name for name in fields if f"`{name}`" not in page.replace("metadata.", "")} == set()
+    assert fields >= ONLY_WITH_ALL

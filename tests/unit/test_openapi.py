@@ -8,18 +8,30 @@ from pathlib import Path
 import pytest
 
 from serving import openapi
+from serving.exchange import Exchange
+from serving.protocols import clip_retrieval, openai, weaviate
+from serving.settings import Settings
+from serving.state import State
 
 # Written anew: json.dumps(..., indent=1, ensure_ascii=False) of what ``promised`` gives.
 PROMISED = Path(__file__).parent / "openapi.json"
 REF = "#/components/schemas/"
 
 
+def others() -> list[openapi.Operation]:
+    """The routes of every protocol."""
+    exchange = Exchange(State(), Settings())
+    modules = (openai, weaviate, clip_retrieval)
+    return [one for module in modules for one in module.protocol(exchange).operations]
+
+
 def promised() -> dict[str, object]:
     """What this project has written of the document; pydantic writes most of the schemas."""
-    document = openapi.document(keys=True, speech=True, schema=True)
+    document = openapi.document(keys=True, speech=True, schema=True, others=others())
     components = document.pop("components")
     document["securitySchemes"] = components["securitySchemes"]
-    document["anyOf of a search"] = components["schemas"]["SearchRequest"]["anyOf"]
+    for name in ("SearchRequest", "EncodeRequest"):
+        document[f"anyOf of {name}"] = components["schemas"][name]["anyOf"]
     document["schemas"] = sorted(components["schemas"])
     found: dict[str, object] = json.loads(json.dumps(document))
     return found
@@ -41,12 +53,13 @@ def test_what_a_service_does_not_offer_is_not_in_its_document(
     assert ("/schema.json" in document["paths"]) == schema
     assert len(document["paths"]) == 12 + keys + speech + schema
     assert ("security" in document) == ("securitySchemes" in document["components"]) == keys
+    assert not {one.path for one in others()} & set(document["paths"])
     probed = document["paths"]["/livez"]["get"]
     assert probed.get("security") == ([] if keys else None)
 
 
 def test_every_schema_that_is_named_is_there() -> None:
-    document = openapi.document(keys=True, speech=True, schema=True)
+    document = openapi.document(keys=True, speech=True, schema=True, others=others())
     named = set()
 
     def look(node: object) -> None:

@@ -58,6 +58,12 @@ def test_without_a_preview_of_any_use_the_picture_is_developed() -> None:
         assert len(set(picture.image.getpixel((100, 75)))) <= 3
 
 
+def test_a_sensor_without_colours() -> None:
+    picture = read(dng(None, size=(400, 300), colours=False))
+    assert picture.image.size == (400, 300) or picture.image.size == (200, 150)
+    assert picture.image.mode == "RGB"
+
+
 def test_a_damaged_one_is_told() -> None:
     with pytest.raises(PictureError) as error:
         read(b"FUJIFILMCCD-RAW " + bytes(2000))

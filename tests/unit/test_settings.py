@@ -43,6 +43,7 @@ def test_a_variable_is_read_and_checked(monkeypatch: pytest.MonkeyPatch) -> None
         ("API_KEYS", "schlüssel", "no header can carry"),
         ("API_KEYS_FILE", "/nowhere/keys", "cannot be read"),
         ("CORS_ORIGINS", "example.org", "is no origin"),
+        ("PROTOCOLS", "openai, milvus", "'milvus' is none of openai, weaviate, clip-retrieval"),
         ("LOG_QUERIES", "1", "needs SIGHTLINE_LOG_REQUESTS"),
     ],
 )

@@ -122,6 +122,9 @@ def test_a_model_that_needs_it_gets_the_whole_context(ours: Tokenizer) -> None:
     [ids] = framed(ours, any_length=True).encode(["a red fox"])
     [padded] = framed(ours, any_length=False, pad_id=9).encode(["a red fox"])
     assert padded == ids + [9] * (CONTEXT - len(ids))
+    # Whatever fills the context does not count: of SigLIP's it is what ends a text, too.
+    for pad in (9, ids[-1]):
+        assert framed(ours, any_length=False, pad_id=pad).unpadded(["a red fox"]) == [ids]
 
 
 def test_a_token_that_open_clip_zeroes_is_zeroed(ours: Tokenizer) -> None:

@@ -33,7 +33,8 @@ def test_a_search_says_only_what_was_asked_and_reads_the_answer() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(json.loads(request.content))
-        found = [result(1, 0.31, caption="A fox", metadata={"year": 1999}), result(2, 0.2)]
+        said = {"caption": "A fox", "metadata": {"year": 1999}, "text": "FOXES"}
+        found = [result(1, 0.31, **said), result(2, 0.2)]
         return httpx.Response(
             200,
             json={"results": found},
@@ -45,6 +46,7 @@ def test_a_search_says_only_what_was_asked_and_reads_the_answer() -> None:
     assert [picture.similarity for picture in answered.pictures] == [0.31, 0.2]
     assert answered.pictures[0].caption == "A fox"
     assert answered.pictures[0].metadata == {"year": 1999}
+    assert [picture.text for picture in answered.pictures] == ["FOXES", None]
     assert answered.timing == {"tokenize": 0.2, "encode": 2.5}
 
 

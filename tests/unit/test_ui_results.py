@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import Any, get_args
+from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import given
@@ -112,7 +113,7 @@ def test_every_link_tells_which_picture_it_is_about() -> None:
     page = shown(FOX)
     [like] = page.actions("like")
     assert like.attributes["aria-label"] == "More like this: A red fox in the snow"
-    assert like.attributes["href"] == "?like=0123456789abcdef"
+    assert like.attributes["href"] == "?q=a+fox&like=0123456789abcdef"
     assert like.attributes["data-value"] == FOX.id
     assert page.all("summary")[0].text == "Details: A red fox in the snow"
 
@@ -137,6 +138,14 @@ def test_where_a_picture_comes_from_can_be_visited_but_only_on_the_web() -> None
     assert [term.text for term in page.all("dt")][:2] == ["source", "other"]
 
 
+def test_the_text_in_a_picture_is_among_its_details() -> None:
+    page = shown(replace(FOX, text="NO <b>ENTRY</b>", metadata={}))
+    [term, text] = [part for part in page.elements if part.within[-2:] == ("details", "dl")][:2]
+    assert (term.tag, term.text) == ("dt", "Text in the picture")
+    assert (text.tag, text.text) == ("dd", "NO <b>ENTRY</b>")
+    assert "Text in the picture" not in [term.text for term in shown(FOX).all("dt")]
+
+
 def test_a_search_with_ones_own_picture_has_neither_filters_nor_a_link() -> None:
     page = shown(FOX, upload=True)
     assert page.actions("filter") == []
@@ -146,7 +155,7 @@ def test_a_search_with_ones_own_picture_has_neither_filters_nor_a_link() -> None
 
 def test_a_picture_that_the_browser_cannot_open_is_no_link() -> None:
     page = shown(replace(FOX, original=None))
-    assert [image.within[-1] for image in page.all("img")] == ["span"]
+    assert [image.within[-1] for image in page.all("img")] == ["button"]
 
 
 def test_a_picture_without_words_has_an_alt_text_all_the_same() -> None:
@@ -322,7 +331,7 @@ def test_nothing_from_outside_is_markup(
     assert image.attributes["alt"] == ("x y" + words).strip()
     [like] = page.actions("like")
     assert like.attributes["data-value"] == "i" + path
-    assert (like.attributes["href"] or "").startswith("?like=")
+    assert parse_qs((like.attributes["href"] or "")[1:])["like"] == ["i" + path]
     assert [link.text for link in page.actions("filter")] == [value]
 
 
