@@ -30,7 +30,7 @@ LOAD_OPTIONS ?=
 EVERY ?= 3
 
 BIN := .venv/bin
-EXTRAS := serve remote build formats ocr parquet ui speech loadtest bench export audit test
+EXTRAS := serve remote build formats ocr parquet ui mcp speech loadtest bench export audit test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 DEMO_BUNDLE := bundles/demo
 

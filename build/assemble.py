@@ -36,6 +36,7 @@ from build.metadata.xmp_sidecars import read_xmp_sidecars
 from build.ocr import read_texts
 from build.packages import PACKAGE_FILES, Package
 from build.progress import Progress, counted
+from build.senseless import floor
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import write_items
@@ -143,6 +144,7 @@ def assemble(
         index=index.facts,
         pictures=count,
         mean=index.mean().tolist(),
+        floor=None if tagger is None else floor(index, tokenizer, text_encoder),
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,

@@ -152,9 +152,13 @@ class ItemStore:
             found |= {row[0]: _item(row) for row in self._database.whole_rows(query, some)}
         return [found[position] for position in positions]
 
+    def find(self, picture_id: str) -> Item | None:
+        """The item with an id, None where there is no such id."""
+        return self._one("SELECT * FROM items WHERE id = ?", picture_id)
+
     def position_of(self, picture_id: str) -> int | None:
         """Where a picture lies in the index, None where there is no such id."""
-        item = self._one("SELECT * FROM items WHERE id = ?", picture_id)
+        item = self.find(picture_id)
         return None if item is None else item.position
 
     def id_of_path(self, image_path: str) -> str | None:

@@ -360,7 +360,8 @@ class Manifest(_Document):
     """``manifest.json``: what a bundle is, and the identity of its files.
 
     ``mean`` is the mean of the picture vectors, ``[dim]``: what a query's similarity to all
-    pictures is measured with (:mod:`models.relevance`).  ``made_of`` is a checksum of all that
+    pictures is measured with, and ``floor`` the similarity below which nothing is a match, None
+    where that is not known (:mod:`models.relevance`).  ``made_of`` is a checksum of all that
     the bundle was made of, empty where that is not known: the build looks at it, nobody else.
     """
 
@@ -374,6 +375,7 @@ class Manifest(_Document):
     index: IndexFacts
     pictures: int
     mean: list[float]
+    floor: float | None
     skipped: list[Skipped] = Field(default_factory=list)
     picture_root: str | None = None
     captioner: CaptionerFacts | None = None

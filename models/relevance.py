@@ -8,6 +8,9 @@ query does not mean, and the best.  A picture is relevant that has come ``SHARE`
 
     similarity >= background + SHARE * (best - background)
 
+And of nothing at all that lies no nearer than it may by chance: below the bundle's ``floor``, which
+96 of 100 queries without a meaning do not reach (:mod:`build.senseless`), a text has no match.
+
 ``background`` is the query's mean similarity to all pictures.  It is one product with the mean
 of the picture vectors, so the rule costs a microsecond, and it depends neither on how many
 results were asked for nor on what else is in the batch.  (With z-scores, which divide by the
@@ -26,13 +29,18 @@ SHARE = 0.7
 _ITSELF = 0.9999
 
 
-def relevant(similarities: NDArray[np.float32], background: float) -> NDArray[np.bool_]:
-    """Which results of one query to show: bool ``[n]``; the best one always.
+def relevant(
+    similarities: NDArray[np.float32], background: float, floor: float | None = None
+) -> NDArray[np.bool_]:
+    """Which results of one query to show: bool ``[n]``; the best one, unless none comes near.
 
     Args:
         similarities: of the results, best first, float32 ``[n]``.
         background: the query's mean similarity to all pictures.
+        floor: what the best has to reach, for a text; None for what is no text.
     """
+    if floor is not None and (similarities[:1] < floor).any():
+        return np.zeros(len(similarities), dtype=np.bool_)
     itself = similarities >= _ITSELF
     if itself.all():
         return itself

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from models.items import Item
 from serving.engine import Engine, Found, Hit
 from serving.timing import server_timing
 from serving.wire import Json
@@ -21,6 +22,12 @@ def results(found: Found, engine: Engine) -> Json:
     return Json(to_json(result_fields(found, engine)), headers=headers)
 
 
+def facts(item: Item, engine: Engine) -> Json:
+    """What is known of a picture, a :class:`serving.wire.PictureFacts`."""
+    headers = {BUNDLE_HEADER: engine.version}
+    return Json(to_json(_facts(item, engine.thumbnails)), headers=headers)
+
+
 def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
     """The fields of a :class:`serving.wire.SearchResponse`."""
     version = engine.thumbnails
@@ -33,24 +40,32 @@ def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
 
 def _fields(hit: Hit, version: str) -> dict[str, Any]:
     """One picture of an answer, as :class:`serving.wire.SearchResult` has it."""
-    item = hit.item
-    result: dict[str, Any] = {
+    similarity = round(hit.similarity, _DECIMALS)
+    result = _facts(hit.item, version, similarity=similarity, relevant=hit.relevant)
+    if hit.matched is not None:
+        result["score"] = round(hit.score, _DECIMALS)
+        result["matched"] = hit.matched
+    if hit.vector is not None:
+        result["embedding"] = hit.vector.tolist()
+    return result
+
+
+def _facts(item: Item, version: str, **found: Any) -> dict[str, Any]:
+    """A picture as :class:`serving.wire.PictureFacts` has it.
+
+    What a search found of it stands near the top, for people who read answers.
+    """
+    facts: dict[str, Any] = {
         "id": item.id,
         "image_path": item.image_path,
-        "similarity": round(hit.similarity, _DECIMALS),
-        "relevant": hit.relevant,
+        **found,
         "alt_text": item.alt_text,
         "image_url": f"/images/{item.id}?size=thumbnail&v={version}",
         "caption": item.caption,
         "metadata": item.metadata,
         "sources": item.sources,
     }
-    if hit.matched is not None:
-        result["score"] = round(hit.score, _DECIMALS)
-        result["matched"] = hit.matched
     # Only then: few pictures have any.
     if item.text is not None:
-        result["text"] = item.text
-    if hit.vector is not None:
-        result["embedding"] = hit.vector.tolist()
-    return result
+        facts["text"] = item.text
+    return facts

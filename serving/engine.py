@@ -159,6 +159,7 @@ class Engine:
         self._metrics = metrics
         self._limits = Limits(pixels=settings.max_pixels)
         self._max_upload = settings.max_upload
+        self._floor = bundle.manifest.floor
         self._mean = bundle.index.mean()
         # Used by the batch thread only.
         self._texts = VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics)
@@ -542,7 +543,7 @@ class Engine:
         for plan, vector, near, scores, background in zip(
             plans, vectors, positions, similarities, backgrounds, strict=True
         ):
-            shown = relevant(scores, background)
+            shown = relevant(scores, background, self._floor if plan.is_text else None)
             start = plan.offset or 0
             page = slice(start, start + plan.k)
             total = None

@@ -98,3 +98,8 @@ def _short(value: object) -> str:
     if isinstance(value, str) and len(value) > 40:
         return f"{len(value)} characters"
     return repr(value)
+
+
+def unknown_picture(picture_id: str) -> RequestError:
+    """The bundle has no such picture."""
+    return RequestError(404, f"id: no picture has the id {picture_id!r}", "id")

@@ -16,6 +16,7 @@ from serving.wire import (
     ErrorResponse,
     ImageSearchRequest,
     InfoResponse,
+    PictureFacts,
     ReloadResponse,
     SearchRequest,
     SearchResponse,
@@ -118,11 +119,19 @@ def document(
             "get": _operation(
                 "A picture, by the id of a result",
                 parameters=[
-                    _parameter("id", "path", {"type": "string", "minLength": 1}),
+                    _ID,
                     _SIZE,
                     _parameter("v", "query", {"type": "string"}, "the version of the thumbnails"),
                 ],
                 answer=_picture_answer(),
+                errors=(404, 429, 503),
+            )
+        },
+        "/images/{id}/facts": {
+            "get": _operation(
+                "What is known of a picture, by the id of a result",
+                parameters=[_ID],
+                answer=_json_answer(PictureFacts),
                 errors=(404, 429, 503),
             )
         },
@@ -221,6 +230,7 @@ def project_version() -> str:
 
 _ANSWERS: tuple[type[BaseModel], ...] = (
     SearchResponse,
+    PictureFacts,
     EncodeResponse,
     TranscribeResponse,
     InfoResponse,
@@ -335,6 +345,7 @@ def _parameter(
     return found | ({"description": description} if description else {})
 
 
+_ID = _parameter("id", "path", {"type": "string", "minLength": 1})
 _SIZE = _parameter(
     "size", "query", {"type": "string", "enum": ["thumbnail"]}, "leave it out for the original"
 )

@@ -82,6 +82,11 @@ class Plan:
         return MAX_OFFSET + MAX_K if paged else self.k
 
     @property
+    def is_text(self) -> bool:
+        """Whether one text is all that is sought: sums and pictures have another scale."""
+        return len(self.sought) == 1 and isinstance(self.sought[0].what, list)
+
+    @property
     def cost(self) -> int:
         """The tokens to encode."""
         texts = (part.what for part in self.sought if isinstance(part.what, list))

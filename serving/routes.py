@@ -23,9 +23,9 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from serving import metrics, originals
-from serving.answer import BUNDLE_HEADER, results
+from serving.answer import BUNDLE_HEADER, facts, results
 from serving.engine import Engine
-from serving.errors import RequestError, no_room, speech_is_off, starting, too_long
+from serving.errors import RequestError, no_room, speech_is_off, starting, too_long, unknown_picture
 from serving.exchange import Endpoint, Exchange, numbers, read
 from serving.page import index_page
 from serving.settings import Settings
@@ -79,6 +79,7 @@ class Routes:
                 ("/search", self.search, post),
                 ("/images/{id}", self.image_by_id, get),
                 ("/encode", self.encode, post),
+                ("/images/{id}/facts", self.facts, get),
                 ("/search_by_image", self.search_by_image, post),
                 ("/transcribe", self.transcribe, post),
                 ("/image", self.image_by_path, get),
@@ -206,6 +207,15 @@ class Routes:
         with self._state.engine() as engine:
             return await self._picture(engine, request, request.path_params["id"])
 
+    async def facts(self, request: Request) -> Response:
+        """What is known of a picture."""
+        picture_id = request.path_params["id"]
+        with self._state.engine() as engine:
+            item = await engine.planner.look_up(engine.bundle.items.find, picture_id)
+            if item is None:
+                raise unknown_picture(picture_id)
+            return facts(item, engine)
+
     async def image_by_path(self, request: Request) -> Response:
         """A picture, by where it lay when it was indexed."""
         path = request.query_params.get("path")
@@ -234,7 +244,7 @@ class Routes:
             self._stored, engine, picture_id, thumbnail=size is not None
         )
         if stored is None:
-            raise RequestError(404, f"id: no picture has the id {picture_id!r}", "id")
+            raise unknown_picture(picture_id)
         if isinstance(stored, originals.Original):
             if stored.content is not None:
                 return Response(stored.content, media_type=stored.media_type, headers=headers)
@@ -248,17 +258,16 @@ class Routes:
         self, engine: Engine, picture_id: str, *, thumbnail: bool
     ) -> originals.Original | bytes | None:
         """The original where it is asked for and there, else the bundle's thumbnail."""
-        items = engine.bundle.items
-        position = items.position_of(picture_id)
-        if position is None:
+        item = engine.bundle.items.find(picture_id)
+        if item is None:
             return None
         root = self._settings.images or engine.bundle.manifest.picture_root
         if root is not None and not thumbnail:
-            path = items.get([position])[0].image_path
-            found = originals.find(Path(root), path, with_gps=self._settings.originals_with_gps)
+            with_gps = self._settings.originals_with_gps
+            found = originals.find(Path(root), item.image_path, with_gps=with_gps)
             if found is not None:
                 return found
-        return engine.bundle.thumbnails.get(position)
+        return engine.bundle.thumbnails.get(item.position)
 
     @asynccontextmanager
     async def _uploaded(

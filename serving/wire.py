@@ -258,28 +258,36 @@ class EncodeRequest(_Request):
         return texts
 
 
-class SearchResult(BaseModel):
-    """One picture of an answer.
+class PictureFacts(BaseModel):
+    """What is known of a picture, whatever is sought.
 
-    ``score`` and ``matched`` are there where a mode was asked for: what the order goes by, and the
-    rank in each ranking that the picture is in, ``image`` for its looks or a column of
-    :mod:`models.words`.  ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the
-    best (:mod:`models.relevance`); ``sources`` says where caption, alt text and each field of the
-    metadata come from (:class:`models.items.Item`); ``text`` is what can be read in the picture.
+    ``sources`` says where caption, alt text and each field of the metadata come from
+    (:class:`models.items.Item`); ``text`` is what can be read in the picture.
     """
 
     id: str
     image_path: str
-    similarity: float
-    relevant: bool
-    score: float | None = None
-    matched: dict[str, int] | None = None
     alt_text: str
     image_url: str
     caption: str | None
     metadata: dict[str, Any]
     sources: dict[str, str]
     text: str | None = None
+
+
+class SearchResult(PictureFacts):
+    """One picture of an answer.
+
+    ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
+    (:mod:`models.relevance`).  ``score`` and ``matched`` are there where a mode was asked for: what
+    the order goes by, and the rank in each ranking that the picture is in, ``image`` for its looks
+    or a column of :mod:`models.words`.
+    """
+
+    similarity: float
+    relevant: bool
+    score: float | None = None
+    matched: dict[str, int] | None = None
     embedding: list[float] | None = None
 
 

@@ -56,6 +56,7 @@ def manifest(files: dict[str, FileRecord] | None = None) -> Manifest:
         index=IndexFacts(kind="flat", metric="ip"),
         pictures=1,
         mean=[0.0] * 8,
+        floor=None,
         picture_root="/photos",
         versions={},
         made_of="",

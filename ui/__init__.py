@@ -1,1 +1,1 @@
-"""The page: a Streamlit client of the service's HTTP API."""
+"""Clients of the service's HTTP API: the page (Streamlit) and the MCP server."""

@@ -1,4 +1,4 @@
-"""The service, as the page sees it: questions, answers and what can go wrong, over HTTP."""
+"""The service, as its clients here see it: questions, answers and what can go wrong, over HTTP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote, urljoin
 
@@ -26,10 +26,14 @@ Problem = Literal["down", "slow", "busy", "refused", "locked", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the page finds the service, and where the reader's browser finds it."""
+    """Where a client finds the service, and where the reader's browser finds it.
+
+    ``public`` is None where nobody but the client itself reaches the service: thumbnails then come
+    inside the answers, as they do with a key, which a browser does not have.
+    """
 
     service: str = DEFAULT_URL
-    public: str = DEFAULT_URL
+    public: str | None = DEFAULT_URL
     api_key: str | None = None
 
     @classmethod
@@ -42,7 +46,11 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One result; ``src`` is an address that the reader's browser can load."""
+    """One result.
+
+    ``src`` is the thumbnail, as an address that the reader's browser can load or as a data URI,
+    empty where it cannot be had; ``said`` is all that the service says, in its own names.
+    """
 
     id: str
     image_path: str
@@ -54,15 +62,20 @@ class Picture:
     metadata: Mapping[str, Any]
     text: str | None = None
     relevant: bool = True
+    said: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Pictures, best first; the service's steps and the whole way there and back, in ms."""
+    """Pictures, best first; the service's steps and the whole way there and back, in ms.
+
+    ``warnings`` are what the service tells of the question.
+    """
 
     pictures: tuple[Picture, ...]
     timing: Mapping[str, float]
     round_trip: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def relevant(self) -> tuple[Picture, ...]:
@@ -100,7 +113,7 @@ class ServiceError(Exception):
 
 
 class Service:
-    """A client of one service; safe to share between the page's sessions.
+    """A client of one service; safe to share between threads.
 
     Raises:
         ServiceError: from every method, and nothing else, when there is no answer.
@@ -108,7 +121,9 @@ class Service:
 
     def __init__(self, addresses: Addresses, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {addresses.api_key}"} if addresses.api_key else {}
-        self._addresses = addresses
+        self.url = addresses.service
+        # Where a browser may load pictures from, None where it may not.
+        self._public = None if addresses.api_key else addresses.public
         self._http = httpx.Client(
             base_url=addresses.service,
             headers=headers,
@@ -137,28 +152,40 @@ class Service:
             raise ServiceError("failed", f"unexpected answer: {error!r}") from error
 
     def thumbnail(self, picture_id: str) -> str:
-        """Where the reader's browser finds the thumbnail of a picture, by its id."""
-        address = f"images/{quote(picture_id, safe='')}?size=thumbnail"
-        if self._addresses.api_key:
-            return self._data_uri("/" + address)
-        return urljoin(self._addresses.public + "/", address)
+        """The thumbnail of a picture, by its id: :attr:`Picture.src`."""
+        path = f"/images/{quote(picture_id, safe='')}?size=thumbnail"
+        return self._data_uri(path) if self._public is None else _below(self._public, path)
+
+    def facts(self, picture_id: str) -> dict[str, Any]:
+        """What is known of a picture, in the service's own names."""
+        facts = _json(self._send("GET", f"/images/{quote(picture_id, safe='')}/facts"))
+        if not isinstance(facts, dict):
+            raise ServiceError("failed", f"unexpected answer: {facts!r}")
+        return facts
 
     def info(self) -> dict[str, Any]:
         """The public part of the bundle's manifest."""
         facts: dict[str, Any] = _json(self._send("GET", "/info"))
         return facts
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
     def _answer(self, path: str, **request: Any) -> Answer:
         started = time.perf_counter()
         response = self._send("POST", path, **request)
         round_trip = (time.perf_counter() - started) * 1e3
         try:
-            pictures = tuple(self._picture(fields) for fields in _json(response)["results"])
+            answer = _json(response)
+            pictures = tuple(self._picture(fields) for fields in answer["results"])
+            warnings = tuple(map(str, answer.get("warnings") or ()))
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError("failed", f"unexpected answer: {error!r}") from error
-        if self._addresses.api_key:
+        if self._public is None:
             pictures = self._inlined(pictures)
-        return Answer(pictures, read_timing(response.headers.get("server-timing", "")), round_trip)
+        timing = read_timing(response.headers.get("server-timing", ""))
+        return Answer(pictures, timing, round_trip, warnings)
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
@@ -175,21 +202,22 @@ class Service:
         raise _refusal(response)
 
     def _picture(self, fields: Mapping[str, Any]) -> Picture:
-        public = self._addresses.public + "/"
         path = str(fields["image_url"])
         original = path.partition("?")[0]
+        public = self._public
         return Picture(
             id=str(fields["id"]),
             image_path=str(fields["image_path"]),
             similarity=float(fields["similarity"]),
             alt_text=str(fields["alt_text"]),
-            src=path if self._addresses.api_key else urljoin(public, path.lstrip("/")),
-            original=None if self._addresses.api_key else urljoin(public, original.lstrip("/")),
+            src=path if public is None else _below(public, path),
+            original=None if public is None else _below(public, original),
             caption=fields.get("caption"),
             metadata=fields.get("metadata") or {},
             text=fields.get("text"),
             # An older service takes no view.
             relevant=fields.get("relevant") is not False,
+            said=fields,
         )
 
     def _inlined(self, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
@@ -215,6 +243,11 @@ def read_timing(header: str) -> dict[str, float]:
     """The steps of a ``Server-Timing`` header (W3C Server Timing) and their milliseconds."""
     found = re.findall(r"([\w-]+)\s*;\s*dur=([0-9]+(?:\.[0-9]+)?)(?![\w.])", header)
     return {step: float(duration) for step, duration in found}
+
+
+def _below(public: str, path: str) -> str:
+    """The address of a path of the service, which may lie below a path of another server."""
+    return urljoin(public + "/", path.lstrip("/"))
 
 
 def _refusal(response: httpx.Response) -> ServiceError:

@@ -78,6 +78,9 @@ def answer_html(
     parts = [_heading(heading, texts if answer.relevant else None)]
     if answer.pictures:
         best = max(answer.pictures[0].similarity, 0.0)
+        if not answer.relevant:
+            # A bar that is full says "this is it".
+            best = max(best, float(info.get("floor") or 0.0))
         cards = [
             _card(picture, question, best, texts, upload, eager=picture.relevant and place < _EAGER)
             for place, picture in enumerate(answer.pictures)

@@ -71,6 +71,7 @@ def test_an_id_and_a_path_are_texts(app: App, text: str) -> None:
         ("/images/x", {}),
         ("/image", {"path": text}),
         (f"/images/{quote(text)}", {}),
+        (f"/images/{quote(text)}/facts", {}),
     ):
         response = ask(app, "GET", path, params=asked)
         assert response.status_code in (400, 404)

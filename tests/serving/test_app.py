@@ -192,6 +192,10 @@ def test_a_result_has_the_fields_that_are_promised(app: App, opened: Bundle) -> 
     del body["include_embeddings"]
     [plain] = ask(app, "POST", "/search", json=body).json()["results"]
     assert "embedding" not in plain
+    answer = ask(app, "GET", f"/images/{item.id}/facts")
+    found_only = {"similarity", "relevant"}
+    assert answer.json() == {name: plain[name] for name in plain if name not in found_only}
+    assert answer.headers["X-Sightline-Bundle"] == opened.manifest.version
 
 
 def test_a_disk_that_fails_otherwise_is_nobody_s_upload(

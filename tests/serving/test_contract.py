@@ -44,5 +44,5 @@ def test_what_answers_is_what_is_documented(address: str, tmp_path: Path) -> Non
     cases = re.search(r"(\d+) generated, \d+ passed", run.stdout)
     assert tested
     assert cases
-    assert int(tested[1]) >= 19
+    assert int(tested[1]) >= 20
     assert int(cases[1]) >= 10 * int(EXAMPLES)

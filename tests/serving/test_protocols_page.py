@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,14 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mcp import Client, StdioServerParameters
+from mcp.types import CallToolResult, ListToolsResult
 
 from serving.settings import PROTOCOLS
 from tests import clip_client
 from tests.build.pictures import picture
 from tests.serving.conftest import Make, listening
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocols.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+EXAMPLES = [(language, code) for language, code in BLOCKS if language != "json"]
 
 
 @pytest.fixture
@@ -59,3 +64,26 @@ def test_an_example_works(port: int, tmp_path: Path, number: int) -> None:
     assert "error" not in run.stdout
     if language == "bash":
         json.JSONDecoder().raw_decode(run.stdout)
+
+
+def test_the_configuration_of_an_mcp_client_works(port: int, tmp_path: Path) -> None:
+    [configuration] = [code for language, code in BLOCKS if language == "json"]
+    configuration = configuration.replace("localhost:3000", f"127.0.0.1:{port}")
+    configuration = configuration.replace("/path/to/sightline", str(ROOT))
+    # Whichever Python the tests run in.
+    configuration = configuration.replace(f"{ROOT}/.venv/bin/python", sys.executable)
+    [server] = json.loads(configuration)["mcpServers"].values()
+
+    async def ask() -> tuple[ListToolsResult, CallToolResult]:
+        async with Client(StdioServerParameters(**server, cwd=tmp_path)) as client:
+            found = await client.call_tool("search_pictures", {"query": "a red fox"})
+            return await client.list_tools(), found
+
+    listed, found = asyncio.run(ask())
+    assert not found.is_error
+    rows = dict(re.findall(r"^\| `(\w+_pictures?)` \| (.*?) \|", PAGE, re.MULTILINE))
+    assert set(rows) == {tool.name for tool in listed.tools}
+    for tool in listed.tools:
+        assert set(re.findall(r"`(\w+)`", rows[tool.name])) == set(tool.input_schema["properties"])
+    count = {tool.input_schema["properties"].get("k", {}).get("maximum") for tool in listed.tools}
+    assert f"at most {max(filter(None, count))})" in rows["search_pictures"]

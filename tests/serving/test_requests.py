@@ -27,6 +27,7 @@ from tests.serving.conftest import Make, ask, client_of, error_of, search, with_
         ("POST", "/images", 404),
         ("GET", "/search/", 404),
         ("GET", "/images/0123456789abcdef", 404),
+        ("GET", "/images/0123456789abcdef/facts", 404),
         ("GET", "/image?path=nowhere.png", 404),
         ("GET", "/image", 400),
         ("GET", "/images/0123456789abcdef?size=huge", 400),
@@ -53,6 +54,7 @@ def test_every_error_has_the_one_shape(app: App, method: str, path: str, status:
         ("GET", "/search", {}, None, "/search answers POST only"),
         ("POST", "/search", {"content": b"x"}, None, "the body is no JSON: "),
         ("GET", "/images/nosuchid", {}, "id", "id: no picture has the id 'nosuchid'"),
+        ("GET", "/images/nosuchid/facts", {}, "id", "id: no picture has the id 'nosuchid'"),
         (
             "GET",
             "/image?path=nowhere.png",
@@ -417,6 +419,7 @@ def test_nothing_is_answered_before_there_is_a_bundle() -> None:
         ("GET", "/readyz", None),
         ("GET", "/info", None),
         ("GET", "/images/0123456789abcdef", None),
+        ("GET", "/images/0123456789abcdef/facts", None),
         ("POST", "/search", {"query": "a fox"}),
         ("POST", "/encode", {"texts": ["a fox"]}),
     ]:

@@ -29,7 +29,8 @@ def imports() -> grimp.ImportGraph:
         ("build.demo_model", ["demo-model", "formats"]),
         ("build.captioner", ["serve", "build", "formats", "caption"]),
         ("build.ocr", ["serve", "build", "formats", "ocr"]),
-        ("ui", ["ui"]),
+        ("ui.app", ["ui"]),
+        ("ui.mcp", ["mcp"]),
         ("loadtests", ["loadtest"]),
     ],
 )

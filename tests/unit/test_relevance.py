@@ -23,6 +23,13 @@ def test_a_query_that_scores_low_throughout_is_judged_by_its_own_scale() -> None
     assert relevant(high, 0.6).tolist() == relevant(high - 0.5, 0.1).tolist()
 
 
+def test_below_the_floor_nothing_is_a_match() -> None:
+    similarities = np.array([0.5, 0.45, 0.2], dtype=np.float32)
+    assert relevant(similarities, 0.1, 0.51).tolist() == [False, False, False]
+    assert relevant(similarities, 0.1, 0.5).tolist() == relevant(similarities, 0.1).tolist()
+    assert relevant(similarities[:0], 0.1, 0.5).tolist() == []
+
+
 def test_a_picture_that_finds_itself_does_not_hide_those_like_it() -> None:
     shown = relevant(np.array([1.0, 0.7, 0.66, 0.3], dtype=np.float32), background=0.2)
     assert shown.tolist() == [True, True, True, False]

@@ -107,6 +107,35 @@ def test_with_a_key_thumbnails_come_inside_the_page() -> None:
     assert [picture.original for picture in found] == [None, None]
 
 
+def test_where_nobody_else_reaches_the_service_they_do_as_well() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert "authorization" not in request.headers
+        if request.url.path == "/search":
+            return httpx.Response(200, json={"results": [result(1, 0.3)]})
+        return httpx.Response(200, content=b"RIFF", headers={"content-type": "image/webp"})
+
+    alone = service(answer, Addresses(public=None))
+    [picture] = alone.search(Question(text="a fox")).pictures
+    assert picture.src == alone.thumbnail(picture.id) == "data:image/webp;base64,UklGRg=="
+    assert picture.original is None
+
+
+def test_what_the_service_says_is_kept_in_its_words() -> None:
+    said = {"results": [result(1, 0.3, sources={"year": "exif"})], "warnings": ["no field 'x'"]}
+    answered = service(lambda _: httpx.Response(200, json=said)).search(Question(text="a fox"))
+    assert [picture.said for picture in answered.pictures] == said["results"]
+    assert answered.warnings == ("no field 'x'",)
+
+
+def test_facts_are_of_the_picture_that_was_asked_for() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"asked": request.url.raw_path.decode()})
+
+    assert service(answer).facts("a/b") == {"asked": "/images/a%2Fb/facts"}
+    with pytest.raises(ServiceError, match="unexpected answer"):
+        service(lambda _: httpx.Response(200, json=[])).facts("a")
+
+
 @pytest.mark.parametrize(
     ("status", "problem"),
     [
