@@ -1,4 +1,4 @@
-"""The command line: ``python -m build {model,index,bento,info,evaluate}``."""
+"""The command line: ``python -m build {model,index,bento,export,info,evaluate}``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _COMMANDS = {
     "model": "export an open_clip model to ONNX, verified (needs the `export` extra)",
     "index": "embed a folder of pictures into a bundle (resumable, incremental)",
     "bento": "put a bundle into the BentoML model store and build a bento of it",
+    "export": "write a bundle's embeddings and items as npy or parquet, for other programs",
     "info": "say what a bundle or a model package is",
     "evaluate": "measure text-to-picture retrieval on captioned pictures",
 }

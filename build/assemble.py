@@ -35,10 +35,11 @@ from build.metadata.embedded import READING
 from build.metadata.xmp_sidecars import read_xmp_sidecars
 from build.ocr import read_texts
 from build.packages import PACKAGE_FILES, Package
+from build.progress import Progress, counted
 from build.senseless import floor
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
-from models.items import Item, write_items
+from models.items import write_items
 from models.manifest import ITEMS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
 from models.pictures import read_content
 from models.thumbnails import write_thumbnails
@@ -116,6 +117,16 @@ def assemble(
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = _tagger(package)
     guess = None if tagger is None else tagger.alt_texts
+    count = len(pictures.paths)
+    queries = pictures.queries
+    if queries is None and count > EXACT_UP_TO:
+        queries = text_encoder.encode(tokenizer.encode(_tuning_texts(pictures, said)))
+    with Progress("indexing", count, 0) as progress:
+        index = VectorIndex.build(pictures.vectors, metric, queries, progress.advance)
+
+    for name in PACKAGE_FILES:
+        shutil.copyfile(package.folder / name, folder / name)
+    index_files = index.save(folder)
     items = describe(
         pictures.paths,
         pictures.sizes,
@@ -125,21 +136,13 @@ def assemble(
         written=written,
         texts=texts,
     )
-
-    queries = pictures.queries
-    if queries is None and len(items) > EXACT_UP_TO:
-        queries = text_encoder.encode(tokenizer.encode(_tuning_texts(items)))
-    index = VectorIndex.build(pictures.vectors, metric, queries)
-
-    for name in PACKAGE_FILES:
-        shutil.copyfile(package.folder / name, folder / name)
-    index_files = index.save(folder)
-    write_items(folder / ITEMS, items)
-    write_thumbnails(folder / THUMBNAILS, _thumbnails(items, journal))
+    write_items(folder / ITEMS, counted("describing", count, items))
+    thumbnails = counted("thumbnails", count, _thumbnails(pictures, journal))
+    write_thumbnails(folder / THUMBNAILS, ((at, webp) for at, webp in thumbnails if webp))
     manifest = Manifest(
         model=package.card,
         index=index.facts,
-        pictures=len(items),
+        pictures=count,
         mean=index.mean().tolist(),
         floor=None if tagger is None else floor(index, tokenizer, text_encoder),
         skipped=pictures.skipped,
@@ -215,19 +218,18 @@ def _tagger(package: Package) -> Tagger | None:
     return Tagger(package.tokenizer, package.text_encoder)
 
 
-def _tuning_texts(items: Sequence[Item]) -> list[str]:
+def _tuning_texts(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
     """Texts such as users may search for, the same for the same pictures."""
-    texts = list(dict.fromkeys(item.caption for item in items if item.caption))
+    captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+    texts = list(dict.fromkeys(caption for caption in captions if caption))
     texts += read_vocabulary(VOCABULARY)
     return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
 
 
-def _thumbnails(items: Sequence[Item], journal: Journal) -> Iterator[tuple[int, bytes]]:
+def _thumbnails(pictures: Pictures, journal: Journal) -> Iterator[tuple[int, bytes | None]]:
     """Positions and thumbnails, one at a time: together they may not fit."""
-    for item in items:
-        thumbnail = None if item.width is None else journal.thumbnail(item.image_path)
-        if thumbnail is not None:
-            yield item.position, thumbnail
+    for position, (path, size) in enumerate(zip(pictures.paths, pictures.sizes, strict=True)):
+        yield position, None if size is None else journal.thumbnail(path)
 
 
 def versions() -> dict[str, str]:

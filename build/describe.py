@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,8 @@ from models.items import Item, item_id
 _DEEPEST = 32
 # Of a text in the picture, what is read aloud unasked.
 _READ_ALOUD = 200
+# Pictures that are described together.
+_AT_ONCE = 1024
 
 AltTexts = Callable[[NDArray[np.float32]], list[str]]
 
@@ -30,8 +32,8 @@ def describe(
     *,
     written: Mapping[str, str] = MappingProxyType({}),
     texts: Mapping[str, str] = MappingProxyType({}),
-) -> list[Item]:
-    """The items of a bundle.
+) -> Iterator[Item]:
+    """The items of a bundle, one after the other.
 
     The alt text is the one that somebody wrote, else the caption; without these what a captioner
     wrote; then what ``guess`` makes of the vector, and the text that stands in the picture;
@@ -46,43 +48,57 @@ def describe(
         written: what a captioner says, by path.
         texts: what can be read in pictures, by path.
     """
-    known = [said.get(path, NOTHING_SAID) for path in paths]
-    bare = [
-        row
-        for row, (path, description) in enumerate(zip(paths, known, strict=True))
-        if not (description.alt_text or description.caption or written.get(path))
-    ]
-    guessed = guess(vectors[bare]) if guess is not None and bare else []
-    alt_texts = dict(zip(bare, guessed, strict=False))
-    items = []
-    for position, (path, size, description) in enumerate(zip(paths, sizes, known, strict=True)):
-        sources = dict(description.sources)
-        text = texts.get(path) or None
-        if text:
-            sources["text"] = OCR
-        alt_text = description.alt_text or description.caption
-        if description.alt_text is None and description.caption is not None:
-            sources["alt_text"] = sources["caption"]
-        if not alt_text:
-            alt_text, source = _alt_text(written.get(path), alt_texts.get(position), text)
-            if source is not None:
-                sources["alt_text"] = source
-        width, height = size or (None, None)
-        items.append(
-            Item(
-                position=position,
-                id=item_id(path),
-                image_path=path,
-                width=width,
-                height=height,
-                caption=description.caption,
-                alt_text=alt_text or _bare_description(size),
-                text=text,
-                metadata=json_safe(description.metadata),
-                sources=json_safe(sources),
+    for start in range(0, len(paths), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        known = [said.get(path, NOTHING_SAID) for path in paths[some]]
+        bare = [
+            start + row
+            for row, (path, description) in enumerate(zip(paths[some], known, strict=True))
+            if not (description.alt_text or description.caption or written.get(path))
+        ]
+        guessed = guess(vectors[bare]) if guess is not None and bare else []
+        alt_texts = dict(zip(bare, guessed, strict=False))
+        each = zip(paths[some], sizes[some], known, strict=True)
+        for position, (path, size, description) in enumerate(each, start):
+            guessed_one = alt_texts.get(position)
+            yield _item(
+                position, path, size, description, written.get(path), guessed_one, texts.get(path)
             )
-        )
-    return items
+
+
+def _item(
+    position: int,
+    path: str,
+    size: tuple[int, int] | None,
+    description: Description,
+    written: str | None,
+    guessed: str | None,
+    text: str | None,
+) -> Item:
+    sources = dict(description.sources)
+    text = text or None
+    if text:
+        sources["text"] = OCR
+    alt_text = description.alt_text or description.caption
+    if description.alt_text is None and description.caption is not None:
+        sources["alt_text"] = sources["caption"]
+    if not alt_text:
+        alt_text, source = _alt_text(written, guessed, text)
+        if source is not None:
+            sources["alt_text"] = source
+    width, height = size or (None, None)
+    return Item(
+        position=position,
+        id=item_id(path),
+        image_path=path,
+        width=width,
+        height=height,
+        caption=description.caption,
+        alt_text=alt_text or _bare_description(size),
+        text=text,
+        metadata=json_safe(description.metadata),
+        sources=json_safe(sources),
+    )
 
 
 def _alt_text(

@@ -16,7 +16,7 @@ from build.assemble import Pictures, assemble, versions
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
 from build.errors import BuildError
-from build.given import read_given
+from build.given import read_given, read_vectors
 from build.journal import Journal
 from build.made_of import made_of, sidecars
 from build.metadata.description import Metadata
@@ -82,7 +82,9 @@ def build_index(options: IndexOptions) -> Outcome:
     given = options.embeddings is not None
     if not given and options.images is None:
         raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
-    package = open_package(options.model, text_threads=_threads(options))
+    package = open_package(
+        options.model, text_threads=_threads(options), picture_threads=None if given else 1
+    )
     # Before the pictures are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
     ocr = find_reader() if options.ocr else None
@@ -258,21 +260,21 @@ def _given(options: IndexOptions, package: Package, journal: Journal) -> Picture
     assert options.embeddings is not None
     card = package.card
     given = read_given(options.embeddings, options.paths, options.images, card.embedding_dim)
-    row = {path: number for number, path in enumerate(given.paths)}
-    paths = sorted(given.paths)
+    rows = sorted(range(len(given.paths)), key=given.paths.__getitem__)
     if options.sample_size is not None:
-        paths = sample(paths, options.sample_size, options.seed)
+        chosen = set(sample(given.paths, options.sample_size, options.seed))
+        rows = [row for row in rows if given.paths[row] in chosen]
+    paths = [given.paths[row] for row in rows]
     sizes: list[tuple[int, int] | None] = [None] * len(paths)
     if options.images is not None:
         found = look_up(options.images, paths)
         embed(options.images, found.pictures, found.time_ns, journal, card, None, _threads(options))
         there = {file.path for file in found.pictures}
         sizes = [_size(path, journal) if path in there else None for path in paths]
-    rows = np.array([row[path] for path in paths])
     return Pictures(
         paths,
         sizes,
-        given.vectors[rows],
+        read_vectors(given.files, np.array(rows), card.embedding_dim),
         skipped=[],
         reused=len(paths),
         said=given.said,

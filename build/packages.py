@@ -28,22 +28,28 @@ PACKAGE_FILES = (TOKENIZER, TEXT_ENCODER, IMAGE_ENCODER)
 
 @dataclass(frozen=True)
 class Package:
-    """A model package, whole, whose encoders give the golden embeddings on this machine."""
+    """A model package, whole, whose encoders give the golden embeddings on this machine.
+
+    ``image_encoder`` is None where no picture is to be embedded.
+    """
 
     folder: Path
     card: ModelCard
     tokenizer: Tokenizer
     text_encoder: TextEncoder
-    image_encoder: ImageEncoder
+    image_encoder: ImageEncoder | None
 
 
-def open_package(folder: Path, *, text_threads: int = 1, picture_threads: int = 1) -> Package:
+def open_package(
+    folder: Path, *, text_threads: int = 1, picture_threads: int | None = 1
+) -> Package:
     """Check every file of a model package, load it, and compare its golden embeddings.
 
     Args:
         folder: the package.
         text_threads: how many threads one run of the text encoder may use.
-        picture_threads: the same of the picture encoder.
+        picture_threads: the same of the picture encoder, which may take more memory than all
+            else; None does not load it.
 
     Raises:
         BuildError: there is no package in the folder.
@@ -58,16 +64,14 @@ def open_package(folder: Path, *, text_threads: int = 1, picture_threads: int = 
     from models.tokenizer import Tokenizer
 
     card = _whole(folder)
-    package = Package(
-        folder=folder,
-        card=card,
-        tokenizer=Tokenizer.load(folder, card),
-        text_encoder=TextEncoder(folder, card, threads=text_threads),
-        image_encoder=ImageEncoder(folder, card, threads=picture_threads),
-    )
-    compare_texts(folder, card, package.tokenizer, package.text_encoder)
-    compare_picture(folder, card, package.image_encoder)
-    return package
+    tokenizer = Tokenizer.load(folder, card)
+    text_encoder = TextEncoder(folder, card, threads=text_threads)
+    compare_texts(folder, card, tokenizer, text_encoder)
+    image_encoder = None
+    if picture_threads is not None:
+        image_encoder = ImageEncoder(folder, card, threads=picture_threads)
+        compare_picture(folder, card, image_encoder)
+    return Package(folder, card, tokenizer, text_encoder, image_encoder)
 
 
 def _whole(folder: Path) -> ModelCard:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 30.0
 _UNIT = " pictures"
+
+_T = TypeVar("_T")
 
 
 class Progress:
@@ -42,10 +45,10 @@ class Progress:
     ) -> None:
         self._bar.close()
 
-    def advance(self) -> None:
-        """One more is done."""
-        self._done += 1
-        self._bar.update()
+    def advance(self, count: int = 1) -> None:
+        """So many more are done."""
+        self._done += count
+        self._bar.update(count)
         now = time.monotonic()
         if self._lines and now - self._shown >= _SECONDS_BETWEEN_LINES:
             self._shown = now
@@ -59,3 +62,11 @@ class Progress:
                 ncols=0,
             )
             print(line, file=sys.stderr, flush=True)
+
+
+def counted(what: str, total: int, things: Iterable[_T]) -> Iterator[_T]:
+    """The same things, one for each picture, with the progress of whoever asks for them."""
+    with Progress(what, total, 0) as progress:
+        for thing in things:
+            yield thing
+            progress.advance()

@@ -98,6 +98,16 @@ class Embeddings:
         row: Vectors = self._rows[position].copy()
         return row
 
+    def rows(self, positions: Positions) -> Vectors:
+        """A copy of the vectors at some positions, float32 ``[n, dim]``.
+
+        Raises:
+            DamagedError: one is not as it was written.
+        """
+        self._check(positions)
+        rows: Vectors = self._rows[positions]
+        return rows
+
     def products(self, query: Vectors, positions: Positions) -> Vectors:
         """The inner products of a query with some vectors.
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +51,8 @@ _BITS = 4
 # Codes of this many vectors lie together: with 64, the scan for a batch takes three quarters
 # of the time that FAISS's usual 32 take.
 _BLOCK = 64
+# Vectors that are added together, a multiple of that.
+_ADDED = 1 << 16
 _DECIMALS = 6
 _CHUNK = 1 << 20
 # How many more than the k best are looked at, to see where those end that equal the last.
@@ -100,7 +103,13 @@ class VectorIndex:
         return int(self._index.d)
 
     @classmethod
-    def build(cls, vectors: Vectors, metric: Metric, queries: Vectors | None = None) -> VectorIndex:
+    def build(
+        cls,
+        vectors: Vectors,
+        metric: Metric,
+        queries: Vectors | None = None,
+        added: Callable[[int], None] = lambda count: None,
+    ) -> VectorIndex:
         """Index ``vectors``, float32 ``[n, dim]``, each of length one.
 
         Args:
@@ -109,6 +118,7 @@ class VectorIndex:
                 length one both rank alike.
             queries: text embeddings, float32 ``[m, dim]``, on which an approximate
                 index is tuned; without them it is tuned on the vectors themselves.
+            added: is told how many more vectors are in an approximate index.
         """
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         dim = vectors.shape[1]
@@ -121,7 +131,9 @@ class VectorIndex:
             dim, dim // _DIMENSIONS_A_CODE, _BITS, _METRICS[metric], _BLOCK
         )
         codes.train(vectors)
-        codes.add(vectors)
+        for start in range(0, len(vectors), _ADDED):
+            codes.add(vectors[start : start + _ADDED])
+            added(min(_ADDED, len(vectors) - start))
         untuned = cls(codes, IndexFacts(kind="pq", metric=metric), mean, Embeddings(vectors))
         return cls(codes, _tune(untuned, vectors, queries), mean, untuned.embeddings)
 

@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     threads = os.cpu_count() or 1
     model = arguments.model or DEMO_MODEL
     package = open_package(model, text_threads=threads, picture_threads=threads)
+    assert package.image_encoder is not None
     pictures = read_pictures(arguments.images, package.card, package.image_encoder)
     for line in pictures.skipped[:_NAMED_SKIPPED]:
         print(f"skipped: {line}", file=sys.stderr)

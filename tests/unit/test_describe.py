@@ -7,13 +7,14 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from build.describe import AltTexts, describe, json_safe
 from build.metadata.description import Description
-from models.items import item_id
+from models.items import Item, item_id
 
 PATHS = ["a/IMG_1234.jpg", "b.jpg", "c.jpg"]
 SAID = {
@@ -28,7 +29,7 @@ def guess(vectors: NDArray[np.float32]) -> list[str]:
 
 
 def test_alt_text_is_the_caption_or_else_a_guess() -> None:
-    items = describe(PATHS, [(640, 480), None, (3, 2)], VECTORS, SAID, guess)
+    items = list(describe(PATHS, [(640, 480), None, (3, 2)], VECTORS, SAID, guess))
     assert [(item.alt_text, item.sources.get("alt_text")) for item in items] == [
         ("Probably: thing 0", "tags"),
         ("A red fox", "iptc"),
@@ -69,7 +70,7 @@ def test_what_stands_in_the_picture_is_read_where_nobody_says_more() -> None:
 
 
 def test_without_either_it_says_what_is_known_and_never_the_name() -> None:
-    items = describe(PATHS, [(640, 480), None, None], VECTORS, SAID, None)
+    items = list(describe(PATHS, [(640, 480), None, None], VECTORS, SAID, None))
     assert [(item.alt_text, item.sources.get("alt_text")) for item in items] == [
         ("Picture, 640 by 480 pixels", None),
         ("A red fox", "iptc"),
@@ -77,8 +78,31 @@ def test_without_either_it_says_what_is_known_and_never_the_name() -> None:
     ]
 
 
+def test_pictures_are_described_in_parts_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [f"{number}.jpg" for number in range(50)]
+    sizes = [(number, 1) if number % 3 else None for number in range(50)]
+    vectors = np.eye(50, dtype=np.float32)
+    said = dict.fromkeys(paths[::4], SAID["b.jpg"])
+    texts, written = {"9.jpg": "NO ENTRY"}, {"11.jpg": "An owl"}
+
+    def described() -> list[Item]:
+        return list(describe(paths, sizes, vectors, said, guess, written=written, texts=texts))
+
+    whole = described()
+    assert [item.alt_text for item in whole[8:12]] == [
+        "A red fox",
+        "Probably: thing 9. Text: NO ENTRY",
+        "Probably: thing 10",
+        "An owl",
+    ]
+    monkeypatch.setattr("build.describe._AT_ONCE", 7)
+    assert described() == whole
+
+
 def test_an_empty_guess_is_none() -> None:
-    items = describe(PATHS[:1], [(2, 2)], VECTORS[:1], {}, lambda vectors: [""] * len(vectors))
+    items = list(
+        describe(PATHS[:1], [(2, 2)], VECTORS[:1], {}, lambda vectors: [""] * len(vectors))
+    )
     assert items[0].sources == {}
 
 

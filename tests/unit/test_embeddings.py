@@ -100,6 +100,7 @@ def test_vectors_come_back_as_they_went_in(tmp_path: Path) -> None:
     expected = ROWS[some] @ ROWS[5]
     np.testing.assert_allclose(embeddings.products(ROWS[5], some), expected, rtol=1e-5)
     assert embeddings.products(ROWS[5], some[:0]).shape == (0,)
+    assert (embeddings.rows(some) == ROWS[some]).all()
 
 
 def test_a_row_that_was_altered_is_found_when_it_is_used_and_not_before(
@@ -116,7 +117,11 @@ def test_a_row_that_was_altered_is_found_when_it_is_used_and_not_before(
         return
     embeddings.products(ROWS[0], np.array([6, 8]))
     said = f"{tmp_path / NAMES[0]} is damaged: the vector at 7. Build it again."
-    for use in (lambda: embeddings.row(7), lambda: embeddings.products(ROWS[0], np.arange(9))):
+    for use in (
+        lambda: embeddings.row(7),
+        lambda: embeddings.rows(np.arange(9)),
+        lambda: embeddings.products(ROWS[0], np.arange(9)),
+    ):
         with pytest.raises(DamagedError) as damaged:
             use()
         assert str(damaged.value) == said

@@ -11,16 +11,26 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pytest
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from build.errors import BuildError
-from build.given import read_given, read_vectors
+from build.given import Given, VectorFile, read_given, read_vectors
 
 
 def saved(folder: Path, rows: Any) -> Path:
     file = folder / "x.npy"
     np.save(file, rows, allow_pickle=True)
     return file
+
+
+def all_rows(file: Path, dim: int) -> NDArray[np.float32]:
+    source = VectorFile(file, dim)
+    return read_vectors([source], np.arange(len(source)), dim)
+
+
+def vectors_of(given: Given, dim: int) -> NDArray[np.float32]:
+    return read_vectors(given.files, np.arange(len(given.paths)), dim)
 
 
 def listed(folder: Path, text: bytes | str, root: Path | None = None) -> list[str]:
@@ -62,9 +72,52 @@ def clip_retrieval(folder: Path, sizes: list[int], texts: bool = True) -> Path:
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, ">f4"])
 def test_vectors_are_scaled_to_length_one(tmp_path: Path, kind: Any) -> None:
-    rows = read_vectors(saved(tmp_path, np.array([[3, 4], [0.5, 0], [-600, 800]], dtype=kind)), 2)
+    rows = all_rows(saved(tmp_path, np.array([[3, 4], [0.5, 0], [-600, 800]], dtype=kind)), 2)
     assert rows.dtype == np.float32
     np.testing.assert_allclose(rows, [[0.6, 0.8], [1, 0], [-0.6, 0.8]], atol=1e-6)
+
+
+def rows_of_any_length(count: int) -> NDArray[np.float64]:
+    return np.random.default_rng(count).standard_normal((count, 24)) * 5
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_what_is_read_in_parts_is_the_same_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, order: Any
+) -> None:
+    rows = np.asarray(rows_of_any_length(100), dtype=kind, order=order)
+    whole = rows.astype(np.float32)
+    whole = whole / np.linalg.norm(whole, axis=1, keepdims=True)
+    monkeypatch.setattr("build.given._AT_ONCE", 7)
+    assert (all_rows(saved(tmp_path, rows), 24) == whole).all()
+
+
+def test_rows_of_several_files_come_in_the_order_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("build.given._AT_ONCE", 7)
+    files, parts = [], []
+    for count in (30, 1, 20):
+        np.save(tmp_path / f"{count}.npy", rows_of_any_length(count))
+        files.append(VectorFile(tmp_path / f"{count}.npy", 24))
+        parts.append(all_rows(tmp_path / f"{count}.npy", 24))
+    some = np.random.default_rng(0).permutation(51)[:40]
+    assert (read_vectors(files, some, 24) == np.concatenate(parts)[some]).all()
+
+
+def test_bad_rows_of_all_parts_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("build.given._AT_ONCE", 7)
+    rows = rows_of_any_length(50)
+    rows[3] = 0
+    rows[[20, 40, 49]] = np.nan
+    with pytest.raises(BuildError, match=r"row 20 \(and 2 others\) is not finite"):
+        all_rows(saved(tmp_path, rows), 24)
+
+
+def test_vectors_of_length_one_stay_as_they_are(tmp_path: Path) -> None:
+    first = all_rows(saved(tmp_path, np.random.default_rng(0).standard_normal((500, 24))), 24)
+    assert (all_rows(saved(tmp_path, first), 24) == first).all()
 
 
 @pytest.mark.parametrize(
@@ -82,19 +135,19 @@ def test_vectors_are_scaled_to_length_one(tmp_path: Path, kind: Any) -> None:
 )
 def test_what_cannot_be_searched_for_is_told(tmp_path: Path, rows: Any, told: str) -> None:
     with pytest.raises(BuildError, match=told):
-        read_vectors(saved(tmp_path, rows), 2)
+        all_rows(saved(tmp_path, rows), 2)
 
 
 def test_what_is_no_npy_file_is_told(tmp_path: Path) -> None:
     for content in (b"", b"1,2\n3,4\n", b"\x93NUMPY"):
         (tmp_path / "x.npy").write_bytes(content)
         with pytest.raises(BuildError, match=r"x\.npy is no \.npy file"):
-            read_vectors(tmp_path / "x.npy", 2)
+            all_rows(tmp_path / "x.npy", 2)
     with pytest.raises(BuildError, match="No such file"):
-        read_vectors(tmp_path / "gone.npy", 2)
+        all_rows(tmp_path / "gone.npy", 2)
     np.savez(tmp_path / "several.npz", a=np.ones((2, 2)))
     with pytest.raises(BuildError, match="several arrays"):
-        read_vectors(tmp_path / "several.npz", 2)
+        all_rows(tmp_path / "several.npz", 2)
 
 
 def test_paths_of_any_system_become_relative(tmp_path: Path) -> None:
@@ -203,7 +256,7 @@ def test_what_clip_retrieval_has_written_needs_nothing_beside_it(tmp_path: Path)
     }
     rows = np.array([[part + 1, row + 1] for part in range(11) for row in range(2)])
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    np.testing.assert_allclose(given.vectors, unit, atol=1e-6)
+    np.testing.assert_allclose(vectors_of(given, 2), unit, atol=1e-6)
     assert given.queries is not None
     np.testing.assert_allclose(given.queries, unit[:, ::-1], atol=1e-6)
 

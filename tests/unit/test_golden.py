@@ -104,6 +104,8 @@ def test_one_attribute_that_is_not_the_makers_is_refused(package: Path) -> None:
     alter_attribute(package, IMAGE_ENCODER, "alpha", 0.1001)
     with pytest.raises(DamagedError, match="the golden picture gets another embedding here"):
         open_package(package)
+    # Who embeds no picture need not care.
+    assert open_package(package, picture_threads=None).image_encoder is None
 
 
 @pytest.mark.parametrize("graph", [TEXT_ENCODER, IMAGE_ENCODER])
