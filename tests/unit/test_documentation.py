@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from models import manifest
 from models.manifest import MODEL_CARD, Manifest, ModelCard
-from tests.own_files import ROOT, own_files
+from tests.own_files import ROOT
 
 
 def page(name: str) -> str:
@@ -28,10 +28,11 @@ def first_cells(text: str) -> list[str]:
 def texts_of_the_code() -> str:
     """Every text in the code, those of a message with values in it in pieces."""
     pieces = [page("Makefile")]
-    for path in own_files("build/*.py", "build/*/*.py", "models/*.py", "serving/*.py", "demo/*.py"):
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                pieces.append(node.value)
+    for folder in ("build", "demo", "models", "serving"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_bytes())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    pieces.append(node.value)
     return "\n".join(pieces)
 
 
