@@ -7,6 +7,7 @@
 # make mutants break the code in thousands of ways: do the tests notice? EVERY=1 for all of them
 # make bench   measure this machine: this system beside its peers
 # make loadtest  load on a running service, and a verdict: SHAPE=steady|step|spike|soak HOST=http://…
+# make docs    the docs as a site, into artifacts/site
 # make lint    ruff, mypy and the import boundaries
 # make lock    resolve the dependencies anew
 
@@ -30,10 +31,10 @@ LOAD_OPTIONS ?=
 EVERY ?= 3
 
 BIN := .venv/bin
-EXTRAS := serve remote build formats ocr parquet ui mcp speech loadtest bench export audit test
+EXTRAS := serve remote build formats ocr parquet ui mcp speech loadtest bench export audit docs test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 
-.PHONY: help demo serve image sbom test soak mutants bench loadtest lint lock clean
+.PHONY: help demo serve image sbom test soak mutants bench loadtest docs lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -95,6 +96,9 @@ loadtest: .venv/installed-loadtest
 	@mkdir -p artifacts
 	$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary --shape $(SHAPE) \
 	  --host $(HOST) --html artifacts/loadtest-$(SHAPE).html $(LOAD_OPTIONS)
+
+docs: .venv/installed-docs
+	$(BIN)/mkdocs build --strict
 
 lint: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/ruff check .

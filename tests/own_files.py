@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # As .gitignore has them, besides what begins with a dot.
 _MADE = {"artifacts", "bundles", "__pycache__"}
-_HIDDEN_AND_OURS = {".ci"}
+_HIDDEN_AND_OURS = {".ci", ".github"}
 
 
 def own_files(*patterns: str) -> Iterator[Path]:
