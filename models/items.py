@@ -52,8 +52,8 @@ class Item:
     ``image_path`` is relative to the picture root, with ``/``; ``width`` and ``height`` are
     pixels after rotation, None where only the vector is known; ``text`` is what can be read in
     it.  ``sources`` says of caption, alt text, text and each field of the metadata where it
-    comes from: ``sidecar``, ``xmp-sidecar``, ``xmp-alt-text``, ``xmp``, ``iptc``, ``exif``,
-    ``captioner``, ``tags``, ``ocr``.
+    comes from, but for fields that a sidecar gives: ``sidecar``, ``xmp-sidecar``,
+    ``xmp-alt-text``, ``xmp``, ``iptc``, ``exif``, ``captioner``, ``tags``, ``ocr``.
     """
 
     position: int

@@ -23,8 +23,8 @@ _INSTEAD_OF_A_CAPTION = ("headline", "title")
 class Description:
     """What is said of a picture, and by whom.
 
-    ``metadata`` holds all that is neither caption nor alt text; ``sources`` says of each field,
-    of caption and alt text, too, where it comes from.
+    ``metadata`` holds all that is neither caption nor alt text; ``sources`` says of caption, alt
+    text and each field where it comes from; a field that is not in it comes from a sidecar.
     """
 
     caption: str | None = None
@@ -54,7 +54,13 @@ def combine(said: Iterable[tuple[str, Fields]]) -> Description:
         if not caption and isinstance(fields.get(name), str):
             caption = fields[name]
             sources["caption"] = sources[name]
-    return Description(caption or None, alt_text or None, fields, sources)
+    # What is not named comes from beside the picture: so most answers stay short.
+    named = {
+        name: source
+        for name, source in sources.items()
+        if source != SIDECAR or name in ("caption", "alt_text")
+    }
+    return Description(caption or None, alt_text or None, fields, named)
 
 
 def written_by_programs(

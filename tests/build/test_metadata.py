@@ -167,7 +167,6 @@ def test_files_beside_a_picture_come_before_what_is_in_it(
     assert items["a.jpg"].sources == {
         "alt_text": "xmp-alt-text",
         "caption": "sidecar",
-        "city": "sidecar",
     }
     assert items["b.jpg"].alt_text == "Of b"
     assert items["b.jpg"].sources["city"] == "xmp-sidecar"

@@ -98,7 +98,9 @@ def test_the_bundle_is_described_as_it_is() -> None:
         assert set(fields) == set(kind.model_fields)
         assert fields_within(kind) <= set(re.findall(r"`(\w+)`", text))
     # Each statement stands in the code, word for word.
-    code = "".join(page(f"models/{name}.py") for name in ("items", "facts", "thumbnails", "database"))
+    code = "".join(
+        page(f"models/{name}.py") for name in ("items", "facts", "thumbnails", "database")
+    )
     statements = re.findall(r"CREATE [^;`]*", databases)
     assert len(statements) == code.count("CREATE ")
     assert [one for one in statements if one.strip() not in code] == []
