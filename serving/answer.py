@@ -7,7 +7,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from models.items import Item
-from serving.engine import Engine, Found, Hit
+from serving.engine import Engine
+from serving.search import Found, Hit
 from serving.timing import server_timing
 from serving.wire import Json
 

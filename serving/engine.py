@@ -1,4 +1,4 @@
-"""From a plan to the pictures found: batch, encode, search, look up.
+"""From a request to the pictures found: plan, batch, encode, search.
 
 The event loop plans and waits; one thread encodes and searches whole batches, another takes
 the pictures that are sent as queries.
@@ -19,34 +19,25 @@ from numpy.typing import NDArray
 
 from models import machine
 from models.bundle import Bundle
-from models.items import Item
 from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
-from models.relevance import relevant
-from models.words import Named
 from serving.batcher import LONG_COST, WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
-from serving.fusion import fuse
 from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
+from serving.search import Found, Searcher
 from serving.settings import Settings
 from serving.timing import Timing
 from serving.uploads import Upload, within_json
 from serving.wire import (
     DEFAULT_K,
-    MAX_K,
-    MAX_OFFSET,
     MAX_TEXTS,
     EncodeRequest,
     ImageSearchRequest,
     SearchRequest,
 )
 
-# What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
-# k that equals at the border of k are all there, and are taken in their order.
-_DEPTHS = (32, MAX_K + 28, MAX_OFFSET + MAX_K + 28)
-_BEYOND_K = 12
 # Between a thousandth of a gigabyte and the next, so that searches hardly notice.
 _SCRUB_PAUSE_SECONDS = 0.01
 # About as many as CLIP's tokenizer puts into one.
@@ -54,35 +45,6 @@ _CHARACTERS_A_TOKEN = 4
 _NOTHING_ELSE = ImageSearchRequest()
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
 _WARM_UP_RUNS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One picture found, its cosine similarity to the query, and whether to show it.
-
-    ``score`` is what the order goes by; ``matched`` the rank in each ranking that it is in, None
-    where nobody asked for that.
-    """
-
-    item: Item
-    similarity: float
-    relevant: bool
-    vector: Vector | None = None
-    score: float = 0.0
-    matched: dict[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The pictures found, best first, and what to tell of the question.
-
-    ``total_relevant`` is how many of those looked at are relevant, where that was asked for.
-    """
-
-    hits: list[Hit]
-    timing: Timing
-    warnings: tuple[str, ...] = ()
-    total_relevant: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +61,6 @@ class _Awaited:
 
     upload: Upload
     deadline: float
-    field: str = "image"
-
-
-@dataclass(slots=True)
-class _Place:
-    """What a :class:`Hit` says, but for the picture itself."""
-
-    position: int
-    similarity: float
-    relevant: bool
-    score: float
-    matched: dict[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """What one search asked for, best first, and :attr:`Found.total_relevant`."""
-
-    places: list[_Place]
-    total_relevant: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +101,10 @@ class Engine:
         self._metrics = metrics
         self._limits = Limits(pixels=settings.max_pixels)
         self._max_upload = settings.max_upload
-        self._floor = bundle.manifest.floor
-        self._mean = bundle.index.mean()
         # Used by the batch thread only.
-        self._texts = VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics)
+        self._searcher = Searcher(
+            bundle, VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics), metrics
+        )
         self._batch_thread = ThreadPoolExecutor(
             1, "batch", initializer=_begin_batches, initargs=(bundle.threads,)
         )
@@ -199,7 +141,7 @@ class Engine:
         for _ in range(_WARM_UP_RUNS):
             await self._batches.in_parts([(tokens, 1)])
             # By its vector: a text would be remembered, and counted, as if it had been asked.
-            await self._batches(Plan(k=DEFAULT_K, sought=(Weighted(self._mean),)))
+            await self._batches(Plan(k=DEFAULT_K, sought=(Weighted(self.bundle.index.mean()),)))
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
@@ -441,7 +383,7 @@ class Engine:
         plans = [call for call in calls if isinstance(call, Plan)]
         sought = [call.plan for call in calls if isinstance(call, _Sought)]
         parts = [call for call in calls if isinstance(call, list)]
-        found, encoded = self._search(plans, sought)
+        found, encoded = self._searcher.search(plans, sought)
         vectors = self._encode(parts) if parts else []
         answers: dict[type, Iterator[_Answer]] = {
             Plan: iter(found),
@@ -455,177 +397,6 @@ class Engine:
         vectors = self.bundle.text_encoder.encode([text for part in parts for text in part])
         ends = np.cumsum([len(part) for part in parts])
         return list(np.split(vectors, ends[:-1]))
-
-    def _search(
-        self, plans: Sequence[Plan], sought: Sequence[Plan]
-    ) -> tuple[list[Found], list[Plan]]:
-        """What is found for some plans, and others with their texts encoded in the same run."""
-        if not plans and not sought:
-            return [], []
-        started = time.perf_counter()
-        vectors = self._vectors([*plans, *sought])
-        encoded = time.perf_counter()
-        self._metrics.encode_seconds.observe(encoded - started)
-        known = [
-            replace(plan, sought=(Weighted(vector),), encoded=encoded - started)
-            for plan, vector in zip(sought, vectors[len(plans) :], strict=True)
-        ]
-        if not plans:
-            return [], known
-        vectors = vectors[: len(plans)]
-        pages = self._pages(plans, vectors, *self._nearest(plans, vectors))
-        searched = time.perf_counter()
-        hits = self._look_up(plans, pages)
-        timing = Timing(
-            encode=encoded - started,
-            search=searched - encoded,
-            lookup=time.perf_counter() - searched,
-        )
-        self._metrics.search_seconds.observe(timing.search)
-        return [
-            Found(some, timing, total_relevant=page.total_relevant)
-            for some, page in zip(hits, pages, strict=True)
-        ], known
-
-    def _vectors(self, plans: Sequence[Plan]) -> NDArray[np.float32]:
-        """What each search seeks, float32 ``[n, dim]``, L2-normalised."""
-        texts = [part.what for plan in plans for part in plan.sought if isinstance(part.what, list)]
-        encoded = iter(self._texts.vectors(texts))
-        sought = np.zeros((len(plans), self.bundle.index.dim), dtype=np.float32)
-        for row, plan in zip(sought, plans, strict=True):
-            for part in plan.sought:
-                vector = next(encoded) if isinstance(part.what, list) else part.what
-                row += vector if part.weight == 1 else part.weight * vector
-        norms = np.linalg.norm(sought, axis=1, keepdims=True)
-        # What is added and taken away again leaves nothing to normalise.
-        unit: NDArray[np.float32] = sought / np.maximum(norms, np.finfo(np.float32).tiny)
-        return unit
-
-    def _nearest(
-        self, plans: Sequence[Plan], vectors: NDArray[np.float32]
-    ) -> tuple[list[NDArray[np.int64]], list[Vector]]:
-        """The positions found for each search, best first, and their similarities."""
-        index = self.bundle.index
-        positions: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(plans)
-        similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(plans)
-        alike: dict[int, list[int]] = {}
-        for row, plan in enumerate(plans):
-            needed = plan.depth + _BEYOND_K
-            depth = min(next(depth for depth in _DEPTHS if depth >= needed), len(index))
-            if plan.positions is None:
-                alike.setdefault(depth, []).append(row)
-            else:
-                scores, near = index.search(vectors[row : row + 1], depth, plan.positions)
-                positions[row], similarities[row] = near[0], scores[0]
-        for depth, rows in alike.items():
-            found_similarities, found = index.search(vectors[rows], depth)
-            for row, near, score in zip(rows, found, found_similarities, strict=True):
-                positions[row], similarities[row] = near, score
-        for row, plan in enumerate(plans):
-            keep = positions[row] >= 0
-            if plan.min_similarity is not None:
-                keep &= similarities[row] >= plan.min_similarity
-            most = plan.depth
-            positions[row] = positions[row][keep][:most]
-            similarities[row] = similarities[row][keep][:most]
-        return positions, similarities
-
-    def _pages(
-        self,
-        plans: Sequence[Plan],
-        vectors: NDArray[np.float32],
-        positions: Sequence[NDArray[np.int64]],
-        similarities: Sequence[Vector],
-    ) -> list[_Page]:
-        """Of what was found for each search, what it asked for."""
-        pages = []
-        backgrounds = (vectors * self._mean).sum(axis=1).tolist()
-        for plan, vector, near, scores, background in zip(
-            plans, vectors, positions, similarities, backgrounds, strict=True
-        ):
-            shown = relevant(scores, background, self._floor if plan.is_text else None)
-            start = plan.offset or 0
-            page = slice(start, start + plan.k)
-            total = None
-            if plan.named is not None:
-                places = self._with_named(plan, plan.named, vector, near, scores, shown)
-                if plan.offset is not None:
-                    total = sum(place.relevant for place in places)
-                places = places[page]
-            else:
-                if plan.offset is not None:
-                    total = int(shown.sum())
-                places = [
-                    _Place(position, score, flag, score)
-                    for position, score, flag in zip(
-                        near[page].tolist(),
-                        scores[page].tolist(),
-                        shown[page].tolist(),
-                        strict=True,
-                    )
-                ]
-                if plan.mode is not None:
-                    for rank, place in enumerate(places, start + 1):
-                        place.matched = {"image": rank}
-            pages.append(_Page(places, total))
-        return pages
-
-    def _with_named(
-        self,
-        plan: Plan,
-        named: Named,
-        vector: Vector,
-        near: NDArray[np.int64],
-        scores: Vector,
-        shown: NDArray[np.bool_],
-    ) -> list[_Place]:
-        """All that one search finds by words, and with the mode auto by looks, too.
-
-        What is named is relevant, whatever it looks like.  What too many have in common to be
-        ranked by it is ranked by its looks.
-        """
-        rankings = dict(named.rankings)
-        if plan.mode == "auto" or named.many is not None:
-            rankings["image"] = near.tolist()
-        similarity = dict(zip(near.tolist(), scores.tolist(), strict=True))
-        alike = set(near[shown].tolist())
-        there = {position for best in named.rankings.values() for position in best}
-        if further := sorted(there - similarity.keys()):
-            cosines, at = self.bundle.index.search(
-                vector[np.newaxis], len(further), np.array(further, dtype=np.int64)
-            )
-            similarity.update(zip(at[0].tolist(), cosines[0].tolist(), strict=True))
-        least = -np.inf if plan.min_similarity is None else plan.min_similarity
-        return [
-            _Place(
-                one.position,
-                similarity[one.position],
-                one.position in there or one.position in alike,
-                one.score,
-                one.matched,
-            )
-            for one in fuse(rankings)
-            if similarity[one.position] >= least
-        ]
-
-    def _look_up(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
-        wanted = sorted({place.position for page in pages for place in page.places})
-        items = {item.position: item for item in self.bundle.items.get(wanted)}
-        vector_of = self.bundle.index.reconstruct
-        return [
-            [
-                Hit(
-                    items[place.position],
-                    place.similarity,
-                    place.relevant,
-                    vector_of(place.position) if plan.with_vectors else None,
-                    place.score,
-                    place.matched,
-                )
-                for place in page.places
-            ]
-            for plan, page in zip(plans, pages, strict=True)
-        ]
 
 
 def _begin_batches(threads: int) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 import serving.batcher
 import serving.engine
+import serving.search
 from models.bundle import Bundle, Scrubbed
 from models.database import SlowQueryError
 from models.index import VectorIndex
@@ -32,6 +33,7 @@ from serving.engine import Engine, _cut
 from serving.errors import RequestError
 from serving.metrics import Metrics
 from serving.plan import Weighted
+from serving.search import Searcher
 from serving.settings import Settings
 from serving.timing import Timing
 from serving.wire import EncodeRequest, ImageSearchRequest, SearchRequest
@@ -90,7 +92,7 @@ class Clock:
         self.now = 100.0
         self._patch = patch
         clock = SimpleNamespace(perf_counter=lambda: self.now, monotonic=time.monotonic)
-        for module in (serving.engine, plan):
+        for module in (serving.engine, serving.search, plan):
             patch.setattr(module, "time", clock)
 
     def takes(self, seconds: float, owner: type, name: str) -> None:
@@ -108,9 +110,9 @@ def timed_search(engine: Engine, patch: pytest.MonkeyPatch, encoder: type, encod
     clock = Clock(patch)
     clock.takes(1, ItemStore, "matching")
     clock.takes(2, Tokenizer, "encode")
-    clock.takes(4, Engine, "_search")
+    clock.takes(4, Searcher, "search")
     clock.takes(8, encoder, encode)
-    clock.takes(16, Engine, "_nearest")
+    clock.takes(16, Searcher, "_nearest")
     clock.takes(32, ItemStore, "get")
     request = SearchRequest(query=QUERY, filter={"kind": "odd"})
     return asyncio.run(engine.search(request)).timing
@@ -119,7 +121,7 @@ def timed_search(engine: Engine, patch: pytest.MonkeyPatch, encoder: type, encod
 def test_each_step_is_told_by_the_time_it_takes(
     engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = timed_search(engine, monkeypatch, Engine, "_vectors")
+    told = timed_search(engine, monkeypatch, Searcher, "vectors")
     assert told == Timing(filter=1, tokenize=2, queue=4, encode=8, search=16, lookup=32)
     assert counted(metrics, "sightline_encode_seconds_sum") == 8
     assert counted(metrics, "sightline_search_seconds_sum") == 16
@@ -162,15 +164,15 @@ def test_searches_that_share_nothing_give_way_to_those_that_do(
     """One runs until all of them have come, and the first of them until all others have."""
     gates = {1: threading.Event(), 3: threading.Event()}
     batches: list[list[int]] = []
-    search = Engine._search
+    search = Searcher.search
 
-    def watched(self: Engine, plans: Any, sought: Any) -> Any:
+    def watched(self: Searcher, plans: Any, sought: Any) -> Any:
         batches.append([plan.k for plan in plans])
         if batches[-1] and batches[-1][0] in gates:
             gates[batches[-1][0]].wait(10)
         return search(self, plans, sought)
 
-    monkeypatch.setattr(Engine, "_search", watched)
+    monkeypatch.setattr(Searcher, "search", watched)
     # It takes as long as the gates are shut.
     monkeypatch.setattr(serving.batcher, "_OTHERS_SECONDS", 100)
 
@@ -203,13 +205,13 @@ def test_searches_that_share_nothing_give_way_to_those_that_do(
 
 @pytest.mark.usefixtures("shares_nothing")
 def test_and_too_many_of_them_are_refused(opened: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    search = Engine._search
+    search = Searcher.search
 
-    def slowly(self: Engine, *asked: Any) -> Any:
+    def slowly(self: Searcher, *asked: Any) -> Any:
         time.sleep(0.1)
         return search(self, *asked)
 
-    monkeypatch.setattr(Engine, "_search", slowly)
+    monkeypatch.setattr(Searcher, "search", slowly)
     engine = Engine(opened, Settings(max_queue=4), Metrics())
     request = SearchRequest(query=QUERY, filter={"kind": "odd"})
 
@@ -228,7 +230,7 @@ def test_to_encode_a_picture_is_part_of_encoding(
 ) -> None:
     clock = Clock(monkeypatch)
     clock.takes(1, Engine, "_encode_picture")
-    clock.takes(2, Engine, "_vectors")
+    clock.takes(2, Searcher, "vectors")
     found = asyncio.run(engine.search_by_image(lambda: picture(1)))
     assert found.timing == Timing(encode=3)
     label = '{method_name="picture"}'
@@ -296,7 +298,7 @@ def test_a_text_and_its_own_opposite_find_something(engine: Engine) -> None:
     found = asyncio.run(engine.search(SearchRequest(query=QUERY, negative=QUERY)))
     alone = asyncio.run(engine.search(SearchRequest(query=QUERY)))
     assert [hit.item.id for hit in found.hits] == [hit.item.id for hit in alone.hits]
-    vectors = engine._vectors(
+    vectors = engine._searcher.vectors(
         [plan.Plan(k=1, sought=(Weighted(np.zeros(engine.bundle.index.dim)),))]
     )
     assert vectors.tolist() == [[0.0] * engine.bundle.index.dim]
@@ -506,12 +508,12 @@ def test_a_plan_costs_what_there_is_to_encode() -> None:
     assert plan.Plan(k=1, sought=(three, Weighted(np.zeros(4)))).cost == 3
 
 
-@pytest.mark.parametrize("last", ["_search", "_encode_picture", "look-up"])
+@pytest.mark.parametrize("last", ["search", "_encode_picture", "look-up"])
 def test_closing_waits_for_nothing_and_the_bundle_for_everything(
     opened: Bundle, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     """A batch, a picture and a look-up that are under way read the bundle to their end."""
-    names = sorted(("_search", "_encode_picture", "look-up"), key=lambda name: name == last)
+    names = sorted(("search", "_encode_picture", "look-up"), key=lambda name: name == last)
     gates = {name: threading.Event() for name in names}
     begun: list[str] = []
     closed = threading.Event()
@@ -527,14 +529,14 @@ def test_closing_waits_for_nothing_and_the_bundle_for_everything(
         begun.append(name)
         gates[name].wait(10)
 
-    for name in ("_search", "_encode_picture"):
-        work = getattr(Engine, name)
+    for owner, name in ((Searcher, "search"), (Engine, "_encode_picture")):
+        work = getattr(owner, name)
 
-        def waiting(self: Engine, *asked: Any, name: str = name, work: Any = work) -> Any:
+        def waiting(self: Any, *asked: Any, name: str = name, work: Any = work) -> Any:
             wait(name)
             return work(self, *asked)
 
-        monkeypatch.setattr(Engine, name, waiting)
+        monkeypatch.setattr(owner, name, waiting)
     watched: Any = Watched()
     engine = Engine(watched, Settings(), Metrics(), closes_bundle=True)
 
@@ -571,10 +573,10 @@ def test_what_is_sought_has_length_one_in_any_company(engine: Engine) -> None:
         plan.Plan(k=1, sought=(Weighted(known),)),
         plan.Plan(k=1, sought=(Weighted(other), Weighted(known))),
     ]
-    together = engine._vectors(plans)
+    together = engine._searcher.vectors(plans)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
     for row, each in zip(together, plans, strict=True):
-        np.testing.assert_allclose(engine._vectors([each])[0], row, atol=1e-6)
+        np.testing.assert_allclose(engine._searcher.vectors([each])[0], row, atol=1e-6)
 
 
 def test_a_picture_that_is_not_there_is_told(engine: Engine) -> None:

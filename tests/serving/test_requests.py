@@ -15,6 +15,7 @@ import pytest
 
 from serving.app import App
 from serving.routes import FORM_FRAME, MAX_JSON
+from serving.search import Searcher
 from serving.settings import Settings
 from tests.build.pictures import picture
 from tests.serving.conftest import Make, ask, client_of, error_of, search, with_client
@@ -380,15 +381,13 @@ def test_an_answer_that_takes_too_long_is_one_504(
     def slowly(texts: list[str]) -> list[list[int]]:
         raise AssertionError
 
-    from serving.engine import Engine
+    encode = Searcher.search
 
-    encode = Engine._search
-
-    def slow(self: Engine, *plans: Any) -> Any:
+    def slow(self: Searcher, *plans: Any) -> Any:
         time.sleep(0.3)
         return encode(self, *plans)
 
-    monkeypatch.setattr(Engine, "_search", slow)
+    monkeypatch.setattr(Searcher, "search", slow)
     response = ask(app, "POST", "/search", json={"query": "a fox"})
     assert response.status_code == 504
     error_of(response)
@@ -562,12 +561,11 @@ def test_pictures_have_a_small_queue_of_their_own(make: Make) -> None:
 
 
 def test_who_has_hung_up_is_not_searched_for(app: App) -> None:
-    from serving.engine import Engine
 
     asked: list[int] = []
-    searched = Engine._search
+    searched = Searcher.search
 
-    def counting(self: Engine, plans: Any, sought: Any) -> Any:
+    def counting(self: Searcher, plans: Any, sought: Any) -> Any:
         asked.append(len(plans))
         time.sleep(0.05)
         return searched(self, plans, sought)
@@ -604,7 +602,7 @@ def test_who_has_hung_up_is_not_searched_for(app: App) -> None:
             assert (await first).status_code == 200
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "_search", counting)
+        patch.setattr(Searcher, "search", counting)
         asyncio.run(run())
     assert asked == [1]
 
