@@ -147,6 +147,7 @@ def _prepare() -> None:
     state.setdefault("focus", False)
     state.setdefault("voice_number", 0)
     state.setdefault("unheard", "")
+    state.setdefault("came", "")
     params = st.query_params.to_dict()
     # Between a change and the address that follows it, the browser still sends the old one.
     if "params" not in state or (params != state.params and not state.pop("changed", False)):
@@ -327,17 +328,27 @@ def _ask(question: Question, upload: Upload | None, texts: Texts) -> None:
     """Ask the service, unless this has just been asked; a failure is asked anew."""
     state = st.session_state
     asked = (question, upload.digest if upload else None)
-    if state.get("asked") == asked and not isinstance(state.get("answer"), ServiceError):
+    before = state.get("answer") if state.get("asked") == asked else None
+    more = isinstance(before, Answer) and state.pop("more", False)
+    if isinstance(before, Answer) and not more:
         return
+    offset = (before.next or 0) if isinstance(before, Answer) else 0
     try:
         with st.spinner(texts.searching):
             if upload:
-                answer = _service().search_by_image(upload.content, question.k)
+                answer = _service().search_by_image(upload.content, question.k, offset)
             else:
-                answer = _service().search(question)
+                answer = _service().search(question, offset)
     except ServiceError as error:
         state.answer = error
     else:
+        state.came = ""
+        if isinstance(before, Answer):
+            whole = before.with_more(answer)
+            further = whole.pictures[len(before.pictures) :]
+            state.came = texts.some(texts.more_came, len(further))
+            state.focus = further[0].id if further else False
+            answer = whole
         state.answer = answer
         meet(state.seen, answer.pictures)
         state.alts |= {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
@@ -369,7 +380,8 @@ def _results(
     else:
         answer: Answer = state.answer
         heading = results.summary(question, answer, like, upload.name if upload else None, texts)
-        said = results.announcement(heading, answer, texts)
+        # Of further ones, that they came; the rest has been said.
+        said = state.came or results.announcement(heading, answer, texts)
         parts.append(
             results.answer_html(answer, question, heading, texts, info=info, upload=bool(upload))
         )
@@ -473,6 +485,8 @@ def _acted() -> None:
             state.like = None
         case "again":
             _again()
+        case "more":
+            state.more, state.focus = True, False
 
 
 main()

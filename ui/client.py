@@ -21,6 +21,9 @@ _TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 # What fetches thumbnails for a browser that may not; HTTP/1.1 wants few connections.
 _FETCHERS = 8
 
+# Of the service's: serving/wire.py.
+_MAX_OFFSET = 1000
+
 Problem = Literal["down", "slow", "busy", "refused", "locked", "failed"]
 
 
@@ -69,13 +72,17 @@ class Picture:
 class Answer:
     """Pictures, best first; the service's steps and the whole way there and back, in ms.
 
-    ``warnings`` are what the service tells of the question.
+    ``warnings`` are what the service tells of the question; ``total`` is how many pictures are
+    relevant, None where nobody has counted; ``next`` where the next page begins, None where there
+    is none.
     """
 
     pictures: tuple[Picture, ...]
     timing: Mapping[str, float]
     round_trip: float
     warnings: tuple[str, ...] = ()
+    total: int | None = None
+    next: int | None = None
 
     @property
     def relevant(self) -> tuple[Picture, ...]:
@@ -86,6 +93,12 @@ class Answer:
     def weaker(self) -> tuple[Picture, ...]:
         """The others."""
         return tuple(picture for picture in self.pictures if not picture.relevant)
+
+    def with_more(self, page: Answer) -> Answer:
+        """These pictures and those of the page that comes next."""
+        there = {picture.id for picture in self.pictures}
+        further = [picture for picture in page.pictures if picture.id not in there]
+        return replace(self, pictures=(*self.pictures, *further), total=page.total, next=page.next)
 
 
 class ServiceError(Exception):
@@ -133,15 +146,33 @@ class Service:
             trust_env=False,
         )
 
-    def search(self, question: Question) -> Answer:
-        """Ask for the pictures that a text describes or that resemble one."""
-        answer = self._answer("/search", json=question.body())
-        others = [picture for picture in answer.pictures if picture.id != question.like]
-        return replace(answer, pictures=tuple(others[: question.k]))
+    def search(self, question: Question, offset: int | None = None) -> Answer:
+        """Ask for the pictures that a text describes or that resemble one.
 
-    def search_by_image(self, content: bytes, k: int) -> Answer:
-        """Ask for the pictures that resemble ``content``, the bytes of a picture's file."""
-        return self._answer("/search_by_image", data={"k": str(k)}, files={"image": content})
+        Args:
+            question: what is asked.
+            offset: where the page begins, 0 for the first; None for the first alone, uncounted.
+        """
+        body = question.body()
+        answer = self._page("/search", body["k"], offset, json=body | _given(offset))
+        if question.like is None:
+            return answer
+        # The picture itself comes with those that resemble it.
+        others = [picture for picture in answer.pictures if picture.id != question.like]
+        total = None if answer.total is None else max(0, answer.total - 1)
+        shown = others if offset is not None else others[: question.k]
+        return replace(answer, pictures=tuple(shown), total=total)
+
+    def search_by_image(self, content: bytes, k: int, offset: int | None = None) -> Answer:
+        """Ask for the pictures that resemble ``content``, the bytes of a picture's file.
+
+        Args:
+            content: the bytes.
+            k: how many pictures.
+            offset: as for :meth:`search`.
+        """
+        fields = {name: str(value) for name, value in ({"k": k} | _given(offset)).items()}
+        return self._page("/search_by_image", k, offset, data=fields, files={"image": content})
 
     def transcribe(self, recording: bytes) -> str:
         """What is said in a recording, the bytes of its file; empty where nobody speaks."""
@@ -172,6 +203,13 @@ class Service:
         """Let go of the connections."""
         self._http.close()
 
+    def _page(self, path: str, k: int, offset: int | None, **request: Any) -> Answer:
+        """A page of ``k`` pictures, and where the next begins."""
+        answer = self._answer(path, **request)
+        following = (offset or 0) + len(answer.pictures)
+        whole = len(answer.pictures) == k and following <= _MAX_OFFSET
+        return replace(answer, next=following if offset is not None and whole else None)
+
     def _answer(self, path: str, **request: Any) -> Answer:
         started = time.perf_counter()
         response = self._send("POST", path, **request)
@@ -180,12 +218,14 @@ class Service:
             answer = _json(response)
             pictures = tuple(self._picture(fields) for fields in answer["results"])
             warnings = tuple(map(str, answer.get("warnings") or ()))
+            total = answer.get("total_relevant")
+            total = None if total is None else int(total)
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError("failed", f"unexpected answer: {error!r}") from error
         if self._public is None:
             pictures = self._inlined(pictures)
         timing = read_timing(response.headers.get("server-timing", ""))
-        return Answer(pictures, timing, round_trip, warnings)
+        return Answer(pictures, timing, round_trip, warnings, total)
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
@@ -237,6 +277,10 @@ class Service:
         kind = response.headers.get("content-type", "image/webp")
         data = base64.b64encode(response.content).decode("ascii")
         return f"data:{kind};base64,{data}"
+
+
+def _given(offset: int | None) -> dict[str, int]:
+    return {} if offset is None else {"offset": offset}
 
 
 def read_timing(header: str) -> dict[str, float]:

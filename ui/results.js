@@ -21,15 +21,25 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (before.view !== data.view) dialog.innerHTML = data.view;
   if (before.html !== data.html) {
     if (dialog.open) dialog.close();
+    // Where more of the same has come, what was unfolded stays so.
+    const unfolded = found.querySelector("details.weaker")?.open && typeof data.focus === "string";
     found.innerHTML = data.html;
+    if (unfolded) found.querySelector("details.weaker")?.setAttribute("open", "");
     showReader(found);
     read(found, data.language);
   }
   if (before.serial !== data.serial) {
     announcer.textContent = data.said;
-    if (data.focus) document.getElementById("sightline-results")?.focus();
+    if (typeof data.focus === "string") cardOf(found, data.focus)?.focus();
+    else if (data.focus) document.getElementById("sightline-results")?.focus();
   }
   return state.stop;
+}
+
+// A picture's card, or rather what has the focus of it, by the picture's id.
+function cardOf(found, id) {
+  const like = found.querySelector(`[data-action="like"][data-value="${CSS.escape(id)}"]`);
+  return like?.closest("li").querySelector(".frame");
 }
 
 function describeFields(data) {

@@ -41,8 +41,11 @@ def start_html(question: Question, texts: Texts) -> str:
 
 def summary(question: Question, answer: Answer, like: str, upload: str | None, texts: Texts) -> str:
     """What was found, in a sentence: the heading, and what a screen reader announces first."""
-    if answer.relevant:
-        head = texts.some(texts.found, len(answer.relevant))
+    shown = len(answer.relevant)
+    if shown and answer.total is not None and answer.total > shown:
+        head = texts.found_of.format(n=shown, all=answer.total)
+    elif shown:
+        head = texts.some(texts.found, shown)
     else:
         head = texts.none_close if answer.pictures else texts.none
     if upload is not None:
@@ -87,10 +90,13 @@ def answer_html(
         ]
         shown = [card for card, p in zip(cards, answer.pictures, strict=True) if p.relevant]
         folded = [card for card, p in zip(cards, answer.pictures, strict=True) if not p.relevant]
+        more = _more(texts) if answer.next is not None else ""
         if shown:
             parts.append(_grid(shown))
         if folded:
-            parts.append(_fold(folded, texts, only=not shown))
+            parts.append(_fold(folded, texts, only=not shown, more=more))
+        else:
+            parts.append(more)
     elif question.filter and not upload:
         told = texts.none_filter.format(filter=describe_filter(question.filter))
         without = replace(question, filter={})
@@ -219,13 +225,20 @@ def _grid(cards: Iterable[str]) -> str:
     return f'<ul class="grid" role="list">{items}</ul>'
 
 
-def _fold(cards: Sequence[str], texts: Texts, *, only: bool) -> str:
+def _more(texts: Texts) -> str:
+    return (
+        f'<p class="more"><button type="button" class="pill" data-action="more">'
+        f"{escape(texts.more)}</button></p>"
+    )
+
+
+def _fold(cards: Sequence[str], texts: Texts, *, only: bool, more: str) -> str:
     """What falls behind, behind a button; open where there is nothing else to see."""
     hint = f'<p class="note">{escape(texts.weaker_hint)}</p>' if only else ""
     return (
         f'{hint}<details class="weaker"{" open" if only else ""}>'
         f"<summary>{escape(texts.some(texts.weaker, len(cards)))}</summary>"
-        f"{_grid(cards)}</details>"
+        f"{_grid(cards)}{more}</details>"
     )
 
 

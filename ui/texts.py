@@ -44,6 +44,9 @@ class Texts:
     start_negative: str
     examples: tuple[str, ...]
     found: tuple[str, str]
+    found_of: str
+    more: str
+    more_came: tuple[str, str]
     for_query: str
     for_like: str
     for_both: str
@@ -145,6 +148,9 @@ ENGLISH = Texts(
     start_negative="Say what the picture should show: “{negative}” is only left out of that.",
     examples=("a guitar", "a red car", "something to eat", "a house by a tree"),
     found=("1 picture", "{n} pictures"),
+    found_of="{n} of {all} pictures",
+    more="Show more",
+    more_came=("1 more picture", "{n} more pictures"),
     for_query=" for “{text}”",
     for_like=" like “{like}”",
     for_both=" like “{like}” and “{text}”",
@@ -251,6 +257,9 @@ GERMAN = Texts(
     start_negative="Was soll das Bild zeigen? „{negative}“ wird davon nur abgezogen.",
     examples=("a guitar", "a red car", "something to eat", "a house by a tree"),
     found=("1 Bild", "{n} Bilder"),
+    found_of="{n} von {all} Bildern",
+    more="Mehr zeigen",
+    more_came=("1 weiteres Bild", "{n} weitere Bilder"),
     for_query=" zu „{text}“",
     for_like=" ähnlich wie „{like}“",
     for_both=" ähnlich wie „{like}“ und zu „{text}“",

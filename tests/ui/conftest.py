@@ -173,4 +173,4 @@ def visit(browser: Browser) -> Iterator[Open]:
 
 def found(words: str) -> re.Pattern[str]:
     """The heading over pictures that were found, however many the service takes to be close."""
-    return re.compile(r"^\d+ pictures? " + re.escape(words))
+    return re.compile(r"^\d+( of \d+)? pictures? " + re.escape(words))

@@ -46,7 +46,7 @@ class FakeService:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
     fake = FakeService()
-    monkeypatch.setattr(Service, "search", lambda self, question: fake.search(question))
+    monkeypatch.setattr(Service, "search", lambda self, question, offset=0: fake.search(question))
     monkeypatch.setattr(Service, "info", lambda self: fake.info())
     st.cache_data.clear()
     yield fake

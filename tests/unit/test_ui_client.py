@@ -50,6 +50,50 @@ def test_a_search_says_only_what_was_asked_and_reads_the_answer() -> None:
     assert answered.timing == {"tokenize": 0.2, "encode": 2.5}
 
 
+def paged(many: int) -> Answerer:
+    """A service with so many pictures, numbered from 0, of which the first twenty are relevant."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        start = asked["offset"]
+        numbers = range(many)[start : start + asked["k"]]
+        found = [result(number, 0.9 - number / 1000) for number in numbers]
+        return httpx.Response(200, json={"results": found, "total_relevant": min(many, 20)})
+
+    return answer
+
+
+def test_page_after_page_up_to_the_end() -> None:
+    client, question = service(paged(30)), Question(text="a fox")
+    whole = client.search(question, 0)
+    assert (len(whole.pictures), whole.total, whole.next) == (12, 20, 12)
+    while whole.next is not None:
+        whole = whole.with_more(client.search(question, whole.next))
+    assert [picture.id for picture in whole.pictures] == [result(n, 0)["id"] for n in range(30)]
+
+
+def test_no_page_begins_where_the_service_gives_none() -> None:
+    client, question = service(paged(5000)), Question(text="a fox", k=96)
+    assert client.search(question, 960).next is None
+    assert client.search(question, 864).next == 960
+
+
+def test_what_others_are_to_resemble_is_not_among_them_nor_counted() -> None:
+    question = Question(like=result(0, 0)["id"])
+    first = service(paged(100)).search(question, 0)
+    assert [picture.id for picture in first.pictures] == [result(n, 0)["id"] for n in range(1, 13)]
+    assert (first.total, first.next) == (19, 13)
+
+
+def test_a_picture_that_comes_twice_is_shown_once() -> None:
+    """Of two pages between which the service has changed over to another bundle, say."""
+    client = service(paged(30))
+    first = client.search(Question(text="a fox"), 0)
+    assert first.with_more(client.search(Question(text="a fox"), 6)).pictures == (
+        first.pictures + client.search(Question(text="a fox"), 6).pictures[6:]
+    )
+
+
 def test_an_older_service_takes_no_view_of_what_is_relevant() -> None:
     found = [result(1, 0.3, relevant=True), result(2, 0.2), result(3, 0.1, relevant=False)]
     answered = service(lambda _: httpx.Response(200, json={"results": found})).search(

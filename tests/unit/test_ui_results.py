@@ -109,6 +109,23 @@ def test_pictures_are_a_list_of_figures_under_a_heading() -> None:
     assert bars[:2] == ["width:100%", "width:50%"]
 
 
+def test_the_heading_says_how_many_there_are_and_a_button_shows_more() -> None:
+    question = Question(text="a fox")
+    some = replace(answered(FOX, FOX), total=29, next=12)
+    assert results.summary(question, some, "", None, ENGLISH) == "2 of 29 pictures for “a fox”"
+    all_of_them = replace(some, total=2)
+    assert results.summary(question, all_of_them, "", None, ENGLISH) == "2 pictures for “a fox”"
+
+    def buttons(answer: Answer) -> list[tuple[str, ...]]:
+        page = Page.of(results.answer_html(answer, question, "", ENGLISH, info={}))
+        return [one.within for one in page.all("button") if one.attributes["data-action"] == "more"]
+
+    assert buttons(some) == [("p",)]
+    assert buttons(replace(some, next=None)) == []
+    weaker = replace(some, pictures=(FOX, replace(FOX, relevant=False)))
+    assert buttons(weaker) == [("details", "p")]
+
+
 def test_every_link_tells_which_picture_it_is_about() -> None:
     page = shown(FOX)
     [like] = page.actions("like")
