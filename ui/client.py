@@ -67,6 +67,12 @@ class Picture:
     relevant: bool = True
     said: Mapping[str, Any] = field(default_factory=dict)
 
+    def source_of(self, name: str) -> str:
+        """Where a field comes from, as the service names it; empty where it does not."""
+        sources = self.said.get("sources")
+        source = sources.get(name) if isinstance(sources, Mapping) else None
+        return source if isinstance(source, str) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

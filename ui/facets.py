@@ -48,8 +48,9 @@ def meet(seen: Seen, pictures: Iterable[Picture]) -> None:
     """Add the metadata of some pictures to what was seen before."""
     for picture in pictures:
         for name, value in picture.metadata.items():
-            if can_filter(value):
-                seen.setdefault(name, {}).setdefault(value, set()).add(picture.id)
+            for one in value if isinstance(value, list) else [value]:
+                if can_filter(one):
+                    seen.setdefault(name, {}).setdefault(one, set()).add(picture.id)
 
 
 def facets(seen: Seen, conditions: Mapping[str, Any]) -> list[Facet]:

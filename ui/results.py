@@ -20,6 +20,10 @@ from ui.facets import can_filter
 from ui.question import Question
 from ui.texts import Texts
 
+# In what a picture says of itself, by the names that the service has for it.
+_ORIGINS = {"exif": "EXIF", "iptc": "IPTC", "xmp": "XMP", "xmp-sidecar": "XMP"}
+# The tags of the model are words of this language, whatever the page's.
+_OF_TAGS = "en"
 # These are to be seen at once; what is below waits until it is scrolled to.
 _EAGER = 12
 
@@ -249,8 +253,10 @@ def _card(
     # A word alone is hardly told from the page's own: a picture is announced with its name.
     told = alt if len(alt.split()) > 1 else texts.picture_of.format(alt=alt)
     loading = "eager" if eager else "lazy"
+    foreign = picture.source_of("alt_text") == "tags" and texts.language != _OF_TAGS
+    spoken = f' lang="{_OF_TAGS}"' if foreign else ""
     image = (
-        f'<img src="{escape(picture.src)}" alt="{escape(told)}" loading="{loading}" '
+        f'<img src="{escape(picture.src)}" alt="{escape(told)}"{spoken} loading="{loading}" '
         'decoding="async">'
     )
     title = escape(texts.larger)
@@ -264,7 +270,7 @@ def _card(
         )
     caption = picture.caption or alt
     # It has been read out with the picture.
-    unheard = ' aria-hidden="true"' if caption == alt else ""
+    unheard = f' aria-hidden="true"{spoken}' if caption == alt else ""
     share = round(100 * max(picture.similarity, 0.0) / best) if best else 0
     number = texts.number(picture.similarity)
     like = _link(
@@ -295,23 +301,13 @@ def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -
     for name, value in picture.metadata.items():
         if value in (None, "", [], {}):
             continue
-        said = _plain(value)
-        if said.startswith(("https://", "http://")) and " " not in said:
-            shown = (
-                f'<a href="{escape(said)}" target="_blank" rel="noopener noreferrer">'
-                f"{escape(said)}</a>"
-            )
-        elif not upload and can_filter(value):
-            narrowed = replace(question, filter={**question.filter, name: value})
-            shown = _link(
-                narrowed,
-                "filter",
-                json.dumps({name: value}),
-                said,
-                label=texts.only.format(field=name, value=said),
-            )
-        else:
-            shown = escape(said)
+        several = isinstance(value, list) and all(map(can_filter, value))
+        shown = ", ".join(
+            _value(name, one, question, texts, upload) for one in (value if several else [value])
+        )
+        origin = _ORIGINS.get(picture.source_of(name))
+        if origin is not None:
+            shown += f' <span class="origin">({escape(origin)})</span>'
         rows.append(f'<dt dir="auto">{escape(name)}</dt><dd dir="auto">{shown}</dd>')
     if not rows:
         return ""
@@ -320,6 +316,20 @@ def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -
         f'<span class="unseen">: {escape(alt_of(picture, texts))}</span></summary>'
         f"<dl>{''.join(rows)}</dl></details>"
     )
+
+
+def _value(name: str, value: object, question: Question, texts: Texts, upload: bool) -> str:
+    """One value of a field: an address as a link, what others may share as a filter."""
+    said = _plain(value)
+    if said.startswith(("https://", "http://")) and " " not in said:
+        return (
+            f'<a href="{escape(said)}" target="_blank" rel="noopener noreferrer">{escape(said)}</a>'
+        )
+    if not upload and can_filter(value):
+        narrowed = replace(question, filter={**question.filter, name: value})
+        label = texts.only.format(field=name, value=said)
+        return _link(narrowed, "filter", json.dumps({name: value}), said, label=label)
+    return escape(said)
 
 
 def _plain(value: object) -> str:

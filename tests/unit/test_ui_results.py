@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ui import results
 from ui.client import Answer, Picture, Problem, ServiceError
 from ui.question import Question
-from ui.texts import ENGLISH, GERMAN
+from ui.texts import ENGLISH, GERMAN, Texts
 
 FOX = Picture(
     id="0123456789abcdef",
@@ -109,6 +109,36 @@ def test_pictures_are_a_list_of_figures_under_a_heading() -> None:
     assert bars[:2] == ["width:100%", "width:50%"]
 
 
+def test_each_of_several_values_narrows_the_search() -> None:
+    links = shown(replace(FOX, metadata={"keywords": ["fox", "snow"]})).actions("filter")
+    assert [link.text for link in links] == ["fox", "snow"]
+    assert links[1].attributes["data-value"] == '{"keywords": "snow"}'
+
+
+def test_what_a_picture_says_itself_is_told_apart() -> None:
+    said = {"sources": {"camera": "exif", "city": "xmp-sidecar", "caption": "iptc"}}
+    metadata = {"camera": "Leica", "city": "Oslo", "licence": "CC0"}
+    details = shown(replace(FOX, metadata=metadata, said=said)).all("dd")
+    assert [one.text for one in details][:3] == ["Leica (EXIF)", "Oslo (XMP)", "CC0"]
+    for strange in ({"sources": None}, {"sources": {"camera": 1}}, {}):
+        [first, *_] = shown(replace(FOX, metadata=metadata, said=strange)).all("dd")
+        assert first.text == "Leica"
+
+
+def test_tags_are_spoken_in_their_own_language() -> None:
+    tagged = replace(FOX, caption=None, said={"sources": {"alt_text": "tags"}})
+    answer = answered(tagged)
+
+    def languages(texts: Texts) -> list[str | None]:
+        page = Page.of(results.answer_html(answer, Question(text="a"), "", texts, info={}))
+        return [
+            one.attributes.get("lang") for name in ("img", "figcaption") for one in page.all(name)
+        ]
+
+    assert languages(GERMAN) == ["en", "en"]
+    assert languages(ENGLISH) == [None, None]
+
+
 def test_the_heading_says_how_many_there_are_and_a_button_shows_more() -> None:
     question = Question(text="a fox")
     some = replace(answered(FOX, FOX), total=29, next=12)
@@ -141,6 +171,8 @@ def test_metadata_narrows_the_search_that_was_made() -> None:
     assert [link.attributes["data-value"] for link in links] == [
         '{"licence": "CC0-1.0"}',
         '{"year": 1999}',
+        '{"tags": "a"}',
+        '{"tags": "b"}',
     ]
     assert "filter=%7B%22licence%22" in (links[0].attributes["href"] or "")
     assert "q=a+fox" in (links[0].attributes["href"] or "")
