@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 Positions = NDArray[np.int64]
 
-_BY_PEOPLE = frozenset({"sidecar", "xmp-sidecar", "xmp-alt-text", "xmp", "iptc", "exif"})
+_SIDECAR = "sidecar"
+_BY_PEOPLE = frozenset({_SIDECAR, "xmp-sidecar", "xmp-alt-text", "xmp", "iptc", "exif"})
 # Which fields of the metadata are in a column.
 _FIELDS = {
     "caption": ("title", "headline"),
@@ -171,7 +172,8 @@ def _said(item: Item) -> Iterator[Sequence[str]]:
         texts = [
             text
             for name in fields
-            if item.sources.get(name) in _BY_PEOPLE
+            # A field without a source is a sidecar's.
+            if item.sources.get(name, _SIDECAR) in _BY_PEOPLE
             for text in _texts(item.metadata.get(name))
         ]
         if column == "caption":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,13 @@ def opened(folder: Path, items: Sequence[Item]) -> ItemStore:
     files = Folder(folder)
     files.open(record_files(folder, ["items.sqlite"]))
     return ItemStore(Database(files, "items.sqlite", files.read("items.sqlite")))
+
+
+def test_a_field_without_a_source_is_a_sidecar_s(tmp_path: Path) -> None:
+    """So the build leaves them out: build/metadata/description.py."""
+    given = replace(item(0, keywords=["winter"]), sources={})
+    named = opened(tmp_path, [given]).named("winter", None)
+    assert named.rankings == {"keywords": [0]}
 
 
 @pytest.fixture(scope="module")
