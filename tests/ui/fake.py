@@ -9,6 +9,11 @@ import time
 from typing import Any, Self
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    # Python's own lets five connections wait: of more that come at once, some are refused.
+    request_queue_size = 128
+
+
 class FakeService:
     """Answers ``POST /search`` with whatever was last set, ``/transcribe`` with ``heard``.
 
@@ -53,7 +58,7 @@ class FakeService:
         self.heard: tuple[int, Any] = (200, {"text": ""})
         self.delay = 0.0
         self.answer(200, {"results": []})
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
