@@ -139,7 +139,7 @@ def _look_at(
 ) -> _Seen:
     digest = None
     try:
-        with room.place(file.size) as place:
+        with room.place(file.size) as admit:
             content = content_of(root / file.path)
             digest = hashlib.sha256(content).digest()
             known = journal.with_content(digest)
@@ -150,7 +150,7 @@ def _look_at(
                 content,
                 reduce_to=reduced_side(card.preprocessing),
                 inspect=embedded.inspect,
-                admit=place.admit,
+                admit=admit,
             )
             record = known or _see(picture, digest, card, encoder)
             return _Seen(record, is_new=known is None, said=embedded.fields)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from models import machine
 from models.pictures import PictureError
@@ -30,61 +30,46 @@ class Room:
         self._free = pixels
         self._changed = threading.Condition()
 
-    def place(self, size: int) -> Place:
-        """A place for a picture whose file has so many bytes."""
-        return Place(self, size // _BYTES_A_PIXEL)
+    @contextmanager
+    def place(self, size: int) -> Iterator[Callable[[int], None]]:
+        """Room for a picture whose file has so many bytes, until the end of the block.
 
-    def take(self, pixels: int) -> None:
+        Yields:
+            what asks for so many pixels beside the file, in the place of those asked for before.
+
+        Raises:
+            PictureError: there is never so much room on this machine.
+        """
+        taken = 0
+
+        def admit(pixels: int) -> None:
+            nonlocal taken
+            self._give_back(taken)
+            taken = 0
+            pixels += size // _BYTES_A_PIXEL
+            if pixels > self.pixels:
+                raise PictureError(
+                    "too large",
+                    f"{pixels / _MEGAPIXEL:.0f} megapixels, and this machine has memory for "
+                    f"{self.pixels / _MEGAPIXEL:.0f}",
+                    lasting=False,
+                )
+            self._take(pixels)
+            taken = pixels
+
+        try:
+            admit(0)
+            yield admit
+        finally:
+            self._give_back(taken)
+
+    def _take(self, pixels: int) -> None:
         """Wait until so many pixels are free, and take them."""
         with self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)
             self._free -= pixels
 
-    def give_back(self, pixels: int) -> None:
-        """Let others have so many pixels."""
+    def _give_back(self, pixels: int) -> None:
         with self._changed:
             self._free += pixels
             self._changed.notify_all()
-
-
-class Place:
-    """What one picture takes of a :class:`Room` until the end of a block."""
-
-    def __init__(self, room: Room, for_the_file: int) -> None:
-        self._room = room
-        self._for_the_file = for_the_file
-        self._taken = 0
-
-    def __enter__(self) -> Self:
-        self.admit(0)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._leave()
-
-    def admit(self, pixels: int) -> None:
-        """Have room for the file and so many pixels, and for no others any more.
-
-        Raises:
-            PictureError: there is never so much room on this machine.
-        """
-        self._leave()
-        pixels += self._for_the_file
-        if pixels > self._room.pixels:
-            raise PictureError(
-                "too large",
-                f"{pixels / _MEGAPIXEL:.0f} megapixels, and this machine has memory for "
-                f"{self._room.pixels / _MEGAPIXEL:.0f}",
-                lasting=False,
-            )
-        self._room.take(pixels)
-        self._taken = pixels
-
-    def _leave(self) -> None:
-        self._room.give_back(self._taken)
-        self._taken = 0

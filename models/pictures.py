@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from models.colour import in_srgb
+from models.declared import jxl_size, webp_size
 from models.formats import HEIF, JPEG_XL, RAW, is_installed
 from models.manifest import Preprocessing
 from models.raw import RawError, preview
@@ -233,7 +234,12 @@ def _read(content: bytes, how: _How) -> Picture:
     try:
         if limits is not None:
             # Pillow makes room for a WebP as soon as it opens it.
-            _check_pixels(*_webp_size(content), _PIXELS_OF_A_WEBP * limits.pixels)
+            _check_pixels(*webp_size(content), _PIXELS_OF_A_WEBP * limits.pixels)
+        # A JPEG XL is decoded when it is opened.
+        width, height = jxl_size(content)
+        _check_pixels(width, height, MAX_PIXELS)
+        if how.admit is not None:
+            how.admit(width * height)
         _plug_in()
         formats = None if limits is None else _strangers_formats()
         with Image.open(io.BytesIO(content), formats=formats) as image:
@@ -279,7 +285,7 @@ def _read(content: bytes, how: _How) -> Picture:
 def _read_raw(content: bytes, how: _How) -> Picture | None:
     """The preview in a camera's raw file; None of any other file."""
     try:
-        found = preview(content)
+        found = preview(content, how.admit)
         if found is None:
             return None
         upright = False
@@ -303,7 +309,8 @@ def _read_raw(content: bytes, how: _How) -> Picture | None:
     except MemoryError:
         raise PictureError("too large", _NO_MEMORY, lasting=False) from None
     if how.inspect is not None:
-        # Many are TIFFs, and hold what was said of the picture after it was taken.
+        # Many are TIFFs, and hold what was said of the picture after it was taken.  What Pillow
+        # does not know, or finds damaged, says nothing.
         with contextlib.suppress(Exception), Image.open(io.BytesIO(content)) as container:
             how.inspect(container)
     return Picture(image, found.width, found.height)
@@ -415,27 +422,6 @@ def _strangers_formats() -> tuple[str, ...]:
     """Those of the formats that this Pillow, with its plug-ins, can read."""
     Image.init()
     return tuple(name for name in _STRANGERS_FORMATS if name in Image.OPEN)
-
-
-def _webp_size(content: bytes) -> tuple[int, int]:
-    """Width and height that a WebP declares, 0 and 0 of anything else.
-
-    Format: RFC 9649, sections 2.5 to 2.7.
-    """
-    head = content[:30]
-    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 25:
-        return 0, 0
-    kind, data = head[12:16], head[20:]
-    if kind == b"VP8X":
-        return (
-            int.from_bytes(data[4:7], "little") + 1,
-            int.from_bytes(data[7:10], "little") + 1,
-        )
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    width, height = data[6:8], data[8:10]
-    return int.from_bytes(width, "little") & 0x3FFF, int.from_bytes(height, "little") & 0x3FFF
 
 
 def _reason(detail: str) -> str:

@@ -7,7 +7,7 @@ to develop the raw values takes a hundred times as long.
 from __future__ import annotations
 
 import io
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +63,12 @@ class Preview:
     turn: Image.Transpose | None
 
 
-def preview(content: bytes) -> Preview | None:
+def preview(content: bytes, admit: Callable[[int], None] | None = None) -> Preview | None:
     """The preview in a raw file, or the picture developed at half its size where there is none.
+
+    Args:
+        content: of the file.
+        admit: is told how many pixels are about to be developed, at ten bytes each; may refuse.
 
     Returns:
         None for what is no raw file.
@@ -93,6 +97,8 @@ def preview(content: bytes) -> Preview | None:
             found = _thumbnail(raw)
             if found is not None:
                 return Preview(found, width, height, _TURNS.get(raw.sizes.flip))
+            if admit is not None:
+                admit(width * height)
             developed = raw.postprocess(half_size=True, use_camera_wb=True)
             return Preview(_decoded(developed), width, height, turn=None)
     except rawpy.LibRawFileUnsupportedError as error:

@@ -22,10 +22,7 @@ def without_extras(content: bytes) -> bytes | None:
     """
     if not content.startswith(_PNG):
         return None
-    kept = [
-        chunk for kind, chunk in _chunks(content) if kind[:1].isupper() or kind == _TRANSPARENCY
-    ]
-    return b"".join([_PNG, *kept])
+    return b"".join([_PNG, *(chunk for kind, chunk in _chunks(content) if _is_needed(kind))])
 
 
 def with_its_end(content: bytes) -> tuple[bytes, bytes] | None:

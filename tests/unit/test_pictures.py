@@ -19,6 +19,7 @@ from PIL import Image, ImageCms
 
 import models.pictures
 from build.packages import DEMO_MODEL
+from models.declared import webp_size
 from models.image_encoder import ImageEncoder
 from models.manifest import ModelCard, Preprocessing
 from models.pictures import (
@@ -368,7 +369,7 @@ def lossy(width: int, height: int) -> bytes:
 def test_the_size_of_a_webp_is_known_before_it_is_opened(
     made: Callable[[int, int], bytes], width: int, height: int
 ) -> None:
-    assert models.pictures._webp_size(made(width, height)) == (width, height)
+    assert webp_size(made(width, height)) == (width, height)
 
 
 @pytest.mark.parametrize(
@@ -382,7 +383,7 @@ def test_the_size_of_a_webp_is_known_before_it_is_opened(
     ],
 )
 def test_what_is_no_webp_has_no_size_of_one(content: bytes) -> None:
-    assert models.pictures._webp_size(content) == (0, 0)
+    assert webp_size(content) == (0, 0)
 
 
 @pytest.mark.parametrize("made", [lossless, animated, lossy])

@@ -16,22 +16,22 @@ def test_who_needs_more_than_is_free_waits_for_the_others() -> None:
     inside, go_on = threading.Event(), threading.Event()
 
     def first() -> None:
-        with room.place(0) as place:
-            place.admit(80)
+        with room.place(0) as admit:
+            admit(80)
             inside.set()
             go_on.wait(5)
             order.append("first")
 
     def second() -> None:
-        with room.place(0) as place:
-            place.admit(30)
+        with room.place(0) as admit:
+            admit(30)
             order.append("second")
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
     assert inside.wait(5)
-    with room.place(0) as small:
-        small.admit(20)
+    with room.place(0) as admit:
+        admit(20)
         order.append("small")
     threads[1].start()
     go_on.set()
@@ -39,8 +39,8 @@ def test_who_needs_more_than_is_free_waits_for_the_others() -> None:
         thread.join()
     assert order == ["small", "first", "second"]
     # All of it is free again.
-    with room.place(0) as place:
-        place.admit(100)
+    with room.place(0) as admit:
+        admit(100)
 
 
 def test_what_never_fits_is_refused_and_tried_again_elsewhere() -> None:
@@ -49,22 +49,22 @@ def test_what_never_fits_is_refused_and_tried_again_elsewhere() -> None:
         pytest.raises(
             PictureError, match="225 megapixels, and this machine has memory for 50"
         ) as e,
-        room.place(0) as place,
+        room.place(0) as admit,
     ):
-        place.admit(225_000_000)
+        admit(225_000_000)
     assert (e.value.reason, e.value.lasting) == ("too large", False)
-    with room.place(0) as place:
-        place.admit(50_000_000)
+    with room.place(0) as admit:
+        admit(50_000_000)
         # A file that had to be mended is decoded once more, not beside itself.
-        place.admit(50_000_000)
+        admit(50_000_000)
 
 
 def test_the_file_itself_takes_room() -> None:
     room = Room(pixels=100)
     with pytest.raises(PictureError, match="memory"), room.place(2000):
         pass
-    with room.place(500) as place, pytest.raises(PictureError, match="memory"):
-        place.admit(51)
+    with room.place(500) as admit, pytest.raises(PictureError, match="memory"):
+        admit(51)
 
 
 def test_there_is_as_much_room_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
