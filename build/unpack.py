@@ -23,6 +23,7 @@ from build.errors import BuildError
 from build.progress import Progress
 from models.bundle import Bundle
 from models.embeddings import Vectors
+from models.installation import extra
 from models.items import Item
 
 # Rows that are in memory together.
@@ -83,7 +84,7 @@ def _write_parquet(folder: Path, bundle: Bundle, rows: Rows) -> None:
     except ImportError as error:
         raise BuildError(
             f"--to parquet needs packages that are not here ({error}): install them with "
-            "pip install -r requirements/parquet.txt"
+            f"{extra('parquet')}"
         ) from None
     dim = bundle.index.dim
     schema = pyarrow.schema(

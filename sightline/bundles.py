@@ -3,8 +3,8 @@
     ~/.cache/sightline/bundles/Pictures-3f2a9c51    of ~/Pictures
     ~/.cache/sightline/last-bundle                  the path of one, here or anywhere
 
-The cache's place is the XDG base directory specification's, on macOS ``~/Library/Caches``.  What
-is in it can be made again: who deletes it loses time.
+The cache lies where each system has such folders.  What is in it can be made again: who deletes it
+loses time.
 """
 
 from __future__ import annotations
@@ -12,20 +12,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 from pathlib import Path
+
+import platformdirs
 
 from build.errors import BuildError
 
 
 def cache() -> Path:
     """The folder that all of this lies in; it need not be there."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    # A relative one is to be ignored, says the specification.
-    if Path(given).is_absolute():
-        return Path(given) / "sightline"
-    home = Path.home()
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "sightline"
+    return platformdirs.user_cache_path("sightline", appauthor=False)
 
 
 def bundle_of(images: Path) -> Path:

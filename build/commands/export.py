@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("npy", "parquet"),
         required=True,
         help="npy: embeddings.npy, paths.txt and items.jsonl; parquet: items.parquet "
-        "(requirements/parquet.txt)",
+        "(the extra `parquet`)",
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="a new folder for the files"

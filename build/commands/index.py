@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="PATHS.txt",
         help="line n: the picture of row n; or a .parquet of paths and captions "
-        "(requirements/parquet.txt)",
+        "(the extra `parquet`)",
     )
     parser.add_argument(
         "--captioner",
@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ocr",
         action="store_true",
-        help="read the text in the pictures (requirements/ocr.txt)",
+        help="read the text in the pictures (the extra `ocr`)",
     )
     parser.add_argument(
         "--metadata",
