@@ -20,6 +20,7 @@ from typing import Any
 
 from models.database import Database, Row, new_database, with_checksum
 from models.facts import FactStore, FactWriter, Matches
+from models.order import Ordered, OrderStore
 from models.words import Named, Positions, WordStore, WordWriter
 
 _SCHEMA = """
@@ -43,6 +44,8 @@ _AT_ONCE = 500
 FILTER_SECONDS = 2.0
 # How long a look-up of words may take.
 WORD_SECONDS = 2.0
+# How long it may take to put pictures into order.
+ORDER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ class ItemStore:
         self._count = 0 if last is None else int(last) + 1
         self._facts = FactStore(database, self._count)
         self._words = WordStore(database, self._count)
+        self._order = OrderStore(database, self._count)
 
     def __len__(self) -> int:
         return self._count
@@ -182,6 +186,18 @@ class ItemStore:
     ) -> Named:
         """The pictures of which the words of a query are said: :meth:`WordStore.find`."""
         return self._words.find(query, kept, many=many, seconds=seconds)
+
+    def ordered(
+        self,
+        by: str,
+        kept: Positions | None = None,
+        *,
+        start: int = 0,
+        stop: int,
+        seconds: float = ORDER_SECONDS,
+    ) -> Ordered:
+        """The pictures in some places of an order: :meth:`OrderStore.page`."""
+        return self._order.page(by, kept, start, stop, seconds=seconds)
 
     def close(self) -> None:
         """Close the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from pydantic_core import to_json
@@ -15,12 +16,19 @@ from serving.wire import Json
 # Says which bundle it was that answered.
 BUNDLE_HEADER = "X-Sightline-Bundle"
 _DECIMALS = 6
+# Written in a millisecond; more would keep others waiting.
+_WRITTEN_AT_ONCE = 100
 
 
-def results(found: Found, engine: Engine) -> Json:
+async def results(found: Found, engine: Engine) -> Json:
     """The answer to a search, a :class:`serving.wire.SearchResponse`."""
     headers = {"Server-Timing": server_timing(found.timing), BUNDLE_HEADER: engine.version}
-    return Json(to_json(result_fields(found, engine)), headers=headers)
+
+    def written() -> bytes:
+        return to_json(result_fields(found, engine))
+
+    many = len(found.hits) > _WRITTEN_AT_ONCE
+    return Json(await asyncio.to_thread(written) if many else written(), headers=headers)
 
 
 def facts(item: Item, engine: Engine) -> Json:
@@ -41,7 +49,7 @@ def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
 
 def _fields(hit: Hit, version: str) -> dict[str, Any]:
     """One picture of an answer, as :class:`serving.wire.SearchResult` has it."""
-    similarity = round(hit.similarity, _DECIMALS)
+    similarity = None if hit.similarity is None else round(hit.similarity, _DECIMALS)
     result = _facts(hit.item, version, similarity=similarity, relevant=hit.relevant)
     if hit.matched is not None:
         result["score"] = round(hit.score, _DECIMALS)

@@ -26,7 +26,7 @@ from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
 from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
-from serving.search import Found, Searcher
+from serving.search import Found, Hit, Searcher
 from serving.settings import Settings
 from serving.timing import Timing
 from serving.uploads import Upload, within_json
@@ -196,10 +196,14 @@ class Engine:
     async def search(self, request: SearchRequest, ticket: Ticket = WHENEVER) -> Found:
         """The pictures that a text describes, or that resemble a picture of the bundle.
 
+        Where nothing is sought, all that meet the filter, in the order that is asked for.
+
         Raises:
             RequestError: no such picture, a filter that makes no sense, overload, or too late;
                 of pictures that are sent, what :meth:`search_by_image` says.
         """
+        if not request.seeks:
+            return await self._browse(request)
         sent = self._sent(request) if request.queries else []
         return await self._answer(request, sent, ticket)
 
@@ -332,6 +336,8 @@ class Engine:
         else:
             found = await self._batches(plan, plan.cost, ticket)
         assert isinstance(found, Found)
+        if plan.takes_a_while:
+            found = await self.planner.look_up(self._look_up, plan, found)
         ran = found.timing
         encode = plan.encoded + ran.encode
         waited = time.perf_counter() - started - encode - ran.search - ran.lookup
@@ -343,7 +349,45 @@ class Engine:
             search=ran.search,
             lookup=ran.lookup,
         )
-        return replace(found, timing=timing, warnings=plan.warnings)
+        return replace(found, timing=timing, warnings=(*plan.warnings, *found.warnings))
+
+    def _look_up(self, plan: Plan, found: Found) -> Found:
+        """The same with its places put into order and looked up."""
+        started = time.perf_counter()
+        places, warnings = found.places, found.warnings
+        if plan.sort is not None:
+            place_of = {place.position: place for place in places}
+            kept = np.array(sorted(place_of), dtype=np.int64)
+            ordered = self.planner.ordered(
+                plan.sort, kept, start=plan.page.start, stop=plan.page.stop
+            )
+            places = [place_of[position] for position in ordered.positions.tolist()]
+            warnings = (*warnings, *ordered.warnings)
+        hits = self._searcher.look_up(plan, places)
+        took = time.perf_counter() - started
+        timing = replace(found.timing, lookup=found.timing.lookup + took)
+        return replace(found, hits=hits, places=(), timing=timing, warnings=warnings)
+
+    async def _browse(self, request: SearchRequest) -> Found:
+        started = time.perf_counter()
+        browsed = await self.planner.browse(request)
+        positions = browsed.positions.tolist()
+        items = await self.planner.look_up(self.bundle.items.get, positions)
+        vector_of = self.bundle.index.reconstruct
+        hits = [
+            Hit(
+                item,
+                None,
+                relevant=True,
+                vector=vector_of(item.position) if request.include_embeddings else None,
+            )
+            for item in items
+        ]
+        timing = Timing(
+            filter=browsed.filtered, lookup=time.perf_counter() - started - browsed.filtered
+        )
+        total = None if request.offset is None else browsed.total
+        return Found(hits, timing, browsed.warnings, total)
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
         """A search that shares nothing with others: its texts encoded, it gives way to them."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from serving.wire import (
+    RELEVANCE,
     EncodeRequest,
     EncodeResponse,
     ErrorResponse,
@@ -200,6 +201,10 @@ def document(
     schemas["$defs"]["SearchRequest"]["anyOf"] = [
         *_given("query", "like"),
         {"required": ["queries"], "properties": {"queries": {"type": "array"}}},
+        {
+            "required": ["sort"],
+            "properties": {"sort": {"type": "string", "not": {"const": RELEVANCE}}},
+        },
     ]
     schemas["$defs"]["EncodeRequest"]["anyOf"] = [
         {"required": [name], "properties": {name: {"minItems": 1}}} for name in ("texts", "images")

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.database import SlowQueryError
 from models.facts import Matches
+from models.order import Ordered
 from models.words import Named
 from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
-from serving.wire import MAX_K, MAX_OFFSET, ImageSearchRequest, SearchRequest
+from serving.wire import MAX_PAGED, ImageSearchRequest, SearchRequest
 
 Vector = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -38,8 +39,11 @@ T = TypeVar("T")
 # How much of an unwanted description is taken off the wanted one. At one half it moves
 # the unwanted pictures down without making the query mean something else.
 NEGATIVE_WEIGHT = 0.5
+_SOON = {"Retry-After": "1"}
 _THREADS = 4
 _MOST_UNDER_WAY = 256
+# To look up more pictures than this takes longer than to find them.
+_FEW = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ class Plan:
 
     ``k`` pictures are asked for, behind ``offset`` better ones; where it is None, the best, and
     no count of the relevant ones.  ``named`` are those of which the words are said, None where
-    looks alone count; ``mode`` is None where nobody wants to know what counted.  ``filtered``,
+    looks alone count; ``mode`` is None where nobody wants to know what counted.  ``sort`` is the
+    order of those that are relevant (:mod:`models.order`), None for the best first.  ``filtered``,
     ``tokenized`` and ``encoded`` are the seconds that it took to find ``positions`` and ``named``,
     the tokens and, of texts that were encoded beforehand, their vectors; ``warnings`` tell of
     conditions that no picture can meet.
@@ -68,6 +73,7 @@ class Plan:
     offset: int | None = None
     mode: Mode | None = None
     named: Named | None = None
+    sort: str | None = None
     min_similarity: float | None = None
     with_vectors: bool = False
     warnings: tuple[str, ...] = ()
@@ -78,8 +84,19 @@ class Plan:
     @property
     def depth(self) -> int:
         """How many of the best to look at: as many on every page, so that all count alike."""
-        paged = self.offset is not None or self.named is not None
-        return MAX_OFFSET + MAX_K if paged else self.k
+        whole = self.offset is not None or self.named is not None or self.sort is not None
+        return MAX_PAGED if whole else self.k
+
+    @property
+    def page(self) -> slice:
+        """The places that are asked for."""
+        start = self.offset or 0
+        return slice(start, start + self.k)
+
+    @property
+    def takes_a_while(self) -> bool:
+        """Whether what is found is to be looked up where no other search waits for it."""
+        return self.sort is not None or self.k > _FEW
 
     @property
     def is_text(self) -> bool:
@@ -91,6 +108,16 @@ class Plan:
         """The tokens to encode."""
         texts = (part.what for part in self.sought if isinstance(part.what, list))
         return max(1, sum(map(len, texts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Browsed:
+    """What is there where nothing is sought: the positions on a page, of ``total`` in all."""
+
+    positions: Positions
+    total: int
+    warnings: tuple[str, ...]
+    filtered: float
 
 
 class Planner:
@@ -139,11 +166,49 @@ class Planner:
             offset=request.offset,
             mode=request.mode,
             named=named,
+            sort=request.order,
             min_similarity=request.min_similarity,
             with_vectors=request.include_embeddings,
             filtered=filtered - started,
             tokenized=time.perf_counter() - filtered,
         )
+
+    async def browse(self, request: SearchRequest) -> Browsed:
+        """The pictures that meet a filter, in an order of their own.
+
+        Raises:
+            RequestError: a filter that makes no sense, or overload.
+        """
+        assert request.order is not None
+        started = time.perf_counter()
+        matches = None
+        if request.filter is not None:
+            _, matches = await self.look_up(self._known, [], request.filter)
+        filtered = time.perf_counter() - started
+        kept = None if matches is None else matches.positions
+        start = request.offset or 0
+        ordered = await self.look_up(
+            self.ordered, request.order, kept, start=start, stop=start + request.k
+        )
+        return Browsed(
+            ordered.positions,
+            total=len(self._bundle.items) if kept is None else len(kept),
+            warnings=(*(matches.warnings if matches else ()), *ordered.warnings),
+            filtered=filtered,
+        )
+
+    def ordered(self, by: str, kept: Positions | None, *, start: int, stop: int) -> Ordered:
+        """The pictures in some places of an order: :meth:`models.items.ItemStore.ordered`.
+
+        Raises:
+            RequestError: 503, it takes too long.
+        """
+        try:
+            return self._bundle.items.ordered(by, kept, start=start, stop=stop)
+        except SlowQueryError:
+            raise RequestError(
+                503, "sort: it takes too long: filter more, or sort by relevance", "sort", _SOON
+            ) from None
 
     def texts(self, texts: list[str]) -> list[Tokens]:
         """The tokens of some texts."""
@@ -195,7 +260,7 @@ class Planner:
                 raise RequestError(400, f"filter: {error}", "filter") from None
             except SlowQueryError:
                 raise RequestError(
-                    503, "filter: it takes too long: ask for less", "filter", {"Retry-After": "1"}
+                    503, "filter: it takes too long: ask for less", "filter", _SOON
                 ) from None
         return found, matches
 
@@ -208,7 +273,7 @@ class Planner:
                 503,
                 "query: its words take too long: ask for more of them, or for mode image",
                 "query",
-                {"Retry-After": "1"},
+                _SOON,
             ) from None
 
 

@@ -105,7 +105,7 @@ class Routes:
                 request, lambda ticket: engine.search(question, ticket)
             )
             request.scope["state"][TIMING] = found.timing
-            return results(found, engine)
+            return await results(found, engine)
 
     async def search_by_image(self, request: Request) -> Response:
         """The pictures that resemble a picture."""
@@ -120,7 +120,7 @@ class Routes:
                     request, lambda ticket: engine.search_by_image(picture, question, ticket)
                 )
                 request.scope["state"][TIMING] = found.timing
-                return results(found, engine)
+                return await results(found, engine)
 
     async def encode(self, request: Request) -> Response:
         """The vectors of some texts and pictures."""

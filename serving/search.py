@@ -6,7 +6,7 @@ In one thread, which has the index and the encoder to itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,11 +21,11 @@ from serving.fusion import fuse
 from serving.metrics import Metrics
 from serving.plan import Plan, Vector, Weighted
 from serving.timing import Timing
-from serving.wire import MAX_K, MAX_OFFSET
+from serving.wire import MAX_K, MAX_PAGED
 
 # What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
 # k that equals at the border of k are all there, and are taken in their order.
-_DEPTHS = (32, MAX_K + 28, MAX_OFFSET + MAX_K + 28)
+_DEPTHS = (32, 128, max(MAX_K, MAX_PAGED) + 28)
 _BEYOND_K = 12
 
 
@@ -33,12 +33,14 @@ _BEYOND_K = 12
 class Hit:
     """One picture found, its cosine similarity to the query, and whether to show it.
 
+    ``similarity`` is None where nothing was sought.
+
     ``score`` is what the order goes by; ``matched`` the rank in each ranking that it is in, None
     where nobody asked for that.
     """
 
     item: Item
-    similarity: float
+    similarity: float | None
     relevant: bool
     vector: Vector | None = None
     score: float = 0.0
@@ -50,16 +52,18 @@ class Found:
     """The pictures found, best first, and what to tell of the question.
 
     ``total_relevant`` is how many of those looked at are relevant, where that was asked for.
+    ``places`` are what is still to be looked up, of a plan that takes a while.
     """
 
     hits: list[Hit]
     timing: Timing
     warnings: tuple[str, ...] = ()
     total_relevant: int | None = None
+    places: Sequence[Place] = ()
 
 
 @dataclass(slots=True)
-class _Place:
+class Place:
     """What a :class:`Hit` says, but for the picture itself."""
 
     position: int
@@ -71,9 +75,12 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What one search asked for, best first, and :attr:`Found.total_relevant`."""
+    """What one search asked for, best first, and :attr:`Found.total_relevant`.
 
-    places: list[_Place]
+    Where there is an order to put them into, all that are relevant.
+    """
+
+    places: list[Place]
     total_relevant: int | None
 
 
@@ -112,7 +119,7 @@ class Searcher:
         vectors = vectors[: len(plans)]
         pages = self._pages(plans, vectors, *self._nearest(plans, vectors))
         searched = time.perf_counter()
-        hits = self._look_up(plans, pages)
+        hits = self._look_up_together(plans, pages)
         timing = Timing(
             encode=encoded - started,
             search=searched - encoded,
@@ -120,8 +127,13 @@ class Searcher:
         )
         self._metrics.search_seconds.observe(timing.search)
         return [
-            Found(some, timing, total_relevant=page.total_relevant)
-            for some, page in zip(hits, pages, strict=True)
+            Found(
+                some,
+                timing,
+                total_relevant=page.total_relevant,
+                places=page.places if plan.takes_a_while else (),
+            )
+            for plan, some, page in zip(plans, hits, pages, strict=True)
         ], known
 
     def vectors(self, plans: Sequence[Plan]) -> NDArray[np.float32]:
@@ -181,8 +193,7 @@ class Searcher:
             plans, vectors, positions, similarities, backgrounds, strict=True
         ):
             shown = relevant(scores, background, self._floor if plan.is_text else None)
-            start = plan.offset or 0
-            page = slice(start, start + plan.k)
+            page = plan.page if plan.sort is None else slice(None)
             total = None
             if plan.named is not None:
                 places = self._with_named(plan, plan.named, vector, near, scores, shown)
@@ -193,7 +204,7 @@ class Searcher:
                 if plan.offset is not None:
                     total = int(shown.sum())
                 places = [
-                    _Place(position, score, flag, score)
+                    Place(position, score, flag, score)
                     for position, score, flag in zip(
                         near[page].tolist(),
                         scores[page].tolist(),
@@ -202,8 +213,10 @@ class Searcher:
                     )
                 ]
                 if plan.mode is not None:
-                    for rank, place in enumerate(places, start + 1):
+                    for rank, place in enumerate(places, (page.start or 0) + 1):
                         place.matched = {"image": rank}
+            if plan.sort is not None:
+                places = [place for place in places if place.relevant]
             pages.append(_Page(places, total))
         return pages
 
@@ -215,7 +228,7 @@ class Searcher:
         near: NDArray[np.int64],
         scores: Vector,
         shown: NDArray[np.bool_],
-    ) -> list[_Place]:
+    ) -> list[Place]:
         """All that one search finds by words, and with the mode auto by looks, too.
 
         What is named is relevant, whatever it looks like.  What too many have in common to be
@@ -234,7 +247,7 @@ class Searcher:
             similarity.update(zip(at[0].tolist(), cosines[0].tolist(), strict=True))
         least = -np.inf if plan.min_similarity is None else plan.min_similarity
         return [
-            _Place(
+            Place(
                 one.position,
                 similarity[one.position],
                 one.position in there or one.position in alike,
@@ -245,21 +258,32 @@ class Searcher:
             if similarity[one.position] >= least
         ]
 
-    def _look_up(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
-        wanted = sorted({place.position for page in pages for place in page.places})
+    def look_up(self, plan: Plan, places: Sequence[Place]) -> list[Hit]:
+        """What is found at some places; safe from several threads."""
+        positions = [place.position for place in places]
+        items = {item.position: item for item in self._bundle.items.get(positions)}
+        return self._hits(plan, places, items)
+
+    def _look_up_together(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
+        """The hits of each plan that takes no while."""
+        now = [
+            () if plan.takes_a_while else page.places
+            for plan, page in zip(plans, pages, strict=True)
+        ]
+        wanted = sorted({place.position for places in now for place in places})
         items = {item.position: item for item in self._bundle.items.get(wanted)}
+        return [self._hits(plan, places, items) for plan, places in zip(plans, now, strict=True)]
+
+    def _hits(self, plan: Plan, places: Sequence[Place], items: Mapping[int, Item]) -> list[Hit]:
         vector_of = self._bundle.index.reconstruct
         return [
-            [
-                Hit(
-                    items[place.position],
-                    place.similarity,
-                    place.relevant,
-                    vector_of(place.position) if plan.with_vectors else None,
-                    place.score,
-                    place.matched,
-                )
-                for place in page.places
-            ]
-            for plan, page in zip(plans, pages, strict=True)
+            Hit(
+                items[place.position],
+                place.similarity,
+                place.relevant,
+                vector_of(place.position) if plan.with_vectors else None,
+                place.score,
+                place.matched,
+            )
+            for place in places
         ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,13 +27,22 @@ from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, fits,
 from serving.algebra import MAX_TERMS, MAX_WEIGHT
 
 DEFAULT_K = 5
-MAX_K = 100
+MAX_K = 1000
+# Of what is sought: beyond, the rest of the list comes nowhere near the best.
 MAX_OFFSET = 1000
+# So many of the best can be had, page by page.
+MAX_PAGED = 1100
+# Of what is only put into order.
+MAX_BROWSED = 100_000
 MAX_QUERY = 1000
 MAX_TEXTS = 256
 MAX_IMAGES = 64
 
 
+# The order where none is asked for.
+RELEVANCE = "relevance"
+
+T = TypeVar("T")
 QueryText = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY),
@@ -72,7 +82,7 @@ SentPicture = Annotated[
 ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
 # What SQLite can hold.
 Position = Annotated[StrictInt, Field(ge=0, lt=1 << 63), BeforeValidator(_whole)]
-Offset = Annotated[StrictInt, Field(ge=0, le=MAX_OFFSET), BeforeValidator(_whole)]
+Offset = Annotated[StrictInt, Field(ge=0, le=MAX_BROWSED), BeforeValidator(_whole)]
 
 
 Weight = Annotated[
@@ -164,6 +174,12 @@ class _Question(_Request):
         description="texts and pictures that are sought together, each by its weight",
         examples=[[{"text": "a beach"}, {"text": "people", "weight": -0.5}]],
     )
+    sort: Annotated[str, Field(min_length=1, max_length=MAX_NAME + 1)] | None = Field(
+        None,
+        description="the order of the relevant pictures: relevance, path, a field of the metadata, "
+        "or spread, which mixes them; backwards with a minus. With it nothing need be sought",
+        examples=["-taken_at"],
+    )
     query: QueryText | None = Field(
         None, validate_default=True, description="what the picture shows", examples=["a red fox"]
     )
@@ -178,7 +194,8 @@ class _Question(_Request):
     k: ResultCount = Field(DEFAULT_K, description="how many pictures")
     offset: Offset | None = Field(
         None,
-        description="how many of the best to pass over; with it, 0 too, total_relevant is told",
+        description="how many of the first to pass over; with it, 0 too, total_relevant is told; "
+        f"at most {MAX_OFFSET} of what is sought",
     )
     negative: QueryText | None = Field(None, description="what it should not show")
     filter: Conditions | None = Field(
@@ -188,6 +205,24 @@ class _Question(_Request):
     )
     min_similarity: float | None = Field(None, ge=-1, le=1, description="leave out what is below")
     include_embeddings: bool = Field(False, description="send each picture's vector too")
+
+    @field_validator("offset")
+    @classmethod
+    def _within_reach(cls, offset: int | None, info: ValidationInfo) -> int | None:
+        """Of what is sought, an index finds so many; an order of its own goes on to the end."""
+        if offset is not None and offset > MAX_OFFSET and cls._seeks(info.data):
+            raise ValueError(f"where something is sought, it is at most {MAX_OFFSET}")
+        return offset
+
+    @classmethod
+    def _seeks(cls, given: Mapping[str, Any]) -> bool:
+        """Whether any of the fields says what is sought."""
+        return any(given.get(name) is not None for name in ("query", "like", "queries"))
+
+    @property
+    def order(self) -> str | None:
+        """The order of the pictures, None where it is by relevance."""
+        return None if self.sort == RELEVANCE else self.sort
 
     @property
     def wording(self) -> str:
@@ -200,21 +235,40 @@ class SearchRequest(_Question):
     """``POST /search``: the pictures that a text describes, or that resemble one.
 
     ``query`` is needed unless ``like`` names a picture, or ``queries`` say what is sought; with
-    several of these the pictures near all of them are.
+    several of these the pictures near all of them are.  Where ``sort`` gives an order, nothing
+    need be sought: then it is that of all pictures that meet the filter.
     """
 
     @field_validator("query")
     @classmethod
     def _something_to_seek(cls, query: str | None, info: ValidationInfo) -> str | None:
-        if query is None and not (info.data.get("like") is not None or info.data.get("queries")):
+        ordered = info.data.get("sort") not in (None, RELEVANCE)
+        if query is None and not ordered and not cls._seeks(info.data):
             raise ValueError(f"a text of 1 to {MAX_QUERY} characters is needed")
         return query
+
+    @field_validator("negative", "mode", "min_similarity")
+    @classmethod
+    def _of_what_is_sought(cls, given: T, info: ValidationInfo) -> T:
+        if given is not None and "query" in info.data and not cls._seeks(info.data):
+            raise ValueError("nothing is sought: give a query as well, or leave it out")
+        return given
+
+    @property
+    def seeks(self) -> bool:
+        """Whether anything is sought, or pictures are only put into order."""
+        return self._seeks(dict(self))
 
 
 class ImageSearchRequest(_Question):
     """``POST /search_by_image``: the fields of a form beside the picture itself."""
 
     weight: Weight = Field(1.0, description="how much the picture counts")
+
+    @classmethod
+    def _seeks(cls, given: Mapping[str, Any]) -> bool:
+        """The picture itself is sought."""
+        return True
 
     @field_validator("k", "offset", mode="before")
     @classmethod
@@ -278,13 +332,13 @@ class PictureFacts(BaseModel):
 class SearchResult(PictureFacts):
     """One picture of an answer.
 
-    ``similarity`` is the cosine, -1..1; ``relevant`` is false far below the best
-    (:mod:`models.relevance`).  ``score`` and ``matched`` are there where a mode was asked for: what
-    the order goes by, and the rank in each ranking that the picture is in, ``image`` for its looks
-    or a column of :mod:`models.words`.
+    ``similarity`` is the cosine, -1..1, null where nothing was sought; ``relevant`` is false far
+    below the best (:mod:`models.relevance`).  ``score`` and ``matched`` are there where a mode was
+    asked for: what the order goes by, and the rank in each ranking that the picture is in,
+    ``image`` for its looks or a column of :mod:`models.words`.
     """
 
-    similarity: float
+    similarity: float | None
     relevant: bool
     score: float | None = None
     matched: dict[str, int] | None = None

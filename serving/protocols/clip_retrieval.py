@@ -29,7 +29,6 @@ from serving.protocols.protocol import Protocol, Question
 from serving.search import Found, Hit
 from serving.uploads import within_json
 from serving.wire import (
-    MAX_K,
     MAX_QUERY,
     ImageSearchRequest,
     Json,
@@ -43,6 +42,7 @@ INDEX = "sightline"
 # The original's: above this cosine to one that comes before it a picture is a duplicate.
 _DUPLICATE = 0.94
 _MAX_IDS = 1000
+_USUAL = 100
 _DECIMALS = 6
 
 IndexName = Annotated[Literal["sightline"], Field(description="as at /indices-list")]
@@ -56,7 +56,7 @@ class KnnRequest(Question):
     image_url: str | None = Field(None, description="refused: no address is fetched")
     embedding_input: list[StrictFloat] | None = None
     modality: Literal["image"] = "image"
-    num_images: ResultCount = Field(MAX_K, description="how many pictures, before duplicates go")
+    num_images: ResultCount = Field(_USUAL, description="how many pictures, before duplicates go")
     indice_name: IndexName | None = None
     deduplicate: bool = False
     use_mclip: Literal[False] = Field(False, description="there is one text encoder")
@@ -123,7 +123,8 @@ class _ClipRetrieval:
             hits = await self._exchange.in_time(request, work)
             answer = [
                 _metadata(hit.item, engine, request)
-                | {"id": hit.item.position, "similarity": round(hit.similarity, _DECIMALS)}
+                # What is sought has a similarity.
+                | {"id": hit.item.position, "similarity": round(hit.similarity or 0.0, _DECIMALS)}
                 for hit in hits
             ]
             return Json(to_json(answer), headers={BUNDLE_HEADER: engine.version})

@@ -98,7 +98,7 @@ def histogram(client: httpx.Client, name: str) -> dict[str, float]:
         '{"query": "%s"}' % ("x" * 10_000),
         '{"query": "a fox", "k": 0}',
         '{"query": "a fox", "k": -1}',
-        '{"query": "a fox", "k": 101}',
+        '{"query": "a fox", "k": 1001}',
         '{"query": "a fox", "k": "3"}',
         "this is no JSON",
         '{"query": "a fox", "colour": "red"}',

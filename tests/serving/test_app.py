@@ -18,6 +18,7 @@ from models.manifest import DamagedError
 from serving.app import App, create_app
 from serving.routes import FORM_FRAME, MAX_JSON
 from serving.settings import PROTOCOLS, Settings
+from serving.wire import ImageSearchRequest
 from tests.serving.conftest import Make, ask, error_of
 
 
@@ -244,9 +245,10 @@ def test_a_form_has_one_file_and_few_fields(app: App) -> None:
     assert said(files={"image": b"x", "other": b"y"}) == (
         "the body is no multipart form: Too many files. Maximum number of files is 1."
     )
-    many = dict.fromkeys("abcdefghijklm", "1")
+    most = len(ImageSearchRequest.model_fields)
+    many = {f"field {number}": "1" for number in range(most + 1)}
     assert said(files={"image": b"x"}, data=many) == (
-        "the body is no multipart form: Too many fields. Maximum number of fields is 12."
+        f"the body is no multipart form: Too many fields. Maximum number of fields is {most}."
     )
     long = said(files={"image": b"x"}, data={"k": "1" * (FORM_FRAME + 1)})
     assert long == "the body is no multipart form: Part exceeded maximum size of 64KB."

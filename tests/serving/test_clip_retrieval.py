@@ -112,7 +112,7 @@ def test_metadata_is_found_by_id(app: App, opened: Bundle) -> None:
         ({"text": "x", "indice_name": "laion5B"}, "indice_name", "'sightline'"),
         ({"text": "x", "modality": "text"}, "modality", "'image'"),
         ({"text": "x", "use_mclip": True}, "use_mclip", "False"),
-        ({"text": "x", "num_images": 101}, "num_images", "less than or equal to 100"),
+        ({"text": "x", "num_images": 1001}, "num_images", "less than or equal to 1000"),
         ({"embedding_input": [1.0]}, "embedding_input", "it has 1 numbers, and vectors have "),
     ],
 )
