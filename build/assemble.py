@@ -37,6 +37,7 @@ from build.ocr import read_texts
 from build.packages import PACKAGE_FILES, Package
 from build.progress import Progress, counted
 from build.senseless import floor
+from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import write_items
@@ -145,6 +146,7 @@ def assemble(
         pictures=count,
         mean=index.mean().tolist(),
         floor=None if tagger is None else floor(index, tokenizer, text_encoder),
+        subject=None if tagger is None else subject(index, tokenizer, text_encoder),
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,

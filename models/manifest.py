@@ -349,6 +349,18 @@ class OcrFacts(BaseModel):
     version: str
 
 
+class SubjectFacts(BaseModel):
+    """What texts have in common with the average picture of a bundle.
+
+    Of the names of some thousand things, each behind an article: ``usual`` is their mean similarity
+    to it, and ``most`` that of the name that lies nearest (:mod:`models.relevance`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    usual: float
+    most: float
+
+
 class Skipped(BaseModel):
     """A picture that could not be embedded: its path in the tree, and why."""
 
@@ -363,7 +375,8 @@ class Manifest(_Document):
 
     ``mean`` is the mean of the picture vectors, ``[dim]``: what a query's similarity to all
     pictures is measured with, and ``floor`` the similarity below which nothing is a match, None
-    where that is not known (:mod:`models.relevance`).  ``made_of`` is a checksum of all that
+    where that is not known; ``subject`` is for queries that the whole bundle answers, None in a
+    bundle that is older than this (:mod:`models.relevance`).  ``made_of`` is a checksum of all that
     the bundle was made of, empty where that is not known: the build looks at it, nobody else.
     """
 
@@ -378,6 +391,7 @@ class Manifest(_Document):
     pictures: int
     mean: list[float]
     floor: float | None
+    subject: SubjectFacts | None = None
     skipped: list[Skipped] = Field(default_factory=list)
     picture_root: str | None = None
     captioner: CaptionerFacts | None = None
@@ -398,6 +412,7 @@ class Manifest(_Document):
             mode="json",
             exclude={
                 "mean": True,
+                "subject": True,
                 "skipped": True,
                 "picture_root": True,
                 "made_of": True,

@@ -98,6 +98,7 @@ class Searcher:
         self._texts = texts
         self._metrics = metrics
         self._floor = bundle.manifest.floor
+        self._subject = bundle.manifest.subject
         self._mean = bundle.index.mean()
 
     def search(
@@ -192,7 +193,10 @@ class Searcher:
         for plan, vector, near, scores, background in zip(
             plans, vectors, positions, similarities, backgrounds, strict=True
         ):
-            shown = relevant(scores, background, self._floor if plan.is_text else None)
+            if plan.is_text:
+                shown = relevant(scores, background, self._floor, self._subject)
+            else:
+                shown = relevant(scores, background)
             page = plan.page if plan.sort is None else slice(None)
             total = None
             if plan.named is not None:

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.manifest import SubjectFacts
 from models.relevance import SHARE, relevant
 
 scores = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=30).map(
@@ -28,6 +29,32 @@ def test_below_the_floor_nothing_is_a_match() -> None:
     assert relevant(similarities, 0.1, 0.51).tolist() == [False, False, False]
     assert relevant(similarities, 0.1, 0.5).tolist() == relevant(similarities, 0.1).tolist()
     assert relevant(similarities[:0], 0.1, 0.5).tolist() == []
+
+
+def test_where_all_is_meant_all_is_relevant() -> None:
+    """A text as near to the average picture as any name of a thing is."""
+    similarities = np.array([0.60, 0.55, 0.50, 0.45, 0.27], dtype=np.float32)
+    known = SubjectFacts(usual=0.20, most=0.50)
+    assert relevant(similarities, 0.475).tolist() == [True, False, False, False, False]
+    meant = relevant(similarities, 0.475, subject=known)
+    # 0.2 of the way from 0.20 to 0.60 is 0.28.
+    assert meant.tolist() == [True, True, True, True, False]
+    for background in (0.46, 0.1):
+        some = relevant(similarities, background, subject=known)
+        assert some.tolist() == relevant(similarities, background).tolist()
+    # Some name lies much nearer, or the average picture far from the best.
+    others = (SubjectFacts(usual=0.20, most=0.51), SubjectFacts(usual=0.40, most=0.48))
+    for other in others:
+        some = relevant(similarities, 0.475, subject=other)
+        assert some.tolist() == relevant(similarities, 0.475).tolist()
+
+
+def test_copies_of_one_picture_are_alike_whatever_is_asked() -> None:
+    similarities = np.array([0.40, 0.39, 0.38, 0.37], dtype=np.float32)
+    known = SubjectFacts(usual=0.20, most=0.80)
+    assert relevant(similarities, 0.385).tolist() == [True, False, False, False]
+    assert relevant(similarities, 0.385, subject=known).all()
+    assert not relevant(similarities, 0.365, subject=known).all()
 
 
 def test_a_picture_that_finds_itself_does_not_hide_those_like_it() -> None:
