@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from models.collection import Collection, LocalCollection
 from models.database import Database
 from models.folder import Folder
 from models.golden import compare_picture, compare_texts
@@ -71,6 +72,7 @@ class Bundle:
     text_encoder: TextEncoder
     index: VectorIndex
     items: ItemStore
+    collection: Collection
     thumbnails: ThumbnailStore
     threads: int
     # None where the bundle was deployed without it.
@@ -158,13 +160,15 @@ class Bundle:
             for each in verified:
                 each.result()
             items, thumbnails = (database.result() for database in databases)
+            vectors, store = index.result(), ItemStore(items)
             bundle = cls(
                 folder=path,
                 manifest=manifest,
                 tokenizer=tokenizer.result(),
                 text_encoder=encoder.result(),
-                index=index.result(),
-                items=ItemStore(items),
+                index=vectors,
+                items=store,
+                collection=LocalCollection(vectors, store),
                 thumbnails=ThumbnailStore(thumbnails),
                 threads=threads,
                 image_encoder=pictures,
@@ -200,7 +204,7 @@ class Bundle:
 
     def close(self) -> None:
         """Close its files; to be called when nobody uses it any more."""
-        self.items.close()
+        self.collection.close()
         self.thumbnails.close()
         self._files.close()
 

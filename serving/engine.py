@@ -9,9 +9,10 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import faiss
 import numpy as np
@@ -141,7 +142,9 @@ class Engine:
         for _ in range(_WARM_UP_RUNS):
             await self._batches.in_parts([(tokens, 1)])
             # By its vector: a text would be remembered, and counted, as if it had been asked.
-            await self._batches(Plan(k=DEFAULT_K, sought=(Weighted(self.bundle.index.mean()),)))
+            await self._batches(
+                Plan(k=DEFAULT_K, sought=(Weighted(self.bundle.collection.mean()),))
+            )
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
@@ -260,7 +263,7 @@ class Engine:
         Raises:
             RequestError: the service is overloaded, or it is too late.
         """
-        vectors: list[_Answer] = [np.empty((0, self.bundle.index.dim), dtype=np.float32)]
+        vectors: list[_Answer] = [np.empty((0, self.bundle.collection.dim), dtype=np.float32)]
         count = 0
         # Before they are tokenised, which for many texts takes longer than to refuse them.
         cost = sum(2 + len(text) // _CHARACTERS_A_TOKEN for text in texts)
@@ -286,7 +289,7 @@ class Engine:
             RequestError: one of them is no picture, the bundle has no picture encoder, the
                 service is overloaded, or it is too late.
         """
-        vectors = [np.empty((0, self.bundle.index.dim), dtype=np.float32)]
+        vectors = [np.empty((0, self.bundle.collection.dim), dtype=np.float32)]
         if uploads:
             self._need_image_encoder()
             with self._pictures.room(LONG_COST * len(uploads)):
@@ -330,8 +333,7 @@ class Engine:
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
-        kept = plan.positions
-        if kept is not None and self.bundle.index.is_slow_among(len(kept)):
+        if plan.kept is not None and self.bundle.collection.goes_alone(plan.kept):
             plan, found = await self._find_alone(plan, ticket)
         else:
             found = await self._batches(plan, plan.cost, ticket)
@@ -357,7 +359,7 @@ class Engine:
         places, warnings = found.places, found.warnings
         if plan.sort is not None:
             place_of = {place.position: place for place in places}
-            kept = np.array(sorted(place_of), dtype=np.int64)
+            kept = self.bundle.collection.these(sorted(place_of))
             ordered = self.planner.ordered(
                 plan.sort, kept, start=plan.page.start, stop=plan.page.stop
             )
@@ -372,22 +374,19 @@ class Engine:
         started = time.perf_counter()
         browsed = await self.planner.browse(request)
         positions = browsed.positions.tolist()
-        items = await self.planner.look_up(self.bundle.items.get, positions)
-        vector_of = self.bundle.index.reconstruct
+        collection = self.bundle.collection
+        items = await self.planner.look_up(collection.get, positions)
+        vectors: Iterable[Vector | None] = repeat(None)
+        if request.include_embeddings:
+            vectors = await self.planner.look_up(collection.vectors, positions)
         hits = [
-            Hit(
-                item,
-                None,
-                relevant=True,
-                vector=vector_of(item.position) if request.include_embeddings else None,
-            )
-            for item in items
+            Hit(item, None, relevant=True, vector=vector)
+            for item, vector in zip(items, vectors, strict=False)
         ]
         timing = Timing(
             filter=browsed.filtered, lookup=time.perf_counter() - started - browsed.filtered
         )
-        total = None if request.offset is None else browsed.total
-        return Found(hits, timing, browsed.warnings, total)
+        return Found(hits, timing, browsed.warnings, browsed.total)
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
         """A search that shares nothing with others: its texts encoded, it gives way to them."""

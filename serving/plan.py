@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from models.collection import Kept, Matching
 from models.database import SlowQueryError
-from models.facts import Matches
 from models.order import Ordered
 from models.words import Named
 from serving.algebra import read_terms
@@ -26,7 +26,6 @@ from serving.errors import RequestError, overloaded
 from serving.wire import MAX_PAGED, ImageSearchRequest, SearchRequest
 
 Vector = NDArray[np.float32]
-Positions = NDArray[np.int64]
 Tokens = list[int]
 Mode = Literal["auto", "text", "image"]
 Question = SearchRequest | ImageSearchRequest
@@ -62,14 +61,14 @@ class Plan:
     no count of the relevant ones.  ``named`` are those of which the words are said, None where
     looks alone count; ``mode`` is None where nobody wants to know what counted.  ``sort`` is the
     order of those that are relevant (:mod:`models.order`), None for the best first.  ``filtered``,
-    ``tokenized`` and ``encoded`` are the seconds that it took to find ``positions`` and ``named``,
+    ``tokenized`` and ``encoded`` are the seconds that it took to find ``kept`` and ``named``,
     the tokens and, of texts that were encoded beforehand, their vectors; ``warnings`` tell of
     conditions that no picture can meet.
     """
 
     k: int
     sought: tuple[Weighted, ...] = ()
-    positions: Positions | None = None
+    kept: Kept | None = None
     offset: int | None = None
     mode: Mode | None = None
     named: Named | None = None
@@ -112,10 +111,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Browsed:
-    """What is there where nothing is sought: the positions on a page, of ``total`` in all."""
+    """What is there where nothing is sought: the positions on a page.
 
-    positions: Positions
-    total: int
+    ``total`` is how many there are in all, where that was asked for.
+    """
+
+    positions: NDArray[np.int64]
+    total: int | None
     warnings: tuple[str, ...]
     filtered: float
 
@@ -128,7 +130,8 @@ class Planner:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
+        self._tokenizer = bundle.tokenizer
+        self._collection = bundle.collection
         self._threads = ThreadPoolExecutor(_THREADS, "look-up")
         self._under_way = 0
 
@@ -144,24 +147,21 @@ class Planner:
         started = time.perf_counter()
         if likes or request.filter is not None:
             found, matches = await self.look_up(self._known, likes, request.filter)
-        kept = None if matches is None else matches.positions
+        kept = None if matches is None else matches.kept
         texts = list(_texts(request))
         named = None
         if request.mode in ("auto", "text"):
             words = " ".join(text for text, weight in texts if weight > 0)
             if request.mode == "text" and not words:
                 raise RequestError(400, "mode: text needs a text to find", "mode")
-            named = await self.look_up(self._named, words, kept, many=request.mode == "text")
-            for needed in (named.must, named.many):
-                if needed is not None:
-                    kept = needed if kept is None else np.intersect1d(kept, needed)
+            named, kept = await self.look_up(self._named, words, kept, many=request.mode == "text")
         filtered = time.perf_counter()
-        tokens = self._bundle.tokenizer.encode([text for text, _ in texts])
+        tokens = self._tokenizer.encode([text for text, _ in texts])
         encoded = [Weighted(one, weight) for one, (_, weight) in zip(tokens, texts, strict=True)]
         return Plan(
             k=request.k,
             sought=_in_order([*encoded, *found]),
-            positions=kept,
+            kept=kept,
             warnings=() if matches is None else tuple(matches.warnings),
             offset=request.offset,
             mode=request.mode,
@@ -185,26 +185,29 @@ class Planner:
         if request.filter is not None:
             _, matches = await self.look_up(self._known, [], request.filter)
         filtered = time.perf_counter() - started
-        kept = None if matches is None else matches.positions
+        kept = None if matches is None else matches.kept
         start = request.offset or 0
         ordered = await self.look_up(
             self.ordered, request.order, kept, start=start, stop=start + request.k
         )
+        total = None
+        if request.offset is not None:
+            total = await self.look_up(self._collection.count, kept)
         return Browsed(
             ordered.positions,
-            total=len(self._bundle.items) if kept is None else len(kept),
+            total,
             warnings=(*(matches.warnings if matches else ()), *ordered.warnings),
             filtered=filtered,
         )
 
-    def ordered(self, by: str, kept: Positions | None, *, start: int, stop: int) -> Ordered:
-        """The pictures in some places of an order: :meth:`models.items.ItemStore.ordered`.
+    def ordered(self, by: str, kept: Kept | None, *, start: int, stop: int) -> Ordered:
+        """The pictures in some places of an order: :meth:`models.collection.Collection.ordered`.
 
         Raises:
             RequestError: 503, it takes too long.
         """
         try:
-            return self._bundle.items.ordered(by, kept, start=start, stop=stop)
+            return self._collection.ordered(by, kept, start=start, stop=stop)
         except SlowQueryError:
             raise RequestError(
                 503, "sort: it takes too long: filter more, or sort by relevance", "sort", _SOON
@@ -212,12 +215,12 @@ class Planner:
 
     def texts(self, texts: list[str]) -> list[Tokens]:
         """The tokens of some texts."""
-        return self._bundle.tokenizer.encode(texts)
+        return self._tokenizer.encode(texts)
 
     def counted(self, texts: Sequence[str]) -> tuple[list[Tokens], int]:
         """The tokens of some texts, and how many these are without what fills a context."""
-        unpadded = self._bundle.tokenizer.unpadded(texts)
-        return [self._bundle.tokenizer.pad(ids) for ids in unpadded], sum(map(len, unpadded))
+        unpadded = self._tokenizer.unpadded(texts)
+        return [self._tokenizer.pad(ids) for ids in unpadded], sum(map(len, unpadded))
 
     async def look_up(self, what: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what reads the bundle's files in a thread.
@@ -244,18 +247,18 @@ class Planner:
 
     def _known(
         self, likes: list[_Like], conditions: dict[str, Any] | None
-    ) -> tuple[list[Weighted], Matches | None]:
+    ) -> tuple[list[Weighted], Matching | None]:
         """The vectors of the pictures that are asked for, and what a filter leaves."""
         found = []
         for field, picture_id, weight in likes:
-            position = self._bundle.items.position_of(picture_id)
-            if position is None:
+            item = self._collection.find(picture_id)
+            if item is None:
                 raise RequestError(404, f"{field}: no picture has the id {picture_id!r}", field)
-            found.append(Weighted(self._bundle.index.reconstruct(position), weight))
+            found.append(Weighted(self._collection.vectors([item.position])[0], weight))
         matches = None
         if conditions is not None:
             try:
-                matches = self._bundle.items.matching(conditions)
+                matches = self._collection.matching(conditions)
             except ValueError as error:
                 raise RequestError(400, f"filter: {error}", "filter") from None
             except SlowQueryError:
@@ -264,10 +267,10 @@ class Planner:
                 ) from None
         return found, matches
 
-    def _named(self, words: str, kept: Positions | None, *, many: bool) -> Named:
-        """The pictures of which some words are said."""
+    def _named(self, words: str, kept: Kept | None, *, many: bool) -> tuple[Named, Kept | None]:
+        """The pictures of which some words are said, and what is left to search among."""
         try:
-            return self._bundle.items.named(words, kept, many=many)
+            return self._collection.named(words, kept, many=many)
         except SlowQueryError:
             raise RequestError(
                 503,

@@ -211,7 +211,7 @@ class Routes:
         """What is known of a picture."""
         picture_id = request.path_params["id"]
         with self._state.engine() as engine:
-            item = await engine.planner.look_up(engine.bundle.items.find, picture_id)
+            item = await engine.planner.look_up(engine.bundle.collection.find, picture_id)
             if item is None:
                 raise unknown_picture(picture_id)
             return facts(item, engine)
@@ -222,7 +222,7 @@ class Routes:
         if not path:
             raise RequestError(400, "path: which picture? /image?path=…", "path")
         with self._state.engine() as engine:
-            picture_id = await engine.planner.look_up(engine.bundle.items.id_of_path, path)
+            picture_id = await engine.planner.look_up(engine.bundle.collection.id_of_path, path)
             if picture_id is None:
                 raise RequestError(404, "path: no picture of the bundle has this path", "path")
             return await self._picture(engine, request, picture_id)
@@ -258,7 +258,7 @@ class Routes:
         self, engine: Engine, picture_id: str, *, thumbnail: bool
     ) -> originals.Original | bytes | None:
         """The original where it is asked for and there, else the bundle's thumbnail."""
-        item = engine.bundle.items.find(picture_id)
+        item = engine.bundle.collection.find(picture_id)
         if item is None:
             return None
         root = self._settings.images or engine.bundle.manifest.picture_root

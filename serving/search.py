@@ -6,8 +6,9 @@ In one thread, which has the index and the encoder to itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +95,12 @@ class Searcher:
     """
 
     def __init__(self, bundle: Bundle, texts: VectorCache, metrics: Metrics) -> None:
-        self._bundle = bundle
+        self._collection = bundle.collection
         self._texts = texts
         self._metrics = metrics
         self._floor = bundle.manifest.floor
         self._subject = bundle.manifest.subject
-        self._mean = bundle.index.mean()
+        self._mean = bundle.collection.mean()
 
     def search(
         self, plans: Sequence[Plan], sought: Sequence[Plan]
@@ -141,7 +142,7 @@ class Searcher:
         """What each search seeks, float32 ``[n, dim]``, L2-normalised."""
         texts = [part.what for plan in plans for part in plan.sought if isinstance(part.what, list)]
         encoded = iter(self._texts.vectors(texts))
-        sought = np.zeros((len(plans), self._bundle.index.dim), dtype=np.float32)
+        sought = np.zeros((len(plans), self._collection.dim), dtype=np.float32)
         for row, plan in zip(sought, plans, strict=True):
             for part in plan.sought:
                 vector = next(encoded) if isinstance(part.what, list) else part.what
@@ -155,20 +156,20 @@ class Searcher:
         self, plans: Sequence[Plan], vectors: NDArray[np.float32]
     ) -> tuple[list[NDArray[np.int64]], list[Vector]]:
         """The positions found for each search, best first, and their similarities."""
-        index = self._bundle.index
+        collection = self._collection
         positions: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(plans)
         similarities: list[Vector] = [np.empty(0, dtype=np.float32)] * len(plans)
         alike: dict[int, list[int]] = {}
         for row, plan in enumerate(plans):
             needed = plan.depth + _BEYOND_K
-            depth = min(next(depth for depth in _DEPTHS if depth >= needed), len(index))
-            if plan.positions is None:
+            depth = next(depth for depth in _DEPTHS if depth >= needed)
+            if plan.kept is None:
                 alike.setdefault(depth, []).append(row)
             else:
-                scores, near = index.search(vectors[row : row + 1], depth, plan.positions)
+                scores, near = collection.search(vectors[row : row + 1], depth, plan.kept)
                 positions[row], similarities[row] = near[0], scores[0]
         for depth, rows in alike.items():
-            found_similarities, found = index.search(vectors[rows], depth)
+            found_similarities, found = collection.search(vectors[rows], depth)
             for row, near, score in zip(rows, found, found_similarities, strict=True):
                 positions[row], similarities[row] = near, score
         for row, plan in enumerate(plans):
@@ -245,8 +246,8 @@ class Searcher:
         alike = set(near[shown].tolist())
         there = {position for best in named.rankings.values() for position in best}
         if further := sorted(there - similarity.keys()):
-            cosines, at = self._bundle.index.search(
-                vector[np.newaxis], len(further), np.array(further, dtype=np.int64)
+            cosines, at = self._collection.search(
+                vector[np.newaxis], len(further), self._collection.these(further)
             )
             similarity.update(zip(at[0].tolist(), cosines[0].tolist(), strict=True))
         least = -np.inf if plan.min_similarity is None else plan.min_similarity
@@ -265,7 +266,7 @@ class Searcher:
     def look_up(self, plan: Plan, places: Sequence[Place]) -> list[Hit]:
         """What is found at some places; safe from several threads."""
         positions = [place.position for place in places]
-        items = {item.position: item for item in self._bundle.items.get(positions)}
+        items = {item.position: item for item in self._collection.get(positions)}
         return self._hits(plan, places, items)
 
     def _look_up_together(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
@@ -275,19 +276,21 @@ class Searcher:
             for plan, page in zip(plans, pages, strict=True)
         ]
         wanted = sorted({place.position for places in now for place in places})
-        items = {item.position: item for item in self._bundle.items.get(wanted)}
+        items = {item.position: item for item in self._collection.get(wanted)}
         return [self._hits(plan, places, items) for plan, places in zip(plans, now, strict=True)]
 
     def _hits(self, plan: Plan, places: Sequence[Place], items: Mapping[int, Item]) -> list[Hit]:
-        vector_of = self._bundle.index.reconstruct
+        vectors: Iterable[Vector | None] = repeat(None)
+        if plan.with_vectors and places:
+            vectors = self._collection.vectors([place.position for place in places])
         return [
             Hit(
                 items[place.position],
                 place.similarity,
                 place.relevant,
-                vector_of(place.position) if plan.with_vectors else None,
+                vector,
                 place.score,
                 place.matched,
             )
-            for place in places
+            for place, vector in zip(places, vectors, strict=False)
         ]

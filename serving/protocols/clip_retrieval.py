@@ -138,7 +138,7 @@ class _ClipRetrieval:
             upload = within_json(question.image, "image", self._exchange.max_upload)
             return await engine.search_by_image(upload.read, ImageSearchRequest(k=k), ticket)
         if question.embedding_input is not None:
-            vector = _vector(question.embedding_input, engine.bundle.index.dim)
+            vector = _vector(question.embedding_input, engine.bundle.collection.dim)
             return await engine.search_by_vector(vector, k, ticket)
         raise RequestError(400, "text, image or embedding_input is needed")
 
@@ -149,7 +149,7 @@ class _ClipRetrieval:
         question = await read(request, MetadataRequest)
         with self._exchange.engine() as engine:
             try:
-                items = await engine.planner.look_up(engine.bundle.items.get, question.ids)
+                items = await engine.planner.look_up(engine.bundle.collection.get, question.ids)
             except KeyError as error:
                 raise RequestError(404, f"ids: no picture has the id {error}", "ids") from None
             answer = [
@@ -179,7 +179,7 @@ def _without_duplicates(engine: Engine, hits: Sequence[Hit]) -> list[Hit]:
     """Those that resemble none before them all too much."""
     if not hits:
         return []
-    vectors = np.stack([engine.bundle.index.reconstruct(hit.item.position) for hit in hits])
+    vectors = engine.bundle.collection.vectors([hit.item.position for hit in hits])
     alike: list[bool] = (np.tril(vectors @ vectors.T, k=-1).max(axis=1) > _DUPLICATE).tolist()
     return [hit for hit, again in zip(hits, alike, strict=True) if not again]
 

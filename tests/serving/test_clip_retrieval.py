@@ -80,9 +80,9 @@ def test_of_duplicates_the_first_is_left(client: Client) -> None:
 def test_a_duplicate_is_like_one_before_it_left_or_not() -> None:
     like, unlike = np.arccos([0.945, 0.935])
     chain = [0, like, 2 * like, 2 * like + unlike]
-    vectors = [np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) for angle in chain]
-    index = SimpleNamespace(reconstruct=lambda position: vectors[position])
-    engine: Any = SimpleNamespace(bundle=SimpleNamespace(index=index))
+    vectors = np.array([np.cos(chain), np.sin(chain)], dtype=np.float32).T
+    collection = SimpleNamespace(vectors=lambda positions: vectors[positions])
+    engine: Any = SimpleNamespace(bundle=SimpleNamespace(collection=collection))
     hits: list[Any] = [SimpleNamespace(item=SimpleNamespace(position=n)) for n in range(4)]
     left = _without_duplicates(engine, hits)
     assert [hit.item.position for hit in left] == [0, 3]
