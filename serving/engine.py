@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from models import machine
 from models.bundle import Bundle
 from models.manifest import THUMBNAILS, DamagedError
-from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
+from models.pictures import Limits, PictureError, decode
+from models.preprocessing import preprocess, reduced_side
 from serving.batcher import LONG_COST, WHENEVER, Batcher, Ticket
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
