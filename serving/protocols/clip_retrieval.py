@@ -22,7 +22,7 @@ from serving.answer import BUNDLE_HEADER
 from serving.engine import Engine
 from serving.errors import RequestError
 from serving.exchange import Exchange, read
-from serving.openapi import OF_QUESTIONS, Operation
+from serving.operations import OF_QUESTIONS, Operation
 from serving.plan import Vector
 from serving.protocols.protocol import Protocol, Question
 from serving.search import Found, Hit

@@ -29,7 +29,7 @@ from starlette.responses import Response
 from serving.engine import Encoded, Engine
 from serving.errors import RequestError
 from serving.exchange import Exchange, numbers, read
-from serving.openapi import OF_QUESTIONS, Operation
+from serving.operations import OF_QUESTIONS, Operation
 from serving.protocols.protocol import Protocol, Question
 from serving.ticket import Ticket
 from serving.uploads import Upload, within_json

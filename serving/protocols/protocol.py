@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from serving.error_answers import InWords
 from serving.exchange import Endpoint, Handler
-from serving.openapi import Operation
+from serving.operations import Operation
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from serving.errors import RequestError, starting
 from serving.exchange import Exchange, numbers, read
-from serving.openapi import OF_QUESTIONS, Operation
+from serving.operations import OF_QUESTIONS, Operation
 from serving.protocols.protocol import Protocol, Question
 from serving.ticket import Ticket
 from serving.uploads import within_json
