@@ -16,7 +16,8 @@ import pytest
 from models.bundle import Bundle, Scrubbed
 from models.manifest import DamagedError
 from serving.app import App, create_app
-from serving.routes import FORM_FRAME, MAX_JSON
+from serving.forms import FORM_FRAME
+from serving.routes import MAX_JSON
 from serving.settings import PROTOCOLS, Settings
 from tests.serving.conftest import Make, ask, error_of
 

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from serving.app import App
-from serving.routes import FORM_FRAME, MAX_JSON
+from serving.forms import FORM_FRAME
+from serving.routes import MAX_JSON
 from serving.search import Searcher
 from serving.settings import Settings
 from tests.build.pictures import picture
