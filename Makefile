@@ -97,8 +97,8 @@ loadtest: .venv/installed-loadtest
 	$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary --shape $(SHAPE) \
 	  --host $(HOST) --html artifacts/loadtest-$(SHAPE).html $(LOAD_OPTIONS)
 
-docs: .venv/installed-docs
-	$(BIN)/mkdocs build --strict
+docs: .venv/installed-docs .venv/installed-serve
+	$(BIN)/python -m mkdocs build --strict
 
 lint: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/ruff check .

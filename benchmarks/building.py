@@ -54,7 +54,8 @@ def _reduced_decoding(package: Path, folder: Path) -> dict[str, float]:
     """The cosine of vectors of pictures decoded at reduced scale and of the same in full."""
     from models.image_encoder import ImageEncoder
     from models.manifest import ModelCard
-    from models.pictures import decode, preprocess, reduced_side
+    from models.pictures import decode
+    from models.preprocessing import preprocess, reduced_side
 
     card = ModelCard.read(package)
     encoder = ImageEncoder(package, card)

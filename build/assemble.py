@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from build.archives import Archives
+from build.caption import Caption
 from build.captioner import CaptionModel, write_captions
-from build.captions import Caption, read_captions
+from build.captions import read_captions
 from build.describe import describe
 from build.journal import Journal
 from build.metadata import Fields

@@ -21,7 +21,8 @@ from build.journal import Journal
 from build.progress import Progress
 from models.installation import extra
 from models.manifest import CaptionerFacts, record_file
-from models.pictures import PictureError, on_white, read, read_content
+from models.modes import on_white
+from models.pictures import PictureError, read, read_content
 
 _BATCH = 8
 _MAX_TOKENS = 30

@@ -17,54 +17,26 @@ a warning.
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from build.archives import Archives
-from build.img2dataset import without_machinery
-from build.metadata import Fields
+from build.caption import PATH_COLUMNS, Caption, said_in
+from build.caption_csv import read_table
 from build.metadata.values import one_line
 from models.filters import nfc
 
-PATH_COLUMNS = ("image_path", "file_name", "path")
-# "text" is what ImageFolder data sets for captioning call it.
-_CAPTION_COLUMNS = ("caption", "text")
-_ALT_TEXT = "alt_text"
-_DELIMITERS = (",", ";", "\t")
 _LARGEST_SIDECAR = 1 << 20
-_LARGEST_CELL = 1 << 20
-# Longer runs of digits are identifiers: a float would round them.
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 _NAMED_STRAYS = 3
 # What detectors are trained with lies beside pictures, too: a class and a box, in numbers (YOLO,
 # KITTI and others), or LabelMe's shapes.
 _LABEL = re.compile(r"\S+( -?\d+(\.\d*)?(e[+-]?\d+)?){4,}", re.IGNORECASE)
 _LABELLED = {"shapes", "imagePath"}
-
-
-@dataclass(frozen=True)
-class Caption:
-    """What is known of a picture: its caption, if any, and JSON-like metadata."""
-
-    text: str | None
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    def fields(self) -> Fields:
-        """All of it by the names of :mod:`build.metadata`."""
-        rest = {name: value for name, value in self.metadata.items() if name != _ALT_TEXT}
-        alt_text = self.metadata.get(_ALT_TEXT)
-        told = {
-            "caption": self.text,
-            "alt_text": one_line(alt_text) if isinstance(alt_text, str) else None,
-        }
-        return rest | {name: value for name, value in told.items() if value}
 
 
 def read_captions(
@@ -97,24 +69,6 @@ def read_captions(
     return reader.captions, reader.warnings
 
 
-def said_in(row: Mapping[str, Any]) -> tuple[Caption, str | None]:
-    """What the row of a table, or an object, says of a picture, and what is wrong with it, if so.
-
-    Of several captions of one picture it is the first.
-    """
-    rest = _composed(without_machinery(row))
-    for name in _CAPTION_COLUMNS:
-        if name in rest:
-            value = rest.pop(name)
-            if isinstance(value, list) and value:
-                value = value[0]
-            if isinstance(value, str):
-                return Caption(one_line(value) or None, rest), None
-            wrong = None if value is None or value == [] else f"{name} is no text"
-            return Caption(None, rest), wrong
-    return Caption(None, rest), None
-
-
 class _Reader:
     """The captions and warnings gathered so far."""
 
@@ -132,59 +86,11 @@ class _Reader:
         text = self._read_text(path)
         if text is None:
             return
-        csv.field_size_limit(_LARGEST_CELL)
-        lines = io.StringIO(text, newline="")
-        header_line = next((line for line in lines if line.strip()), "")
-        header, delimiter = _header(header_line)
-        path_column = next((name for name in PATH_COLUMNS if name in header), None)
-        if path_column is None:
+        table = read_table(text, lambda what: self._warn(path, what))
+        if table is None:
             self._warn(path, f"no column {' or '.join(PATH_COLUMNS)} in its first line")
             return
-        first_line = text[: lines.tell()].count("\n") + 1
-        rows: list[tuple[int, dict[str, Any]]] = []
-        for line, cells in self._rows_of_cells(path, list(lines), first_line, delimiter):
-            if len(cells) > len(header):
-                self._warn(path, f"line {line}: more cells than the first line has columns")
-            row = {
-                name: cell
-                for name, cell in zip(header, map(str.strip, cells), strict=False)
-                if name and cell
-            }
-            if row:
-                rows.append((line, row))
-        for line, told in _convert_numbers(rows, {path_column, *_CAPTION_COLUMNS}):
-            self._warn(path, f"line {line}: {told}")
-        self._add_table(path, rows, path_column)
-
-    def _rows_of_cells(
-        self, path: Path, lines: list[str], first_line: int, delimiter: str
-    ) -> Iterator[tuple[int, list[str]]]:
-        """The rows of a table, with the line that each begins in.
-
-        A cell in quotes may go over several lines.  A quote that nobody has closed would take
-        all that follows for one cell: its row then ends with its line.
-        """
-        at = 0
-        while at < len(lines):
-            rest = (lines[number] for number in range(at, len(lines)))
-            reader = csv.reader(rest, delimiter=delimiter, strict=True)
-            begin = at
-            try:
-                for cells in reader:
-                    yield first_line + begin, cells
-                    begin = at + reader.line_num
-                return
-            except csv.Error as error:
-                # Read leniently, as most programs do, and by itself.
-                try:
-                    cells = next(csv.reader([lines[begin]], delimiter=delimiter))
-                except csv.Error:
-                    self._warn(path, f"line {first_line + begin}: {error}")
-                else:
-                    if at + reader.line_num > begin + 1:
-                        self._warn(path, f"line {first_line + begin}: a quote is not closed")
-                    yield first_line + begin, cells
-                at = begin + 1
+        self._add_table(path, table.rows, table.path_column)
 
     def read_jsonl(self, path: Path) -> None:
         text = self._read_text(path)
@@ -339,52 +245,6 @@ class _Reader:
 
     def _warn(self, path: Path, what: str) -> None:
         self.warnings.append(f"{path.relative_to(self._root).as_posix()}: {what}")
-
-
-def _header(line: str) -> tuple[list[str], str]:
-    """The column names of a table and its delimiter (spreadsheets write ``;`` too)."""
-    for delimiter in _DELIMITERS:
-        names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
-        known = [name.lower() for name in names]
-        if any(column in known for column in PATH_COLUMNS):
-            special = {*PATH_COLUMNS, *_CAPTION_COLUMNS}
-            return [n.lower() if n.lower() in special else n for n in names], delimiter
-    return [], ","
-
-
-def _convert_numbers(
-    rows: Sequence[tuple[int, dict[str, Any]]], texts: set[str]
-) -> Iterator[tuple[int, str]]:
-    """Make numbers of the cells that are some, so that ranges can be asked for.
-
-    A column is one of numbers where most of its cells are.
-
-    Yields:
-        the line of each cell of such a column that is none, and what to say of it.
-    """
-    columns = {name for _, row in rows for name in row} - texts
-    for column in sorted(columns):
-        cells = [(line, row) for line, row in rows if column in row]
-        numbers = [bool(_NUMBER.fullmatch(row[column])) for _, row in cells]
-        if 2 * sum(numbers) <= len(cells):
-            continue
-        for (line, row), is_number in zip(cells, numbers, strict=True):
-            cell = row[column]
-            if is_number:
-                row[column] = float(cell) if "." in cell else int(cell)
-            else:
-                yield line, f"{column} is no number, as most are: {cell[:40]!r}"
-
-
-def _composed(value: Any) -> Any:
-    """Texts in the form in which a letter and its accent are one (NFC), names included."""
-    if isinstance(value, str):
-        return nfc(value)
-    if isinstance(value, list):
-        return [_composed(element) for element in value]
-    if isinstance(value, dict):
-        return {_composed(key): _composed(each) for key, each in value.items()}
-    return value
 
 
 def _without_surrogates(value: object) -> object:

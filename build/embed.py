@@ -28,18 +28,12 @@ from build.room import Room
 from build.scan import PictureFile
 from models.image_encoder import ImageEncoder
 from models.manifest import IMAGE_ENCODER, ModelCard
-from models.pictures import (
-    Picture,
-    PictureError,
-    preprocess,
-    read,
-    read_content,
-    reduced_side,
-    thumbnail,
-)
+from models.pictures import Picture, PictureError, read, read_content
+from models.preprocessing import preprocess, reduced_side
+from models.thumbnails import thumbnail
 
-# Part of what a vector depends on: to be raised when models/pictures.py sees a picture
-# otherwise than before, or makes another thumbnail of it.
+# Part of what a vector depends on: to be raised when models/pictures.py or models/preprocessing.py
+# sees a picture otherwise than before, or models/thumbnails.py makes another thumbnail of it.
 DECODING = 3
 NO_ENCODER = "none"
 _COMMIT_SECONDS = 0.2

@@ -33,7 +33,8 @@ from build.errors import BuildError
 from build.scan import scan
 from models.image_encoder import ImageEncoder
 from models.manifest import ModelCard
-from models.pictures import PictureError, decode, preprocess
+from models.pictures import PictureError, decode
+from models.preprocessing import preprocess
 from models.relevance import relevant
 
 RECALL_AT = (1, 5, 10)

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from build.evaluate import Evaluation, Pictures
-from models.pictures import decode, on_white
+from models.modes import on_white
+from models.pictures import decode
 
 ROWS = 24
 _COLUMNS = 8

@@ -20,7 +20,8 @@ from build.metadata.values import text as one_line
 from build.progress import Progress
 from models.installation import extra
 from models.manifest import OcrFacts
-from models.pictures import PictureError, on_white, read, read_content
+from models.modes import on_white
+from models.pictures import PictureError, read, read_content
 
 _PACKAGE = "rapidocr"
 # To be raised when the same pictures are to be read otherwise.

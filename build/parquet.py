@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from build.captions import PATH_COLUMNS, Caption, said_in
+from build.caption import PATH_COLUMNS, Caption, said_in
 from build.errors import BuildError
 from build.metadata import Fields
 from models.installation import extra

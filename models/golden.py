@@ -91,7 +91,7 @@ def compare_picture(folder: Path, card: ModelCard, encoder: ImageEncoder) -> Non
     """
     # Here, since a service that is sent no pictures needs none of it.
     from models.golden_picture import golden_picture
-    from models.pictures import preprocess
+    from models.preprocessing import preprocess
 
     pixels = preprocess(golden_picture(), card.preprocessing)
     try:

@@ -1,4 +1,4 @@
-"""Small versions of the pictures, in a SQLite file of their own.
+"""Small versions of the pictures: how one is made, and a SQLite file of their own.
 
     thumbnails(position, webp, checksum)
 
@@ -7,8 +7,11 @@ They make up most of a bundle, and no search reads them: they are checked when t
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
+
+from PIL import Image
 
 from models.database import Database, new_database, with_checksum
 
@@ -19,6 +22,34 @@ CREATE TABLE thumbnails (
     checksum INTEGER NOT NULL
 )
 """
+THUMBNAIL_SIDE = 320
+_QUALITY = 80
+# Half the time of WebP's usual effort (4) for thumbnails 4 % larger: a thirtieth of all that
+# a small picture costs when a bundle is built.
+_EFFORT = 2
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    """A decoded picture as WebP, its longer side at most 320 pixels, transparency kept.
+
+    Nothing else of the original's file goes into it: neither where it was taken nor its
+    colour profile, which need not fit what the colours were converted to.
+    """
+    scale = THUMBNAIL_SIDE / max(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    output = io.BytesIO()
+    image.save(
+        output,
+        "WEBP",
+        quality=_QUALITY,
+        method=_EFFORT,
+        exif=b"",
+        icc_profile=b"",
+        xmp=b"",
+    )
+    return output.getvalue()
 
 
 def write_thumbnails(path: Path, thumbnails: Iterable[tuple[int, bytes]]) -> None:

@@ -23,11 +23,15 @@ from models.bundle import Bundle
 from models.manifest import DamagedError
 from serving import openapi, protocols
 from serving.answer import BUNDLE_HEADER
+from serving.bodies import Bodies
+from serving.edge import Edge
 from serving.engine import Engine
+from serving.error_answers import Errors
 from serving.exchange import Exchange
-from serving.middleware import PROBES, Bodies, Edge, Errors, Keys
+from serving.forms import FORM_FRAME
+from serving.keys import PROBES, Keys
 from serving.reload import Reloader
-from serving.routes import FORM_FRAME, MAX_JSON, Routes
+from serving.routes import MAX_JSON, Routes
 from serving.settings import Settings
 from serving.state import State
 from serving.tracing import Tracing

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from starlette.types import Message, Receive
 
+# What Edge leaves in a request's ``state`` for those within: its headers by name, and the status
+# of its answer, 0 before there is one.
+HEADERS = "headers"
+STATUS = "status"
+
 
 def has_left(receive: Receive) -> bool:
     """Whether a caller has hung up, whose request was read to its end.

@@ -21,57 +21,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from serving.errors import nobody_waits, overloaded, stopping, too_late
+from serving.errors import overloaded, stopping
 from serving.metrics import Metrics
+from serving.queues import ORDINARY_COST, Queues, Waiting
+from serving.ticket import WHENEVER, Ticket
 
 logger = logging.getLogger("sightline")
 
 Call = TypeVar("Call")
 Answer = TypeVar("Answer")
 
-# The share of the largest batch that the others may have; of this a part is a quarter, so that a
-# few urgent calls run beside little.
-_LEFT_TO_OTHERS = 1 / 4
-_PARTS = 4
-# Nor more than so many seconds take, as far as is known, since an urgent call may have to wait for
-# all of it: what a quarter of a batch takes depends on the machine and the model.
-_OTHERS_SECONDS = 0.05
-# How much the last batch counts in what is known.
-_LAST = 0.2
-# Tokens of an ordinary query, and of a long one.
-ORDINARY_COST = 16
-# So many times ``max_queue`` is what all that is not urgent may cost together.
+# Tokens of a long query.  ``max_queue`` of these is what all that is not urgent may cost together.
 LONG_COST = 4 * ORDINARY_COST
-
-
-def nobody_leaves() -> bool:
-    """For callers of whom it is not known."""
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """What a caller says of a call beside the call itself.
-
-    ``deadline`` is on the event loop's clock; ``left`` says whether the caller has gone.
-    """
-
-    deadline: float = float("inf")
-    left: Callable[[], bool] = nobody_leaves
-
-
-WHENEVER = Ticket()
-
-
-@dataclass(eq=False, slots=True)
-class _Waiting(Generic[Call, Answer]):
-    call: Call
-    cost: int
-    ticket: Ticket
-    future: asyncio.Future[Answer]
 
 
 class Batcher(Generic[Call, Answer]):
@@ -101,28 +64,24 @@ class Batcher(Generic[Call, Answer]):
     ) -> None:
         self._answer = answer
         self._executor = executor
-        self._max_batch_size = max_batch_size
-        self._max_cost = max_batch_size * ORDINARY_COST
         self._max_queue = max_queue
         self._under_way = 0
-        self._urgent: deque[_Waiting[Call, Answer]] = deque()
-        self._others: deque[_Waiting[Call, Answer]] = deque()
+        self._queues: Queues[Call, Answer] = Queues(
+            max_batch_size, metrics.dropped.labels(method_name=name)
+        )
         # What those that are not urgent cost together, waiting and running, and may cost.
         self._cost_of_others = 0
         self._max_cost_of_others = max_queue * LONG_COST
-        # Seconds that a batch with such calls takes for what it costs; 0 until it is known.
-        self._pace = 0.0
         self._running = False
         self._planned = False
         self._closed = False
         self._batch_size = metrics.batch_size.labels(method_name=name)
         self._queue_length = metrics.queue.labels(method_name=name)
-        self._dropped = metrics.dropped.labels(method_name=name)
 
     @property
     def part(self) -> int:
         """The most that a call which is not urgent should cost, to fit beside urgent ones."""
-        return max(1, int(self._max_cost * _LEFT_TO_OTHERS / _PARTS))
+        return self._queues.part
 
     @property
     def full(self) -> bool:
@@ -132,7 +91,7 @@ class Batcher(Generic[Call, Answer]):
     @property
     def idle(self) -> bool:
         """Whether no call is under way."""
-        return not self._running and not self._urgent and not self._others
+        return not self._running and not self._queues
 
     async def __call__(self, call: Call, cost: int = 1, ticket: Ticket = WHENEVER) -> Answer:
         """Wait for the answer to one urgent call.
@@ -142,7 +101,7 @@ class Batcher(Generic[Call, Answer]):
                 passed before its turn came.
         """
         with self._place():
-            return await self._put(self._urgent, call, cost, ticket)
+            return await self._put(self._queues.urgent, call, cost, ticket)
 
     async def in_two(
         self, call: Call, cost: int, follow: Callable[[Answer], Call], ticket: Ticket = WHENEVER
@@ -160,7 +119,7 @@ class Batcher(Generic[Call, Answer]):
                 passed before the turn of one of them came.
         """
         with self._place():
-            first = await self._put(self._urgent, call, cost, ticket)
+            first = await self._put(self._queues.urgent, call, cost, ticket)
             [second] = await self.in_parts([(follow(first), self.part)], ticket)
         return first, second
 
@@ -191,7 +150,7 @@ class Batcher(Generic[Call, Answer]):
         futures: list[asyncio.Future[Answer]] = []
         try:
             for call, share in calls:
-                futures.append(self._put(self._others, call, share, ticket))
+                futures.append(self._put(self._queues.others, call, share, ticket))
             return list(await asyncio.gather(*futures))
         finally:
             # Those that still wait where one of them failed.
@@ -201,7 +160,7 @@ class Batcher(Generic[Call, Answer]):
     def close(self) -> None:
         """Refuse all calls from now on, and those that wait."""
         self._closed = True
-        for queue in (self._urgent, self._others):
+        for queue in (self._queues.urgent, self._queues.others):
             while queue:
                 one = queue.popleft()
                 if not one.future.done():
@@ -218,13 +177,13 @@ class Batcher(Generic[Call, Answer]):
             self._under_way -= 1
 
     def _put(
-        self, queue: deque[_Waiting[Call, Answer]], call: Call, cost: int, ticket: Ticket
+        self, queue: deque[Waiting[Call, Answer]], call: Call, cost: int, ticket: Ticket
     ) -> asyncio.Future[Answer]:
         if self._closed:
             raise stopping()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        queue.append(_Waiting(call, cost, ticket, future))
+        queue.append(Waiting(call, cost, ticket, future))
         if not self._running and not self._planned:
             # In a moment: what arrived at the same time as this is on its way here.
             self._planned = True
@@ -236,8 +195,8 @@ class Batcher(Generic[Call, Answer]):
         self._planned = False
         if self._running or self._closed:
             return
-        self._queue_length.set(len(self._urgent) + len(self._others))
-        batch, urgent = self._take(loop.time())
+        self._queue_length.set(len(self._queues))
+        batch, urgent = self._queues.take(loop.time())
         if not batch:
             return
         self._running = True
@@ -255,13 +214,13 @@ class Batcher(Generic[Call, Answer]):
     def _end(
         self,
         loop: asyncio.AbstractEventLoop,
-        batch: list[_Waiting[Call, Answer]],
+        batch: list[Waiting[Call, Answer]],
         run: Future[list[Answer | Exception]],
         pace: float | None,
     ) -> None:
         self._running = False
         if pace is not None:
-            self._pace += (pace - self._pace) * (_LAST if self._pace else 1)
+            self._queues.learn(pace)
         # First, so that the executor does not wait for the answers to be written.
         self._start(loop)
         if run.cancelled():
@@ -275,48 +234,6 @@ class Batcher(Generic[Call, Answer]):
                 one.future.set_exception(answer)
             else:
                 one.future.set_result(answer)
-
-    def _take(self, now: float) -> tuple[list[_Waiting[Call, Answer]], int]:
-        """The next batch: urgent calls, whose number it gives, and what is left for the others."""
-        batch: list[_Waiting[Call, Answer]] = []
-        most = int(self._max_cost * _LEFT_TO_OTHERS)
-        if self._pace:
-            most = max(self.part, min(most, int(_OTHERS_SECONDS / self._pace)))
-        room = self._max_cost - (most if self._others else 0)
-        spent = room - self._fill(batch, self._urgent, room, now)
-        urgent = len(batch)
-        # Beside few urgent calls little, or these would wait for more than for themselves.
-        share = max(self.part, int(spent * _LEFT_TO_OTHERS)) if spent else most
-        self._fill(batch, self._others, min(share, most), now)
-        return batch, urgent
-
-    def _fill(
-        self,
-        batch: list[_Waiting[Call, Answer]],
-        queue: deque[_Waiting[Call, Answer]],
-        room: int,
-        now: float,
-    ) -> int:
-        """Move calls from a queue into a batch, one at the least; gives the room that is left."""
-        taken = 0
-        while queue and taken < self._max_batch_size and not (taken and queue[0].cost > room):
-            one = queue.popleft()
-            if not self._is_dropped(one, now):
-                batch.append(one)
-                room -= one.cost
-                taken += 1
-        return room
-
-    def _is_dropped(self, one: _Waiting[Call, Answer], now: float) -> bool:
-        if not one.future.done():
-            if now > one.ticket.deadline:
-                one.future.set_exception(too_late())
-            elif one.ticket.left():
-                one.future.set_exception(nobody_waits())
-        if one.future.done():
-            self._dropped.inc()
-            return True
-        return False
 
     def _answer_each(self, calls: Sequence[Call]) -> list[Answer | Exception]:
         try:

@@ -21,14 +21,16 @@ from numpy.typing import NDArray
 from models import machine
 from models.bundle import Bundle
 from models.manifest import THUMBNAILS, DamagedError
-from models.pictures import Limits, PictureError, decode, preprocess, reduced_side
-from serving.batcher import LONG_COST, WHENEVER, Batcher, Ticket
+from models.pictures import Limits, PictureError, decode
+from models.preprocessing import preprocess, reduced_side
+from serving.batcher import LONG_COST, Batcher
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded, too_late
 from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
 from serving.search import Found, Hit, Searcher
 from serving.settings import Settings
+from serving.ticket import WHENEVER, Ticket
 from serving.timing import Timing
 from serving.uploads import Upload, within_json
 from serving.wire import (

@@ -15,11 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from serving.answer import BUNDLE_HEADER
 from serving.asgi import has_left
-from serving.batcher import Ticket
 from serving.engine import Engine
 from serving.errors import RequestError, nobody_waits, too_late
 from serving.settings import Settings
 from serving.state import State
+from serving.ticket import Ticket
 from serving.wire import Json
 
 _BOM = b"\xef\xbb\xbf"

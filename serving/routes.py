@@ -6,18 +6,14 @@ Documented in :mod:`serving.openapi`.
 from __future__ import annotations
 
 import asyncio
-import errno
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -25,8 +21,9 @@ from starlette.routing import Route
 from serving import metrics, originals
 from serving.answer import BUNDLE_HEADER, facts, results
 from serving.engine import Engine
-from serving.errors import RequestError, no_room, speech_is_off, starting, too_long, unknown_picture
+from serving.errors import RequestError, speech_is_off, starting, unknown_picture
 from serving.exchange import Endpoint, Exchange, numbers, read
+from serving.forms import uploaded
 from serving.page import index_page
 from serving.settings import Settings
 from serving.state import State
@@ -35,9 +32,6 @@ from serving.wire import EncodeRequest, ImageSearchRequest, Json, ReloadResponse
 
 _FOREVER = "max-age=31536000, immutable"
 _A_WHILE = "max-age=3600"
-_MAX_FIELDS = len(ImageSearchRequest.model_fields)
-# What a form needs beside its file: borders, headers and the other fields.
-FORM_FRAME = 64 << 10
 MAX_JSON = 4 << 20
 
 
@@ -62,8 +56,8 @@ class Routes:
     ) -> None:
         self._state = state
         self._settings = settings
+        self._document = openapi
         self._openapi = to_json(openapi)
-        self._page = index_page(openapi)
         self._schema = schema
         self._reload = reload
         self._exchange = Exchange(state, settings)
@@ -109,7 +103,7 @@ class Routes:
 
     async def search_by_image(self, request: Request) -> Response:
         """The pictures that resemble a picture."""
-        async with self._uploaded(request, "image") as (picture, fields):
+        async with uploaded(request, "image", self._settings.max_upload) as (picture, fields):
             try:
                 question = ImageSearchRequest.model_validate(fields)
             except ValidationError as error:
@@ -146,7 +140,7 @@ class Routes:
         transcriber = self._state.transcriber
         if transcriber is None:
             raise starting()
-        async with self._uploaded(request, "audio") as (recording, fields):
+        async with uploaded(request, "audio", self._settings.max_upload) as (recording, fields):
             if fields:
                 raise RequestError(400, f"{min(fields)}: no such field", min(fields))
             text = await self._exchange.in_time(
@@ -198,8 +192,10 @@ class Routes:
 
     async def page(self, request: Request) -> Response:
         """A page that says what is where."""
+        # In a thread, since the template is compiled when it is first asked for.
+        html = await asyncio.to_thread(index_page, self._document)
         return HTMLResponse(
-            self._page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'self'"}
+            html, headers={"Content-Security-Policy": "default-src 'none'; style-src 'self'"}
         )
 
     async def image_by_id(self, request: Request) -> Response:
@@ -268,39 +264,3 @@ class Routes:
             if found is not None:
                 return found
         return engine.bundle.thumbnails.get(item.position)
-
-    @asynccontextmanager
-    async def _uploaded(
-        self, request: Request, name: str
-    ) -> AsyncIterator[tuple[Callable[[], bytes], dict[str, object]]]:
-        """What reads the file of a form that is called ``name``, and the form's other fields."""
-        limit = self._settings.max_upload
-        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            raise RequestError(
-                400, f"{name}: send multipart/form-data with the file as {name!r}", name
-            )
-        try:
-            form = await request.form(max_files=1, max_fields=_MAX_FIELDS, max_part_size=FORM_FRAME)
-        # Starlette gives its parser's errors to the application as 400s of its own.
-        except (MultiPartException, HTTPException) as error:
-            detail = getattr(error, "message", None) or getattr(error, "detail", "")
-            raise RequestError(400, f"the body is no multipart form: {detail}") from None
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise no_room() from None
-            raise
-        except (LookupError, ValueError) as error:
-            # Of a form without a border, in a character set that there is not.
-            raise RequestError(400, f"the body is no multipart form: {error}") from None
-        try:
-            names = [key for key, _ in form.multi_items()]
-            if repeated := [key for key in names if names.count(key) > 1]:
-                raise RequestError(400, f"{repeated[0]}: is there twice", repeated[0])
-            file = form.get(name)
-            if not isinstance(file, UploadFile):
-                raise RequestError(400, f"{name}: the file is missing", name)
-            if (file.size or 0) > limit:
-                raise too_long(limit)
-            yield file.file.read, {key: form[key] for key in names if key != name}
-        finally:
-            await form.close()

@@ -31,10 +31,12 @@ sys.path.append(
 )
 
 from ui import results
-from ui.client import Addresses, Answer, Service, ServiceError
+from ui.answers import Answer, ServiceError
+from ui.client import Addresses, Service
 from ui.facets import Facet, facets, meet
+from ui.languages import accepted_languages, texts_for
 from ui.question import COUNTS, MAX_TEXT, Question
-from ui.texts import Texts, accepted_languages, texts_for
+from ui.texts import Texts
 
 _HERE = Path(__file__).resolve().parent
 # A name of Streamlit's own icons would be fetched from elsewhere.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
-from ui.client import Picture
+from ui.answers import Picture
 
 _MOST_VALUES = 40
 _MOST_FACETS = 6

@@ -20,7 +20,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ImageContent, TextContent, ToolAnnotations
 from pydantic import Field
 
-from ui.client import Addresses, Answer, Problem, Service, ServiceError
+from ui.answers import Answer, Problem, ServiceError
+from ui.client import Addresses, Service
 from ui.question import MAX_TEXT, Question
 
 _DEFAULT_K = 8

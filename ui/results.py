@@ -15,7 +15,7 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
-from ui.client import Answer, Picture, ServiceError
+from ui.answers import Answer, Picture, ServiceError
 from ui.facets import can_filter
 from ui.question import Question
 from ui.texts import Texts

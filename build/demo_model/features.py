@@ -17,7 +17,8 @@ from tqdm import tqdm
 from build.demo_model.backbone import SIDE, see
 from build.demo_model.kept import kept_as
 from models.manifest import Preprocessing
-from models.pictures import decode, preprocess
+from models.pictures import decode
+from models.preprocessing import preprocess
 
 # Drawings keep their proportions and lose their empty border; nothing is cropped away.
 PREPROCESSING = Preprocessing(

@@ -12,7 +12,8 @@ from PIL import Image
 from build.export.verify import sample_pictures, verification_queries
 from models.image_encoder import ImageEncoder
 from models.manifest import ModelCard
-from models.pictures import decode, preprocess
+from models.pictures import decode
+from models.preprocessing import preprocess
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 

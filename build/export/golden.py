@@ -43,7 +43,7 @@ def golden_embeddings(checkpoint: Checkpoint) -> Golden:
     """What open_clip gives, with the tolerance that float32 graphs are held to.
 
     The tolerance is the export's own, :data:`build.export.verify.TOLERANCE`.  It is the same
-    for the picture, since :func:`models.pictures.preprocess` gives the same pixels as
+    for the picture, since :func:`models.preprocessing.preprocess` gives the same pixels as
     open_clip to the bit, in every resize mode and interpolation.
     """
     ids = checkpoint.tokenizer(list(_TEXTS), context_length=checkpoint.context_length)

@@ -14,7 +14,7 @@ from build.errors import BuildError
 from build.export.checkpoint import Checkpoint
 from models.image_encoder import ImageEncoder
 from models.manifest import ModelCard
-from models.pictures import preprocess
+from models.preprocessing import preprocess
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 

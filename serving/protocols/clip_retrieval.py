@@ -19,14 +19,14 @@ from starlette.responses import Response
 
 from models.items import Item
 from serving.answer import BUNDLE_HEADER
-from serving.batcher import Ticket
 from serving.engine import Engine
 from serving.errors import RequestError
 from serving.exchange import Exchange, read
-from serving.openapi import OF_QUESTIONS, Operation
+from serving.operations import OF_QUESTIONS, Operation
 from serving.plan import Vector
 from serving.protocols.protocol import Protocol, Question
 from serving.search import Found, Hit
+from serving.ticket import Ticket
 from serving.uploads import within_json
 from serving.wire import (
     MAX_QUERY,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 from starlette.routing import Route
 
+from serving.error_answers import InWords
 from serving.exchange import Endpoint, Handler
-from serving.middleware import InWords
-from serving.openapi import Operation
+from serving.operations import Operation
 
 
 @dataclass(frozen=True)

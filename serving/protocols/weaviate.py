@@ -13,11 +13,11 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.batcher import Ticket
 from serving.errors import RequestError, starting
 from serving.exchange import Exchange, numbers, read
-from serving.openapi import OF_QUESTIONS, Operation
+from serving.operations import OF_QUESTIONS, Operation
 from serving.protocols.protocol import Protocol, Question
+from serving.ticket import Ticket
 from serving.uploads import within_json
 from serving.wire import MAX_IMAGES, MAX_QUERY, MAX_TEXTS, Json, SentPicture
 

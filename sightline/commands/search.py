@@ -2,13 +2,16 @@
 
     sightline search "a red fox" -k 20 | xargs -d '\n' cp -t ~/foxes
 
-What the service answers to POST /search is found here without one.
+What the service answers to POST /search is found here without one.  In a terminal a small image
+stands above each path, as well as the terminal can show one; in a pipe there are paths alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import sys
 from pathlib import Path
 
 from build.errors import BuildError
@@ -23,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print the answer as POST /search gives it"
     )
+    parser.add_argument("--no-previews", action="store_true", help="paths alone in a terminal, too")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,12 +36,15 @@ def run(arguments: argparse.Namespace) -> int:
     from pydantic_core import to_json
 
     from models.bundle import Bundle
+    from models.modes import on_white
+    from models.pictures import decode
     from serving.answer import result_fields
     from serving.engine import Engine
     from serving.errors import RequestError
     from serving.metrics import Metrics
     from serving.settings import Settings
     from serving.wire import SearchRequest
+    from sightline.previews import preview_for
 
     asked = {"query": arguments.query, "k": arguments.k}
     try:
@@ -51,12 +58,18 @@ def run(arguments: argparse.Namespace) -> int:
     engine = Engine(bundle, settings, Metrics(), closes_bundle=True)
     try:
         fields = result_fields(asyncio.run(engine.search(request)), engine)
-    finally:
-        engine.close()
-    if arguments.json:
-        print(to_json(fields).decode())
-    else:
+        if arguments.json:
+            print(to_json(fields).decode())
+            return 0
+        wanted = sys.stdout.isatty() and not arguments.no_previews
+        preview = preview_for(os.environ) if wanted else None
         root = Path(settings.images or bundle.manifest.picture_root or "")
         for result in fields["results"]:
+            item = bundle.items.find(result["id"]) if preview else None
+            small = bundle.thumbnails.get(item.position) if item else None
+            if preview and small:
+                print(preview(on_white(decode(small))), end="")
             print(root / result["image_path"])
+    finally:
+        engine.close()
     return 0

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import build.export.gate
-import models.pictures
+import models.preprocessing
 from build.errors import BuildError
 from build.export import Checkpoint, export, load_checkpoint
 from build.export.golden import golden_embeddings
@@ -20,7 +20,7 @@ from build.packages import open_package
 from models.golden import unpack
 from models.golden_picture import golden_picture
 from models.manifest import TEXT_ENCODER, DamagedError, Preprocessing
-from models.pictures import preprocess
+from models.preprocessing import preprocess
 from tests.altered import constant_answer
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,7 @@ def test_pixels_that_are_not_open_clip_s_refuse_the_export(
         settings = preprocessing.model_copy(update={"resize_mode": "squash"})
         return preprocess(golden_picture(), settings)
 
-    monkeypatch.setattr(models.pictures, "preprocess", squashed)
+    monkeypatch.setattr(models.preprocessing, "preprocess", squashed)
     with pytest.raises(BuildError, match=r"the golden picture gets another .* Nothing was written"):
         export(vit, tmp_path / "package", "fp32")
     assert list(tmp_path.iterdir()) == []

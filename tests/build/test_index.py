@@ -24,7 +24,8 @@ from build.journal import Journal
 from models.bundle import Bundle
 from models.items import Item, item_id
 from models.manifest import MANIFEST, DamagedError, Manifest
-from models.pictures import PictureError, decode, preprocess, reduced_side
+from models.pictures import PictureError, decode
+from models.preprocessing import preprocess, reduced_side
 from tests.build.pictures import BROKEN, picture, plant, plant_broken
 from tests.tiny_package import write_tiny_package
 

@@ -24,7 +24,8 @@ from build.index import IndexOptions, Outcome, build_index
 from build.packages import open_package
 from models.bundle import Bundle
 from models.items import Item
-from models.pictures import decode, preprocess, reduced_side
+from models.pictures import decode
+from models.preprocessing import preprocess, reduced_side
 from serving import originals
 from tests.build.pictures import picture
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sightline.__main__ import main
 from tests.serving.conftest import build_bundle
@@ -53,6 +58,29 @@ def test_what_was_indexed_is_searched(bundle: Path, capsys: pytest.CaptureFixtur
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert [path.name for path in paths] == [Path(each["image_path"]).name for each in results]
     assert all(path.is_absolute() and path.exists() for path in paths)
+
+
+def test_in_a_terminal_an_image_stands_above_each_path(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-kitty")
+    monkeypatch.delenv("TMUX", raising=False)
+    search = ["search", "a fox", "--bundle", str(bundle), "-k", "2"]
+    assert main(search) == 0
+    paths = capsys.readouterr().out.splitlines()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(search) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1::2] == paths
+    for sent, path in zip(lines[::2], paths, strict=True):
+        content = base64.b64decode("".join(re.findall(r"\x1b_G[^;]*;([\w+/=]*)\x1b\\", sent)))
+        small = Image.open(io.BytesIO(content)).convert("RGB")
+        original = Image.open(path).convert("RGB").resize(small.size)
+        assert np.abs(np.asarray(small, float) - np.asarray(original, float)).mean() < 8
+    assert main([*search, "--no-previews"]) == 0
+    assert capsys.readouterr().out.splitlines() == paths
+    assert main([*search, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["results"]) == 2
 
 
 @pytest.mark.parametrize(

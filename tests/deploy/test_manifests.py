@@ -141,7 +141,7 @@ def test_every_variable_exists(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["kubernetes.yaml", *KNATIVE])
 def test_ports_and_probes_are_the_services(name: str) -> None:
-    from serving.middleware import PROBES
+    from serving.keys import PROBES
 
     [container] = containers(name)
     [port] = container["ports"]

@@ -11,7 +11,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from models.pictures import Limits, PictureError, decode, thumbnail
+from models.pictures import Limits, PictureError, decode
+from models.thumbnails import thumbnail
 from tests.fuzz.conftest import bounded, tries
 from tests.fuzz.edits import edited
 from tests.serving.test_uploads import gif, png, webp, webp_canvas

@@ -16,7 +16,8 @@ import pytest
 from models.bundle import Bundle, Scrubbed
 from models.manifest import DamagedError
 from serving.app import App, create_app
-from serving.routes import FORM_FRAME, MAX_JSON
+from serving.forms import FORM_FRAME
+from serving.routes import MAX_JSON
 from serving.settings import PROTOCOLS, Settings
 from serving.wire import ImageSearchRequest
 from tests.serving.conftest import Make, ask, error_of
@@ -261,3 +262,25 @@ def test_a_thumbnail_says_when_it_was_given(app: App) -> None:
     given = parsedate_to_datetime(thumbnail.headers["date"])
     assert thumbnail.headers["date"].endswith(" GMT")
     assert abs((given - datetime.now(UTC)).total_seconds()) < 3600
+
+
+def test_pages_may_read_what_they_are_told_beside_the_answer(make: Make) -> None:
+    app = make(cors_origins="https://a.example")
+    told = ask(app, "GET", "/info", headers={"Origin": "https://a.example"}).headers
+    assert told["access-control-expose-headers"] == (
+        "Server-Timing, X-Request-ID, Retry-After, X-Sightline-Bundle"
+    )
+    asked = ask(
+        app,
+        "OPTIONS",
+        "/search",
+        headers={
+            "Origin": "https://a.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,content-type,x-request-id",
+        },
+    )
+    assert asked.status_code == 200
+    assert asked.headers["access-control-allow-methods"] == "GET, POST"
+    for header in ("Authorization", "Content-Type", "X-Request-ID"):
+        assert header in asked.headers["access-control-allow-headers"]

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import serving.batcher
 import serving.engine
+import serving.queues
 import serving.search
 from models.bundle import Bundle, Scrubbed
 from models.database import SlowQueryError
@@ -27,7 +27,6 @@ from models.items import ItemStore
 from models.manifest import DamagedError
 from models.tokenizer import Tokenizer
 from serving import plan
-from serving.batcher import Ticket
 from serving.cache import VectorCache
 from serving.engine import Engine, _cut
 from serving.errors import RequestError
@@ -35,6 +34,7 @@ from serving.metrics import Metrics
 from serving.plan import Weighted
 from serving.search import Searcher
 from serving.settings import Settings
+from serving.ticket import Ticket
 from serving.timing import Timing
 from serving.wire import EncodeRequest, ImageSearchRequest, SearchRequest
 from tests.build.pictures import picture
@@ -174,7 +174,7 @@ def test_searches_that_share_nothing_give_way_to_those_that_do(
 
     monkeypatch.setattr(Searcher, "search", watched)
     # It takes as long as the gates are shut.
-    monkeypatch.setattr(serving.batcher, "_OTHERS_SECONDS", 100)
+    monkeypatch.setattr(serving.queues, "_OTHERS_SECONDS", 100)
 
     def ask(k: int, count: int, **asked: Any) -> list[asyncio.Future[Any]]:
         requests = [SearchRequest(query=f"{k} {n}", k=k, **asked) for n in range(count)]

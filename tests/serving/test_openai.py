@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import openai
 import pytest
+from langchain_openai import OpenAIEmbeddings
+from pydantic import SecretStr
 
 from models.bundle import Bundle
 from serving.app import App
@@ -83,6 +85,22 @@ def test_as_many_texts_as_openai_takes(client: openai.OpenAI, app: App, opened: 
         np.testing.assert_allclose(answer.data[place].embedding, expected, atol=1e-6)
     with pytest.raises(openai.BadRequestError, match="at most 2048"):
         client.embeddings.create(model=model, input=[*texts, "one more"])
+
+
+def test_langchain_finds_the_same(app: App, opened: Bundle) -> None:
+    with listening(app) as port:
+        embeddings = OpenAIEmbeddings(
+            base_url=f"http://127.0.0.1:{port}/v1",
+            api_key=SecretStr("sk-1"),
+            model=opened.manifest.model.name,
+            # As docs/protocols.md says: without it tokens are sent, of a model of OpenAI's.
+            check_embedding_ctx_length=False,
+        )
+        documents = embeddings.embed_documents(TEXTS)
+        query = embeddings.embed_query(TEXTS[1])
+    expected = encoded(app, texts=TEXTS)
+    np.testing.assert_allclose(documents, expected, rtol=1e-6)
+    np.testing.assert_allclose(query, expected[1], rtol=1e-6)
 
 
 def test_pictures_as_jina_and_infinity_send_them(app: App) -> None:

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from serving.app import App
-from serving.routes import FORM_FRAME, MAX_JSON
+from serving.forms import FORM_FRAME
+from serving.routes import MAX_JSON
 from serving.search import Searcher
 from serving.settings import Settings
 from tests.build.pictures import picture
@@ -537,7 +538,7 @@ def test_who_is_refused_cannot_ask_again_at_once(
     app = make(max_queue=1)
 
     async def crowd(client: httpx.AsyncClient) -> list[int]:
-        monkeypatch.setattr("serving.middleware.asyncio.sleep", noting)
+        monkeypatch.setattr("serving.error_answers.asyncio.sleep", noting)
         sent = (client.post("/search", json={"query": f"fox {n}"}) for n in range(10))
         return [answer.status_code for answer in await asyncio.gather(*sent)]
 

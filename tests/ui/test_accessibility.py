@@ -11,7 +11,7 @@ import pytest
 
 from tests.tools import require_module
 from tests.ui.conftest import Open, found
-from ui.texts import ENGLISH
+from ui.english import ENGLISH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.ui.conftest import Open, found
-from ui.texts import ENGLISH
+from ui.english import ENGLISH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

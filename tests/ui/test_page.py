@@ -13,7 +13,8 @@ import pytest
 
 from tests.service.conftest import free_port, serving, start_service, stop, wait_until_ready
 from tests.ui.conftest import SCREENSHOTS, Open, Show, found
-from ui.texts import ENGLISH, GERMAN
+from ui.english import ENGLISH
+from ui.german import GERMAN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -11,7 +11,7 @@ import pytest
 from tests.ui.conftest import SCREENSHOTS, Open
 from tests.ui.fake import FakeService, result
 from tests.ui.test_accessibility import Tree, violations
-from ui.texts import ENGLISH
+from ui.english import ENGLISH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Route

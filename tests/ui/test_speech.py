@@ -11,7 +11,8 @@ import pytest
 from tests.tools import require_module, require_tool
 from tests.ui.conftest import SPOKEN, Open, found
 from tests.ui.fake import FakeService, result
-from ui.texts import ENGLISH, GERMAN
+from ui.english import ENGLISH
+from ui.german import GERMAN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -9,7 +9,7 @@ import pytest
 from tests.service.conftest import free_port
 from tests.ui.conftest import Open, Show
 from tests.ui.fake import FakeService, result
-from ui.texts import ENGLISH
+from ui.english import ENGLISH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from build.archives import Archives
-from build.captions import Caption, read_captions
+from build.caption import Caption
+from build.captions import read_captions
 from build.journal import Journal, Record
 from build.scan import PictureFile, Scan, scan
 from models.pictures import PictureError

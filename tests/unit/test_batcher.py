@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.batcher import ORDINARY_COST, Batcher, Ticket, _Waiting
+from serving.batcher import Batcher
 from serving.errors import RequestError
 from serving.metrics import Metrics
+from serving.queues import ORDINARY_COST
+from serving.ticket import Ticket
 
 
 class Work:
@@ -351,11 +353,6 @@ def test_long_calls_may_cost_four_times_what_the_urgent_may(cost: int, refused: 
     assert isinstance(asyncio.run(run()), RequestError) == refused
 
 
-def test_a_part_is_a_sixteenth_of_a_batch_and_something_at_least() -> None:
-    assert measured(Work(), max_batch_size=16)[0].part == ORDINARY_COST == 16
-    assert measured(Work(), max_batch_size=1)[0].part == 1
-
-
 @pytest.mark.parametrize(("urgent", "others"), [(0, 4), (1, 1), (4, 1), (8, 2), (12, 3), (40, 3)])
 def test_beside_few_urgent_calls_run_few_parts_and_beside_many_a_quarter(
     urgent: int, others: int
@@ -510,21 +507,6 @@ def test_a_run_that_is_cancelled_is_told_as_a_stop() -> None:
     for refused in asyncio.run(run()):
         assert isinstance(refused, RequestError)
         assert refused.status == 503
-
-
-def test_a_deadline_is_met_to_the_moment() -> None:
-    calls, _ = measured(Work())
-
-    async def run(now: float) -> bool:
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        one = _Waiting(2, 1, Ticket(deadline=5.0), future)
-        dropped = calls._is_dropped(one, now)
-        if dropped:
-            future.exception()
-        return dropped
-
-    assert not asyncio.run(run(5.0))
-    assert asyncio.run(run(5.1))
 
 
 def test_of_a_long_call_of_which_a_part_fails_the_rest_is_not_run() -> None:

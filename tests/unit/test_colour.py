@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from models.colour import _transform, in_srgb
-from models.pictures import read, thumbnail
+from models.pictures import read
+from models.thumbnails import thumbnail
 from tests.profiles import ADOBE_RGB, DISPLAY_P3, PRO_PHOTO, Space, profile
 
 Array = NDArray[np.float64]

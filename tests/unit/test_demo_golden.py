@@ -17,7 +17,7 @@ from build.packages import DEMO_MODEL
 from models.golden import unpack
 from models.golden_picture import golden_picture
 from models.manifest import IMAGE_ENCODER, TEXT_ENCODER, ModelCard
-from models.pictures import preprocess
+from models.preprocessing import preprocess
 from models.tokenizer import Tokenizer
 from tests.reference_operators import OPERATORS, without_vnni
 

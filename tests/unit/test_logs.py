@@ -94,7 +94,8 @@ def test_everything_that_is_logged_goes_to_standard_error(
 
 
 @pytest.mark.parametrize(
-    "module", ["app", "batcher", "middleware", "reload", "remote", "speech", "supervisor"]
+    "module",
+    ["app", "batcher", "edge", "error_answers", "reload", "remote", "speech", "supervisor"],
 )
 def test_all_that_is_ours_is_logged_under_our_name(module: str) -> None:
     assert importlib.import_module(f"serving.{module}").logger.name == "sightline"

@@ -9,6 +9,7 @@ import pytest
 
 from serving import openapi
 from serving.exchange import Exchange
+from serving.operations import Operation
 from serving.protocols import clip_retrieval, openai, weaviate
 from serving.settings import Settings
 from serving.state import State
@@ -18,7 +19,7 @@ PROMISED = Path(__file__).parent / "openapi.json"
 REF = "#/components/schemas/"
 
 
-def others() -> list[openapi.Operation]:
+def others() -> list[Operation]:
     """The routes of every protocol."""
     exchange = Exchange(State(), Settings())
     modules = (openai, weaviate, clip_retrieval)

@@ -11,7 +11,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from ui.client import Answer, Picture, Service, ServiceError
+from ui.answers import Answer, Picture, ServiceError
+from ui.client import Service
 from ui.question import Question
 
 APP = Path(__file__).resolve().parents[2] / "ui" / "app.py"

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ui.fake import result
-from ui.client import Addresses, Service, ServiceError, read_timing
+from ui.answers import ServiceError
+from ui.client import Addresses, Service, read_timing
 from ui.question import Question
 
 Answerer = Callable[[httpx.Request], httpx.Response]

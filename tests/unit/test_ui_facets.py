@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from ui.client import Picture
+from ui.answers import Picture
 from ui.facets import Facet, Seen, facets, meet
 
 IDS = count()

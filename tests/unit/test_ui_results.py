@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ui import results
-from ui.client import Answer, Picture, Problem, ServiceError
+from ui.answers import Answer, Picture, Problem, ServiceError
+from ui.english import ENGLISH
+from ui.german import GERMAN
 from ui.question import Question
-from ui.texts import ENGLISH, GERMAN, Texts
+from ui.texts import Texts
 
 FOX = Picture(
     id="0123456789abcdef",

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.texts import ENGLISH, GERMAN, Texts, accepted_languages, texts_for
+from ui.english import ENGLISH
+from ui.german import GERMAN
+from ui.languages import accepted_languages, texts_for
+from ui.texts import Texts
 
 
 def names(value: object) -> list[set[str | None]]:

@@ -1,0 +1,93 @@
+"""What the service answers, as its clients here hold it, and what can go wrong instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Problem = Literal["down", "slow", "busy", "refused", "locked", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One result.
+
+    ``src`` is the thumbnail, as an address that the reader's browser can load or as a data URI,
+    empty where it cannot be had; ``said`` is all that the service says, in its own names.
+    """
+
+    id: str
+    image_path: str
+    similarity: float
+    alt_text: str
+    src: str
+    original: str | None
+    caption: str | None
+    metadata: Mapping[str, Any]
+    text: str | None = None
+    relevant: bool = True
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    def source_of(self, name: str) -> str:
+        """Where a field comes from, as the service names it; empty where it does not."""
+        sources = self.said.get("sources")
+        source = sources.get(name) if isinstance(sources, Mapping) else None
+        return source if isinstance(source, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Pictures, best first; the service's steps and the whole way there and back, in ms.
+
+    ``warnings`` are what the service tells of the question; ``total`` is how many pictures are
+    relevant, None where nobody has counted; ``next`` where the next page begins, None where there
+    is none.
+    """
+
+    pictures: tuple[Picture, ...]
+    timing: Mapping[str, float]
+    round_trip: float
+    warnings: tuple[str, ...] = ()
+    total: int | None = None
+    next: int | None = None
+
+    @property
+    def relevant(self) -> tuple[Picture, ...]:
+        """Those that the service takes to be what was sought."""
+        return tuple(picture for picture in self.pictures if picture.relevant)
+
+    @property
+    def weaker(self) -> tuple[Picture, ...]:
+        """The others."""
+        return tuple(picture for picture in self.pictures if not picture.relevant)
+
+    def with_more(self, page: Answer) -> Answer:
+        """These pictures and those of the page that comes next."""
+        there = {picture.id for picture in self.pictures}
+        further = [picture for picture in page.pictures if picture.id not in there]
+        return replace(self, pictures=(*self.pictures, *further), total=page.total, next=page.next)
+
+
+class ServiceError(Exception):
+    """The service gave no answer.
+
+    Args:
+        problem: what kind of trouble it is.
+        message: the service's own words, where it had any.
+        retry_after: seconds after which it asks to be tried again.
+        field: the field of the request that is at fault, where it named one.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        message: str = "",
+        retry_after: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message or problem)
+        self.problem: Problem = problem
+        self.message = message
+        self.retry_after = retry_after
+        self.field = field
