@@ -138,7 +138,7 @@ def assemble(
         written=written,
         texts=texts,
     )
-    write_items(folder / ITEMS, counted("describing", count, items))
+    write_items(folder / ITEMS, counted("describing", count, items), read_vocabulary(VOCABULARY))
     thumbnails = counted("thumbnails", count, _thumbnails(pictures, journal))
     write_thumbnails(folder / THUMBNAILS, ((at, webp) for at, webp in thumbnails if webp))
     manifest = Manifest(

@@ -7,7 +7,7 @@ array of positions, elsewhere an expression that a server evaluates.  Nobody els
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -107,6 +107,14 @@ class Collection(Protocol):
             SlowQueryError: it takes too long.
         """
 
+    def meant(self, query: str, is_known: Callable[[str], bool]) -> str | None:
+        """What a query may have meant whose words nobody knows, None where it has none of those.
+
+        Args:
+            query: as somebody has typed it.
+            is_known: whether a word is one, whatever the images show.
+        """
+
     def ordered(self, by: str, kept: Kept | None = None, *, start: int = 0, stop: int) -> Ordered:
         """The images in some places of an order: :meth:`OrderStore.page`.
 
@@ -198,6 +206,10 @@ class LocalCollection:
             if needed is not None:
                 among = needed if among is None else np.intersect1d(among, needed)
         return named, None if among is None else Positioned(among)
+
+    def meant(self, query: str, is_known: Callable[[str], bool]) -> str | None:
+        """What a query may have meant: :meth:`Speller.meant`."""
+        return self._items.meant(query, is_known)
 
     def ordered(self, by: str, kept: Kept | None = None, *, start: int = 0, stop: int) -> Ordered:
         """The images in some places of an order: :meth:`OrderStore.page`."""

@@ -5,15 +5,15 @@
 
 ``position`` is the row of the index, ``id`` is made of the path (:func:`item_id`), so
 that a link to a picture outlives the coming and going of others.  Beside the rows lie the
-facts that a filter asks for (:mod:`models.facts`), and the words by which pictures are found
-(:mod:`models.words`).
+facts that a filter asks for (:mod:`models.facts`), the words by which pictures are found
+(:mod:`models.words`), and those that a slip of the keys may mean (:mod:`models.spelling`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from models.database import Database, Row, new_database, with_checksum
 from models.facts import FactStore, FactWriter, Matches
 from models.order import Ordered, OrderStore
+from models.spelling import Speller, write_terms
 from models.words import Named, Positions, WordStore, WordWriter
 
 _SCHEMA = """
@@ -76,11 +77,16 @@ def item_id(image_path: str) -> str:
     return hashlib.sha256(image_path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def write_items(path: Path, items: Iterable[Item]) -> None:
+def write_items(path: Path, items: Iterable[Item], vocabulary: Iterable[str] = ()) -> None:
     """Write a new items file of items in order of position, and what they are found by.
 
     The same items give the same bytes.  Metadata has to be JSON: no NaN, no lone
     surrogates.
+
+    Args:
+        path: the file.
+        items: what is written.
+        vocabulary: names of things that a query with a slip in it may mean.
     """
     facts = FactWriter()
 
@@ -110,6 +116,7 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
             "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows(words)
         )
         words.finish()
+        write_terms(connection, vocabulary)
         facts.write(connection)
 
 
@@ -132,6 +139,7 @@ class ItemStore:
         self._facts = FactStore(database, self._count)
         self._words = WordStore(database, self._count)
         self._order = OrderStore(database, self._count)
+        self._speller = Speller(database)
 
     def __len__(self) -> int:
         return self._count
@@ -186,6 +194,10 @@ class ItemStore:
     ) -> Named:
         """The pictures of which the words of a query are said: :meth:`WordStore.find`."""
         return self._words.find(query, kept, many=many, seconds=seconds)
+
+    def meant(self, query: str, is_known: Callable[[str], bool]) -> str | None:
+        """What a query may have meant whose words nobody knows: :meth:`Speller.meant`."""
+        return self._speller.meant(query, is_known)
 
     def ordered(
         self,

@@ -44,6 +44,8 @@ def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
     # Only then, since clients of the older system know of no such fields.
     if found.total_relevant is not None:
         fields["total_relevant"] = found.total_relevant
+    if found.suggestion is not None:
+        fields["suggestion"] = found.suggestion
     return fields | {"warnings": list(found.warnings)} if found.warnings else fields
 
 

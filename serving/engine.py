@@ -353,7 +353,12 @@ class Engine:
             search=ran.search,
             lookup=ran.lookup,
         )
-        return replace(found, timing=timing, warnings=(*plan.warnings, *found.warnings))
+        return replace(
+            found,
+            timing=timing,
+            warnings=(*plan.warnings, *found.warnings),
+            suggestion=plan.suggestion,
+        )
 
     def _look_up(self, plan: Plan, found: Found) -> Found:
         """The same with its places put into order and looked up."""

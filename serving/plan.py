@@ -63,7 +63,7 @@ class Plan:
     order of those that are relevant (:mod:`models.order`), None for the best first.  ``filtered``,
     ``tokenized`` and ``encoded`` are the seconds that it took to find ``kept`` and ``named``,
     the tokens and, of texts that were encoded beforehand, their vectors; ``warnings`` tell of
-    conditions that no picture can meet.
+    conditions that no picture can meet, and ``suggestion`` is what the query may have meant.
     """
 
     k: int
@@ -76,6 +76,7 @@ class Plan:
     min_similarity: float | None = None
     with_vectors: bool = False
     warnings: tuple[str, ...] = ()
+    suggestion: str | None = None
     filtered: float = 0.0
     tokenized: float = 0.0
     encoded: float = 0.0
@@ -155,6 +156,9 @@ class Planner:
             if request.mode == "text" and not words:
                 raise RequestError(400, "mode: text needs a text to find", "mode")
             named, kept = await self.look_up(self._named, words, kept, many=request.mode == "text")
+        suggestion = None
+        if request.spelling and request.query is not None:
+            suggestion = await self.look_up(self._collection.meant, request.query, self._is_known)
         filtered = time.perf_counter()
         tokens = self._tokenizer.encode([text for text, _ in texts])
         encoded = [Weighted(one, weight) for one, (_, weight) in zip(tokens, texts, strict=True)]
@@ -163,6 +167,7 @@ class Planner:
             sought=_in_order([*encoded, *found]),
             kept=kept,
             warnings=() if matches is None else tuple(matches.warnings),
+            suggestion=suggestion,
             offset=request.offset,
             mode=request.mode,
             named=named,
@@ -266,6 +271,11 @@ class Planner:
                     503, "filter: it takes too long: ask for less", "filter", _SOON
                 ) from None
         return found, matches
+
+    def _is_known(self, word: str) -> bool:
+        """Whether the model has met a word so often that it has a token for it alone."""
+        nothing, ids = self._tokenizer.unpadded(["", word])
+        return len(ids) <= len(nothing) + 1
 
     def _named(self, words: str, kept: Kept | None, *, many: bool) -> tuple[Named, Kept | None]:
         """The pictures of which some words are said, and what is left to search among."""

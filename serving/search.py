@@ -53,13 +53,15 @@ class Found:
     """The pictures found, best first, and what to tell of the question.
 
     ``total_relevant`` is how many of those looked at are relevant, where that was asked for.
-    ``places`` are what is still to be looked up, of a plan that takes a while.
+    ``suggestion`` is what the query may have meant.  ``places`` are what is still to be looked up,
+    of a plan that takes a while.
     """
 
     hits: list[Hit]
     timing: Timing
     warnings: tuple[str, ...] = ()
     total_relevant: int | None = None
+    suggestion: str | None = None
     places: Sequence[Place] = ()
 
 

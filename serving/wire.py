@@ -186,6 +186,9 @@ class _Question(_Request):
     syntax: Literal["plain", "algebra"] = Field(
         "plain", description="how query is read; as algebra: 2:beach + sunset - people"
     )
+    spelling: bool = Field(
+        False, description="tell what the query may have meant, where nobody knows its words"
+    )
     mode: Literal["auto", "text", "image"] | None = Field(
         None,
         description="find by looks (image), by the words that are said of a picture (text), or by "
@@ -278,7 +281,8 @@ class ImageSearchRequest(_Question):
         return int(number[0]) if number else written
 
     @field_validator(
-        *("queries", "filter", "min_similarity", "include_embeddings", "weight"), mode="before"
+        *("queries", "filter", "min_similarity", "include_embeddings", "weight", "spelling"),
+        mode="before",
     )
     @classmethod
     def _json(cls, written: object) -> object:
@@ -349,12 +353,14 @@ class SearchResponse(BaseModel):
     """The pictures found, best first.
 
     ``total_relevant`` is there where an offset was given: how many pictures are relevant, of those
-    that can be paged to.  ``warnings`` tell of conditions that no picture could meet, and are
-    there only then.
+    that can be paged to.  ``suggestion`` is what the query may have meant, where that was asked for
+    and it has words that nobody knows.  ``warnings`` tell of conditions that no picture could meet,
+    and are there only then.
     """
 
     results: list[SearchResult]
     total_relevant: int | None = None
+    suggestion: str | None = None
     warnings: list[str] | None = None
 
 
