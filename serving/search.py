@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from models.fusion import fuse
 from models.items import Item
 from models.relevance import relevant
 from models.words import Named
 from serving.cache import VectorCache
-from serving.fusion import fuse
 from serving.metrics import Metrics
 from serving.plan import Plan, Vector, Weighted
 from serving.timing import Timing

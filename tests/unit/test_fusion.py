@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.fusion import fuse
+from models.fusion import fuse
 
 RANKING = st.lists(st.integers(0, 30), unique=True)
 RANKINGS = st.dictionaries(st.sampled_from(["image", "caption", "path"]), RANKING)
