@@ -18,8 +18,9 @@ COLUMNS = 8
 SIDE = 128
 _STYLE = f"""
 body {{ font-family: system-ui, sans-serif; margin: 1.5rem; color: #141414; background: #fff }}
-section {{ display: flex; flex-wrap: wrap; align-items: flex-start; gap: .6rem; margin: 1.2rem 0 }}
-h2 {{ flex: 0 0 16rem; margin: 0; font-size: 1rem; overflow-wrap: anywhere }}
+section {{ display: grid; grid-template-columns: 14rem 1fr; gap: 1rem; margin: 1.2rem 0 }}
+section div {{ display: flex; flex-wrap: wrap; gap: .4rem }}
+h2 {{ margin: 0; font-size: 1rem; overflow-wrap: anywhere }}
 h2 small {{ display: block; font-weight: normal }}
 figure {{ width: {SIDE}px; margin: 0; padding: 4px; border: 3px solid transparent }}
 figure.hit {{ border-color: #188c3c }}
@@ -68,7 +69,8 @@ def draw_sheet(title: str, rows: Sequence[Row]) -> str:
 
 def _section(row: Row) -> str:
     heading = f"<bdi>{escape(row.query)}</bdi><small>{escape(row.note)}</small>"
-    return f"<section>\n<h2>{heading}</h2>\n{''.join(map(_figure, row.cells))}</section>\n"
+    figures = "".join(map(_figure, row.cells)) or "Nothing is found."
+    return f"<section>\n<h2>{heading}</h2>\n<div>{figures}</div>\n</section>\n"
 
 
 def _figure(cell: Cell) -> str:

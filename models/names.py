@@ -32,9 +32,11 @@ def find_names(words: Sequence[str]) -> list[str]:
     runs: list[list[str]] = [[]]
     for word in words:
         bare = word.strip(_MARKS)
-        if _is_marked(bare):
+        # "Falcon 9"; but not "9 falcons".
+        marked = _is_marked(bare) or (bool(runs[-1]) and _has_figure(bare))
+        if marked:
             runs[-1].append(bare)
-        if runs[-1] and (not _is_marked(bare) or word.endswith(_END)):
+        if runs[-1] and (not marked or word.endswith(_END)):
             runs.append([])
     first = words[0].strip(_MARKS)
     if runs[0] == [first] and first[1:] == first[1:].lower() and not _has_figure(first):

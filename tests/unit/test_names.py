@@ -17,6 +17,7 @@ from models.names import find_names
         ("a temple (Petra) in spring 2015", ["Petra", "2015"]),
         ("SpaceX launch pad", ["SpaceX"]),
         ("NASA portrait", ["NASA"]),
+        ("start of the Falcon 9, at dusk", ["Falcon 9"]),
         ("UT33C multimeter", ["UT33C"]),
         ("Alex Liivet skyscraper", ["Alex Liivet"]),
         ("Île de la Cité", ["Cité"]),
