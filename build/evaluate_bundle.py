@@ -66,8 +66,10 @@ class BundleEvaluation:
     answers: dict[str, Answers]
 
     def figures(self) -> dict[str, dict[str, Figures]]:
-        """Of all questions and of each kind, by kind and way."""
-        kinds = [ALL, *dict.fromkeys(question.kind for question in self.questions)]
+        """Of all questions and of each kind, where there are several, by kind and way."""
+        kinds = list(dict.fromkeys(question.kind for question in self.questions))
+        if len(kinds) > 1:
+            kinds = [ALL, *kinds]
         return {
             kind: {
                 way: Figures.of(answers.ranks[self._rows(kind)])

@@ -17,7 +17,7 @@ RECALL_AT = (1, 5, 10)
 _SAMPLES = 2000
 _SEED = 0
 _TAILS = (2.5, 97.5)
-_WIDTH = 22
+_WIDTH = 24
 
 Ranks = NDArray[np.float64]
 
