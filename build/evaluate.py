@@ -37,6 +37,7 @@ from models.manifest import ModelCard
 from models.pictures import PictureError, decode
 from models.preprocessing import preprocess
 from models.relevance import relevant
+from models.thumbnails import thumbnail
 
 RECALL_AT = (1, 5, 10)
 # As many results as the page asks for.

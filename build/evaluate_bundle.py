@@ -134,7 +134,7 @@ def evaluate_bundle(
             way: _answers(questions, search(bundle, texts, vectors, mode), progress.advance)
             for way, (mode, vectors) in ways.items()
         }
-    return BundleEvaluation(len(bundle.items), list(questions), answers)
+    return BundleEvaluation(bundle.collection.count(), list(questions), answers)
 
 
 def sheet_rows(bundle: Bundle, evaluation: BundleEvaluation) -> list[Row]:
@@ -144,7 +144,7 @@ def sheet_rows(bundle: Bundle, evaluation: BundleEvaluation) -> list[Row]:
     for number in evenly_spread(len(evaluation.questions)):
         question = evaluation.questions[number]
         first = answers.found[number][:COLUMNS]
-        items = bundle.items.get([one.position for one in first])
+        items = bundle.collection.get([one.position for one in first])
         cells = [
             Cell(
                 path=item.image_path,
@@ -163,7 +163,7 @@ def sheet_rows(bundle: Bundle, evaluation: BundleEvaluation) -> list[Row]:
 
 def embed(bundle: Bundle, texts: Sequence[str], templates: Sequence[str] = ("{}",)) -> Vectors:
     """Each text's embedding, the mean over templates; float32 ``[texts, dim]`` of length one."""
-    mean = np.zeros((len(texts), bundle.index.dim), dtype=np.float32)
+    mean = np.zeros((len(texts), bundle.collection.dim), dtype=np.float32)
     for template in templates:
         written = [template.replace("{}", undressed(text)) for text in texts]
         mean += bundle.text_encoder.encode(bundle.tokenizer.encode(written))
@@ -182,15 +182,12 @@ def search(
         vectors: of the texts, float32 ``[texts, dim]``.
         mode: how to find.
     """
-    depth = min(DEPTH, len(bundle.index))
+    collection = bundle.collection
     for text, vector in zip(texts, vectors, strict=True):
-        named = Named({})
+        named, kept = Named({}), None
         if mode != "image":
-            named = bundle.items.named(text, many=mode == "text")
-        kept = named.must
-        if named.many is not None:
-            kept = named.many if kept is None else np.intersect1d(kept, named.many)
-        _, near = bundle.index.search(vector[np.newaxis], depth, kept)
+            named, kept = collection.named(text, many=mode == "text")
+        _, near = collection.search(vector[np.newaxis], DEPTH, kept)
         yield fuse(rankings_of(mode, named, near[0][near[0] >= 0].tolist()))
 
 
