@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from build.__main__ import main
 from build.errors import BuildError
 from build.evaluate import (
     Pictures,
@@ -172,3 +173,22 @@ def test_the_sheet_shows_what_was_found_with_scores(tmp_path: Path) -> None:
         assert cell.webp is not None
         with Image.open(io.BytesIO(cell.webp)) as image:
             assert image.format == "WEBP"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], "either a BUNDLE or --images DIR"),
+        (["some", "--images", "more"], "either a BUNDLE or --images DIR"),
+        (["some", "--queries", "a.json"], "--queries goes with --images DIR only"),
+        (["some", "--model", "m"], "--model goes with --images DIR only"),
+        (["--images", "some", "--questions", "a"], "--questions goes with a BUNDLE only"),
+        (["--images", "some", "--split", "test"], "--split goes with a BUNDLE only"),
+        (["some", "--sheet", "s.png"], "name it FILE.html"),
+    ],
+)
+def test_what_does_not_go_together_is_told(
+    given: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *given]) == 1
+    assert told in capsys.readouterr().err
