@@ -17,7 +17,7 @@ _COMMANDS = {
     "bento": "put a bundle into the BentoML model store and build a bento of it",
     "export": "write a bundle's embeddings and items as npy or parquet, for other programs",
     "info": "say what a bundle or a model package is",
-    "evaluate": "measure text-to-picture retrieval on captioned pictures",
+    "evaluate": "measure what a bundle's search finds, or a model of captioned pictures",
 }
 
 

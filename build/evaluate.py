@@ -13,7 +13,6 @@ picture's path holds.
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import math
 import re
@@ -30,12 +29,15 @@ from tqdm import tqdm
 from build.archives import Archives
 from build.captions import read_captions
 from build.errors import BuildError
+from build.evaluation_sheet import COLUMNS, Cell, Row, evenly_spread
+from build.questions import hits_of
 from build.scan import scan
 from models.image_encoder import ImageEncoder
 from models.manifest import ModelCard
 from models.pictures import PictureError, decode
 from models.preprocessing import preprocess
 from models.relevance import relevant
+from models.thumbnails import thumbnail
 
 RECALL_AT = (1, 5, 10)
 # As many results as the page asks for.
@@ -158,12 +160,13 @@ class Evaluation:
     """The model beside the two rankings that need none.
 
     ``order`` holds each query's candidates as the model ranks them, best first:
-    int64 ``[queries, pictures]``.
+    int64 ``[queries, pictures]``; ``similarities`` each candidate's, float32 of the same shape.
     """
 
     pictures: int
     queries: list[Query]
     order: NDArray[np.int64]
+    similarities: NDArray[np.float32]
     model: Ranking
     keywords: Ranking
     chance: Ranking
@@ -261,21 +264,10 @@ def read_queries(file: Path, pictures: Pictures) -> list[Query]:
         raise BuildError(
             f'{file} is no list of {{"query": "...", "hits": ["path", ...]}}: {error!r}'
         ) from None
-    queries = []
-    for text, patterns in asked:
-        rows: set[int] = set()
-        for pattern in patterns:
-            found = {
-                row
-                for row, path in enumerate(pictures.paths)
-                if path == pattern or fnmatch.fnmatchcase(path, pattern)
-            }
-            if not found:
-                raise BuildError(f"{file}: {text!r}: no picture {pattern!r} in {pictures.root}")
-            rows |= found
-        if not rows:
-            raise BuildError(f"{file}: {text!r} has no hits")
-        queries.append(Query(text, frozenset(rows)))
+    queries = [
+        Query(text, hits_of(patterns, pictures.paths, f"{file}: {text!r}", pictures.root))
+        for text, patterns in asked
+    ]
     if not queries:
         raise BuildError(f"{file} holds no queries")
     return queries
@@ -298,11 +290,32 @@ def evaluate(
         pictures=len(pictures.paths),
         queries=list(queries),
         order=order,
+        similarities=similarities,
         model=_rank(queries, lambda row: similarities[row]),
         keywords=_rank(queries, lambda row: _shared_words(queries[row].text, words)),
         chance=_rank(queries, lambda _: np.zeros(len(words), dtype=np.float32)),
         shown=_fold(queries, similarities, order[:, :_PAGE]),
     )
+
+
+def sheet_rows(evaluation: Evaluation, pictures: Pictures) -> list[Row]:
+    """What the sheet shows of some queries."""
+    archives = Archives(pictures.root)
+    rows = []
+    for number in evenly_spread(len(evaluation.queries)):
+        query = evaluation.queries[number]
+        cells = [
+            Cell(
+                path=pictures.paths[position],
+                alt_text=pictures.captions[position] or pictures.paths[position],
+                why=f"similarity {evaluation.similarities[number, position]:.3f}",
+                hit=position in query.hits,
+                webp=thumbnail(decode(archives.content(pictures.root / pictures.paths[position]))),
+            )
+            for position in evaluation.order[number, :COLUMNS].tolist()
+        ]
+        rows.append(Row(query.text, "", cells))
+    return rows
 
 
 def _fold(

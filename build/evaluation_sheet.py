@@ -1,66 +1,85 @@
-"""The evaluation as a picture: queries, and the pictures found for them."""
+"""The evaluation as a page: queries, and the pictures found for them.
+
+HTML, since a browser draws every script that the machine has letters for; in one file, with the
+pictures in it.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
-from build.evaluate import Evaluation, Pictures
-from models.modes import on_white
-from models.pictures import decode
-
-ROWS = 24
-_COLUMNS = 8
-_SIDE = 112
-_GAP = 10
-_TEXT_WIDTH = 300
-_FONT_SIZE = 16
-_HIT = (24, 140, 60)
-_BLACK = (20, 20, 20)
-_WHITE = (255, 255, 255)
-
-
-def draw_sheet(evaluation: Evaluation, pictures: Pictures) -> Image.Image:
-    """A row for each of up to 24 queries, evenly spread; hits have a green frame."""
-    count = len(evaluation.queries)
-    rows = sorted({int(row) for row in np.linspace(0, count - 1, min(ROWS, count))})
-    columns = min(_COLUMNS, len(pictures.paths))
-    cell = _SIDE + _GAP
-    sheet = Image.new("RGB", (_TEXT_WIDTH + columns * cell, _GAP + len(rows) * cell), _WHITE)
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(_FONT_SIZE)
-    for line, row in enumerate(rows):
-        query = evaluation.queries[row]
-        top = _GAP + line * cell
-        draw.multiline_text((_GAP, top), _wrapped(query.text, draw, font), _BLACK, font)
-        for column, position in enumerate(evaluation.order[row, :columns]):
-            left = _TEXT_WIDTH + column * cell
-            picture = _thumbnail(pictures.root / pictures.paths[position])
-            offset = ((_SIDE - picture.width) // 2, (_SIDE - picture.height) // 2)
-            sheet.paste(picture, (left + offset[0], top + offset[1]))
-            if int(position) in query.hits:
-                frame = (left - 3, top - 3, left + _SIDE + 2, top + _SIDE + 2)
-                draw.rectangle(frame, outline=_HIT, width=3)
-    return sheet
+ROWS = 48
+COLUMNS = 8
+SIDE = 128
+_STYLE = f"""
+body {{ font-family: system-ui, sans-serif; margin: 1.5rem; color: #141414; background: #fff }}
+section {{ display: grid; grid-template-columns: 14rem 1fr; gap: 1rem; margin: 1.2rem 0 }}
+section div {{ display: flex; flex-wrap: wrap; gap: .4rem }}
+h2 {{ margin: 0; font-size: 1rem; overflow-wrap: anywhere }}
+h2 small {{ display: block; font-weight: normal }}
+figure {{ width: {SIDE}px; margin: 0; padding: 4px; border: 3px solid transparent }}
+figure.hit {{ border-color: #188c3c }}
+img, .none {{ display: block; width: {SIDE}px; height: {SIDE}px; object-fit: contain }}
+.none {{ background: #eee }}
+figcaption {{ font-size: .75rem; overflow-wrap: anywhere }}
+"""
 
 
-def _thumbnail(path: Path) -> Image.Image:
-    picture = on_white(decode(path))
-    picture.thumbnail((_SIDE, _SIDE))
-    return picture
+@dataclass(frozen=True)
+class Cell:
+    """A picture that was found: its path, what it shows in words, and why it stands there.
+
+    ``webp`` is a small picture, None where there is none.
+    """
+
+    path: str
+    alt_text: str
+    why: str
+    hit: bool
+    webp: bytes | None
 
 
-def _wrapped(
-    text: str, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> str:
-    """Broken into lines that fit beside the pictures, at most six."""
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and draw.textlength(longer, font) > _TEXT_WIDTH - 2 * _GAP:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return "\n".join(lines if len(lines) <= 6 else [*lines[:5], lines[5] + " …"])
+@dataclass(frozen=True)
+class Row:
+    """A query, what is to be said of it, and the first pictures found, best first."""
+
+    query: str
+    note: str
+    cells: Sequence[Cell]
+
+
+def evenly_spread(count: int) -> list[int]:
+    """Which of so many queries are drawn, at most :data:`ROWS`, ascending."""
+    return sorted({int(row) for row in np.linspace(0, count - 1, min(ROWS, count))})
+
+
+def draw_sheet(title: str, rows: Sequence[Row]) -> str:
+    """A document of HTML; what was sought has a green frame and says so."""
+    return (
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(title)}</title>'
+        f"\n<style>{_STYLE}</style>\n<h1>{escape(title)}</h1>\n"
+        f"{''.join(map(_section, rows))}</html>\n"
+    )
+
+
+def _section(row: Row) -> str:
+    heading = f"<bdi>{escape(row.query)}</bdi><small>{escape(row.note)}</small>"
+    figures = "".join(map(_figure, row.cells)) or "Nothing is found."
+    return f"<section>\n<h2>{heading}</h2>\n<div>{figures}</div>\n</section>\n"
+
+
+def _figure(cell: Cell) -> str:
+    picture = f'<span class="none" role="img" aria-label="{escape(cell.alt_text)}"></span>'
+    if cell.webp is not None:
+        source = f"data:image/webp;base64,{base64.b64encode(cell.webp).decode()}"
+        picture = f'<img src="{source}" alt="{escape(cell.alt_text)}">'
+    caption = f"<bdi>{escape(cell.path)}</bdi><br>{escape(cell.why)}"
+    if cell.hit:
+        caption = f"<strong>✓ sought</strong><br>{caption}"
+    kind = ' class="hit"' if cell.hit else ""
+    return f"<figure{kind}>{picture}<figcaption>{caption}</figcaption></figure>\n"

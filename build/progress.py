@@ -11,7 +11,6 @@ from typing import Self, TypeVar
 from tqdm import tqdm
 
 _SECONDS_BETWEEN_LINES = 30.0
-_UNIT = " pictures"
 
 _T = TypeVar("_T")
 
@@ -23,15 +22,19 @@ class Progress:
         what: what is being done.
         total: how many there are.
         done: how many of them were done before.
+        unit: what is counted, where it is something else.
     """
 
-    def __init__(self, what: str, total: int, done: int) -> None:
+    def __init__(self, what: str, total: int, done: int, unit: str = "pictures") -> None:
         self._what = what
+        self._unit = f" {unit}"
         self._done = self._initial = done
         self._total = total
         self._started = self._shown = time.monotonic()
         terminal = sys.stderr.isatty()
-        self._bar = tqdm(total=total, initial=done, desc=what, unit=_UNIT, disable=not terminal)
+        self._bar = tqdm(
+            total=total, initial=done, desc=what, unit=self._unit, disable=not terminal
+        )
         self._lines = not terminal
 
     def __enter__(self) -> Self:
@@ -58,7 +61,7 @@ class Progress:
                 now - self._started,
                 initial=self._initial,
                 prefix=self._what,
-                unit=_UNIT,
+                unit=self._unit,
                 ncols=0,
             )
             print(line, file=sys.stderr, flush=True)

@@ -10,6 +10,9 @@ A picture is found in which all words of a query occur, in whatever column; arti
 aside.  ``"quoted words"`` have to stand together, and ``gui*`` is how a word begins.  Of each
 column there is a ranking of its own (BM25), of the pictures that have one of the words there.
 
+Where no picture has all of the words, those are found that have the names among them
+(:mod:`models.names`): what else is asked for may be seen in the picture and said by nobody.
+
 What more than a thousand pictures have in common tells none of them from the others: it ranks
 none, which would take long besides (57,000 of 100,000 captions: 0.2 s).
 """
@@ -27,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.database import FULL_TEXT, Database
+from models.names import find_names
 
 if TYPE_CHECKING:
     from models.items import Item
@@ -56,6 +60,8 @@ _QUOTES = str.maketrans(
     | {"\0": " "}
 )
 _PHRASE = re.compile(r'"([^"]*)"')
+# What stands around a word and is no part of it.
+_EDGES = re.compile(r"^\W+|\W+$")
 # Articles and the like, English and German, which captions have or lack by chance.
 _SAY_NOTHING = frozenset(
     {
@@ -74,12 +80,14 @@ class Named:
     ``rankings`` has the positions of the best of each column that names any, best first; ``must``
     are all positions that have every quoted phrase, None where nothing is quoted.  ``many`` are
     those that have all the words where these are too many to rank, ascending, and were asked for;
-    else None.
+    else None.  ``partly`` says that they have the names in the query, and not all of its words: a
+    ranking is then in no order, and the rest of the query is to rank them.
     """
 
     rankings: Mapping[str, list[int]]
     must: Positions | None = None
     many: Positions | None = None
+    partly: bool = False
 
 
 class WordWriter:
@@ -133,27 +141,43 @@ class WordStore:
             DamagedError: the file is damaged.
         """
         deadline = time.monotonic() + seconds
-        phrases, words = _parts(query)
+        phrases, words, names = _parts(query)
         must = None
         if phrases:
             must = np.sort(self._positions(_all(phrases), "", -1, deadline))
             kept = must if kept is None else np.intersect1d(kept, must, assume_unique=True)
+        if not phrases and not words:
+            return Named({}, must)
+        everywhere = _all([*phrases, *words])
+        if self._are_many(everywhere, deadline):
+            found = self._positions(everywhere, "", -1, deadline) if many else None
+            return Named({}, must, None if found is None else np.sort(found))
+        rankings = self._rankings([*phrases, *words], "ORDER BY rank", _BEST, kept, deadline)
+        if rankings or not names:
+            return Named(rankings, must)
+        known = [name for name in names if len(self._positions(name, "", 1, deadline))]
+        if not known or self._are_many(_all(known), deadline):
+            return Named({}, must)
+        rankings = self._rankings(known, "", _MOST_RANKED, kept, deadline)
+        return Named(rankings, must, partly=bool(rankings))
+
+    def _rankings(
+        self, wanted: Sequence[str], order: str, best: int, kept: Positions | None, deadline: float
+    ) -> dict[str, list[int]]:
+        """Of each column the best pictures that have all that is wanted, and some of it there."""
         rankings: dict[str, list[int]] = {}
-        if phrases or words:
-            everywhere = _all([*phrases, *words])
-            if len(self._positions(everywhere, "", _MOST_RANKED + 1, deadline)) > _MOST_RANKED:
-                found = self._positions(everywhere, "", -1, deadline) if many else None
-                return Named({}, must, None if found is None else np.sort(found))
-            anywhere = " OR ".join([*phrases, *words])
-            for column in COLUMNS:
-                match = f"({everywhere}) AND {column} : ({anywhere})"
-                most = _BEST if kept is None else -1
-                best = self._positions(match, "ORDER BY rank", most, deadline)
-                if kept is not None:
-                    best = best[np.isin(best, kept)][:_BEST]
-                if len(best):
-                    rankings[column] = best.tolist()
-        return Named(rankings, must)
+        for column in COLUMNS:
+            match = f"({_all(wanted)}) AND {column} : ({' OR '.join(wanted)})"
+            found = self._positions(match, order, best if kept is None else -1, deadline)
+            if kept is not None:
+                found = found[np.isin(found, kept)][:best]
+            if len(found):
+                rankings[column] = found.tolist()
+        return rankings
+
+    def _are_many(self, match: str, deadline: float) -> bool:
+        """Whether more pictures match than can be ranked."""
+        return len(self._positions(match, "", _MOST_RANKED + 1, deadline)) > _MOST_RANKED
 
     def _positions(self, match: str, order: str, most: int, deadline: float) -> Positions:
         statement = f"SELECT rowid FROM words WHERE words MATCH ? {order} LIMIT ?"
@@ -196,17 +220,22 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (one for one in value if isinstance(one, str))
 
 
-def _parts(query: str) -> tuple[list[str], list[str]]:
-    """The quoted phrases and the words of a query, each as FTS5 reads a text."""
+def _parts(query: str) -> tuple[list[str], list[str], list[str]]:
+    """The quoted phrases, the words and the names of a query, each as FTS5 reads a text."""
     # Half a surrogate pair is no text for SQLite.
     query = query.translate(_QUOTES).encode("utf-8", "replace").decode()
     phrases = [_literal(phrase) for phrase in _PHRASE.findall(query) if _says(phrase)]
     words = [word for word in _PHRASE.sub(" ", query).replace('"', " ").split() if _says(word)]
-    telling = [word for word in words if word.lower() not in _SAY_NOTHING]
+    telling = [word for word in words if _EDGES.sub("", word).lower() not in _SAY_NOTHING]
     if not telling and not phrases:
         telling = words
     literals = [_literal(word) for word in telling]
-    return list(dict.fromkeys(phrases)), list(dict.fromkeys(literals))[:_MOST_WORDS]
+    names = [_literal(name) for name in find_names(words)]
+    return (
+        list(dict.fromkeys(phrases)),
+        list(dict.fromkeys(literals))[:_MOST_WORDS],
+        list(dict.fromkeys(names))[:_MOST_WORDS],
+    )
 
 
 def _says(text: str) -> bool:

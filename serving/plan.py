@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.collection import Kept, Matching
 from models.database import SlowQueryError
+from models.fusion import Mode
 from models.order import Ordered
+from models.wording import undressed
 from models.words import Named
 from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
@@ -27,7 +29,6 @@ from serving.wire import MAX_PAGED, ImageSearchRequest, SearchRequest
 
 Vector = NDArray[np.float32]
 Tokens = list[int]
-Mode = Literal["auto", "text", "image"]
 Question = SearchRequest | ImageSearchRequest
 # The field of the request, the id, and how much it counts.
 _Like = tuple[str, str, float]
@@ -160,7 +161,7 @@ class Planner:
         if request.spelling and request.query is not None:
             suggestion = await self.look_up(self._collection.meant, request.query, self._is_known)
         filtered = time.perf_counter()
-        tokens = self._tokenizer.encode([text for text, _ in texts])
+        tokens = self._tokenizer.encode([undressed(text) for text, _ in texts])
         encoded = [Weighted(one, weight) for one, (_, weight) in zip(tokens, texts, strict=True)]
         return Plan(
             k=request.k,

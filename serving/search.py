@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from models.fusion import fuse, rankings_of
 from models.items import Item
 from models.relevance import relevant
 from models.words import Named
 from serving.cache import VectorCache
-from serving.fusion import fuse
 from serving.metrics import Metrics
 from serving.plan import Plan, Vector, Weighted
 from serving.timing import Timing
@@ -238,12 +238,9 @@ class Searcher:
     ) -> list[Place]:
         """All that one search finds by words, and with the mode auto by looks, too.
 
-        What is named is relevant, whatever it looks like.  What too many have in common to be
-        ranked by it is ranked by its looks.
+        What is named is relevant, whatever it looks like.
         """
-        rankings = dict(named.rankings)
-        if plan.mode == "auto" or named.many is not None:
-            rankings["image"] = near.tolist()
+        rankings = rankings_of(plan.mode or "image", named, near.tolist())
         similarity = dict(zip(near.tolist(), scores.tolist(), strict=True))
         alike = set(near[shown].tolist())
         there = {position for best in named.rankings.values() for position in best}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from build.__main__ import main
 from build.errors import BuildError
 from build.evaluate import (
     Pictures,
@@ -21,8 +23,8 @@ from build.evaluate import (
     caption_queries,
     evaluate,
     read_queries,
+    sheet_rows,
 )
-from build.evaluation_sheet import draw_sheet
 
 
 def pictures(
@@ -157,21 +159,36 @@ def test_bad_question_files_are_named(tmp_path: Path, written: str, message: str
     assert "questions.json" in str(refused.value)
 
 
-def test_sheet_frames_hits(tmp_path: Path) -> None:
+def test_the_sheet_shows_what_was_found_with_scores(tmp_path: Path) -> None:
     for name in ("red.png", "blue.png"):
         Image.new("RGB", (40, 60), name.removesuffix(".png")).save(tmp_path / name)
     found = pictures([[1, 0], [0, 1]], ["red", None], ["red.png", "blue.png"], tmp_path)
-    good, bad = (
-        draw_sheet(evaluate(found, caption_queries(found), vector), found)
-        for vector in (found.vectors[:1], found.vectors[1:])
-    )
-    green = (24, 140, 60)
-    columns = [min(x for _, (x, _) in _pixels(sheet, green)) for sheet in (good, bad)]
-    assert columns[0] < columns[1]
+    [row] = sheet_rows(evaluate(found, caption_queries(found), found.vectors[:1]), found)
+    assert row.query == "red"
+    assert [(cell.path, cell.hit, cell.alt_text, cell.why) for cell in row.cells] == [
+        ("red.png", True, "red", "similarity 1.000"),
+        ("blue.png", False, "blue.png", "similarity 0.000"),
+    ]
+    for cell in row.cells:
+        assert cell.webp is not None
+        with Image.open(io.BytesIO(cell.webp)) as image:
+            assert image.format == "WEBP"
 
 
-def _pixels(
-    sheet: Image.Image, colour: tuple[int, int, int]
-) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
-    rows, columns = np.nonzero((np.asarray(sheet) == colour).all(axis=2))
-    return [(colour, (int(x), int(y))) for y, x in zip(rows, columns, strict=True)]
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([], "either a BUNDLE or --images DIR"),
+        (["some", "--images", "more"], "either a BUNDLE or --images DIR"),
+        (["some", "--queries", "a.json"], "--queries goes with --images DIR only"),
+        (["some", "--model", "m"], "--model goes with --images DIR only"),
+        (["--images", "some", "--questions", "a"], "--questions goes with a BUNDLE only"),
+        (["--images", "some", "--split", "test"], "--split goes with a BUNDLE only"),
+        (["some", "--sheet", "s.png"], "name it FILE.html"),
+    ],
+)
+def test_what_does_not_go_together_is_told(
+    given: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *given]) == 1
+    assert told in capsys.readouterr().err

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.fusion import fuse
+from models.fusion import Mode, fuse, rankings_of
+from models.words import Named
 
 RANKING = st.lists(st.integers(0, 30), unique=True)
 RANKINGS = st.dictionaries(st.sampled_from(["image", "caption", "path"]), RANKING)
@@ -42,3 +44,21 @@ def test_nobody_is_lost_and_ranks_are_told(rankings: dict[str, list[int]]) -> No
 @given(RANKING)
 def test_one_ranking_stays_as_it_is(ranking: list[int]) -> None:
     assert [one.position for one in fuse({"image": ranking, "caption": []})] == ranking
+
+
+NEAR = [5, 3, 9, 1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "named", "rankings"),
+    [
+        ("image", Named({"caption": [3]}), {"image": NEAR}),
+        ("text", Named({"caption": [3, 7]}), {"caption": [3, 7]}),
+        ("auto", Named({"caption": [3, 7]}), {"caption": [3, 7], "image": NEAR}),
+        ("text", Named({}, many=np.array([1, 3])), {"image": NEAR}),
+        # What a name is said of is in no order but that of its looks; the others come last.
+        ("text", Named({"people": [8, 1, 7, 3]}, partly=True), {"people": [3, 1, 7, 8]}),
+    ],
+)
+def test_what_is_put_together(mode: Mode, named: Named, rankings: dict[str, list[int]]) -> None:
+    assert rankings_of(mode, named, NEAR) == rankings

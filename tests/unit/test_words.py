@@ -90,6 +90,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ItemStore:
         ("wint*", {"keywords": [0]}),
         ("*", {}),
         ("a fox in the snow", {"caption": [0]}),
+        ("'a fox' in the snow", {"caption": [0]}),
         ("the", {"caption": [3, 0]}),
         ("fox wolf", {}),
         ("---", {}),
@@ -126,6 +127,43 @@ def test_what_is_quoted_has_to_stand_there(
     named = store.named(query, None)
     assert (None if named.must is None else named.must.tolist()) == must
     assert {name: sorted(best) for name, best in named.rankings.items()} == found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("photographs by Ana Müller", {"people": [1]}),
+        ("picture of the Red Fox at dusk", {"caption": [0, 3]}),
+        ("dusk in Zürich, Winter", {"keywords": [0], "place": [0]}),
+        # A name that nobody is called is as if it was not said, and two of one picture narrow.
+        ("dusk in Zürich, Switzerland", {"place": [0]}),
+        ("dusk in Zürich, France", {}),
+        # All of the words go before.
+        ("fox in Zürich", {"caption": [0], "place": [0]}),
+        ("photographs by ana müller", {}),
+        ("Müller photographs", {}),
+    ],
+)
+def test_names_are_found_where_nothing_has_all_words(
+    store: ItemStore, query: str, found: dict[str, list[int]]
+) -> None:
+    named = store.named(query, None)
+    assert {name: sorted(best) for name, best in named.rankings.items()} == found
+    assert named.partly == (bool(found) and query != "fox in Zürich")
+
+
+def test_names_are_found_among_what_is_kept_and_quoted(store: ItemStore) -> None:
+    named = store.named('dusk "red fox" Snow', np.array([0, 1]))
+    assert (named.rankings, named.partly) == ({"caption": [0]}, True)
+    assert store.named("dusk by Ana Müller", np.array([0])).rankings == {}
+
+
+def test_a_name_that_too_many_have_ranks_none(
+    store: ItemStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.words, "_MOST_RANKED", 1)
+    assert store.named("dusk over Red Fox", None).rankings == {}
+    assert store.named("dusk by Ana Müller", None).rankings == {"people": [1]}
 
 
 def test_only_what_is_kept_is_found(store: ItemStore) -> None:

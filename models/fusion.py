@@ -12,6 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
+
+from models.words import Named
+
+# How to find: by what is seen and by what is said, or by one of them.
+Mode = Literal["auto", "text", "image"]
 
 _K = 60
 
@@ -23,6 +29,29 @@ class Fused:
     position: int
     score: float = 0.0
     matched: dict[str, int] = field(default_factory=dict)
+
+
+def rankings_of(mode: Mode, named: Named, near: Sequence[int]) -> dict[str, Sequence[int]]:
+    """What is put together for a query, by name.
+
+    Args:
+        mode: "text" without what is only seen, "image" without what is only said.
+        named: the pictures that the query names.
+        near: the positions of those that look like it, best first.
+
+    What is named by a part of the query, or too many have in common to be ranked by it, is ranked
+    by its looks.
+    """
+    if mode == "image":
+        return {"image": near}
+    rankings: dict[str, Sequence[int]] = dict(named.rankings)
+    if named.partly:
+        rank = {position: number for number, position in enumerate(near)}
+        for name, positions in rankings.items():
+            rankings[name] = sorted(positions, key=lambda one: (rank.get(one, len(rank)), one))
+    if mode == "auto" or named.many is not None:
+        rankings["image"] = near
+    return rankings
 
 
 def fuse(rankings: Mapping[str, Sequence[int]]) -> list[Fused]:
