@@ -31,7 +31,7 @@ from benchmarks import (
 )
 from benchmarks.corpus import Corpus
 from benchmarks.environments import installed
-from benchmarks.figures import merge
+from benchmarks.figures import merge, written
 from benchmarks.peers import Setting, Work
 from benchmarks.peers.catalogue import MAKERS, collect
 from benchmarks.servers import ROOT
@@ -63,8 +63,7 @@ def main() -> int:
         results = merge(old, new, same_machine=same)
         # After each phase, so that one that fails does not take the others with it.
         arguments.results.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(results, indent=1, ensure_ascii=False)
-        arguments.results.write_text(text + "\n", encoding="utf-8")
+        arguments.results.write_text(written(results), encoding="utf-8")
     shown = {
         "machine": results["machine"],
         "phases": {name: phase["figures"] for name, phase in results["phases"].items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections import Counter
@@ -49,3 +50,19 @@ def merge(
     """Phases measured now, beside those of an earlier run on the same machine."""
     kept = old.get("phases", {}) if same_machine else {}
     return {"machine": dict(new["machine"]), "phases": {**kept, **new["phases"]}}
+
+
+def written(results: Mapping[str, Any]) -> str:
+    """Results as JSON with a line for each figure, so that a diff tells which have changed."""
+    phases = []
+    for name, phase in results["phases"].items():
+        about = {key: value for key, value in phase.items() if key != "figures"}
+        lines = [f"{_line(key)}: {_line(figure)}" for key, figure in phase["figures"].items()]
+        figures = "{\n" + ",\n".join(lines) + "\n}"
+        phases.append(f'{_line(name)}: {_line(about)[:-1]}, "figures": {figures}}}')
+    told = ",\n".join(phases)
+    return f'{{"machine": {_line(results["machine"])},\n"phases": {{\n{told}\n}}}}\n'
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

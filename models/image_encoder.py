@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from models.manifest import IMAGE_ENCODER, DamagedError, ModelCard
+from models.graph import open_graph
+from models.manifest import IMAGE_ENCODER, ModelCard
 
 
 class ImageEncoder:
@@ -29,16 +29,7 @@ class ImageEncoder:
     def __init__(
         self, folder: Path, card: ModelCard, *, threads: int = 1, graph: bytes | None = None
     ) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        path = folder / IMAGE_ENCODER
-        try:
-            self._session = ort.InferenceSession(
-                graph or str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise DamagedError(f"{path} cannot be loaded: {error}. Export it again.") from None
+        self._session = open_graph(folder / IMAGE_ENCODER, graph, threads=threads)
         self.dim = card.embedding_dim
 
     def encode(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from models.manifest import TEXT_ENCODER, DamagedError, ModelCard
+from models.graph import open_graph
+from models.manifest import TEXT_ENCODER, ModelCard
 
 # A run reads all weights, which costs about as much as attending to this much padding.
 _PADDING_PER_RUN = 256
@@ -35,18 +35,9 @@ class TextEncoder:
     def __init__(
         self, folder: Path, card: ModelCard, *, threads: int = 1, graph: bytes | None = None
     ) -> None:
-        options = ort.SessionOptions()
         # A thread to a run: its many small steps gain nothing from sharing each of them,
         # and runs side by side do.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        path = folder / TEXT_ENCODER
-        try:
-            self._session = ort.InferenceSession(
-                graph or str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise DamagedError(f"{path} cannot be loaded: {error}. Export it again.") from None
+        self._session = open_graph(folder / TEXT_ENCODER, graph, threads=1)
         self._pool = ThreadPoolExecutor(threads, "encode") if threads > 1 else None
         self._threads = threads
         self._pad_id = card.tokens.pad_id

@@ -20,6 +20,8 @@ from serving.logs import JsonLines
 from serving.tracing import Tracing, exporter
 from tests.serving.conftest import Make, ask, search, with_client
 
+STEPS = ["filter", "tokenize", "queue", "encode", "search", "lookup"]
+
 
 def metric(app: App, name: str) -> float:
     found = re.search(rf"^{re.escape(name)} (\S+)$", ask(app, "GET", "/metrics").text, re.MULTILINE)
@@ -70,14 +72,7 @@ def test_the_steps_add_up(app: App) -> None:
     ):
         response = ask(app, "POST", "/search", json=body)
         steps = re.findall(r"(\w+);dur=([\d.]+)", response.headers["Server-Timing"])
-        assert [step for step, _ in steps] == [
-            "filter",
-            "tokenize",
-            "queue",
-            "encode",
-            "search",
-            "lookup",
-        ]
+        assert [step for step, _ in steps] == STEPS
         assert sum(float(milliseconds) for _, milliseconds in steps) > 0
 
 
@@ -100,15 +95,7 @@ def test_spans_name_the_steps_and_belong_to_the_caller_s_trace(make: Make) -> No
         headers={"traceparent": f"00-{trace}-{parent}-01"},
     )
     found = {span.name: span for span in spans.get_finished_spans()}
-    assert set(found) == {
-        "POST /search",
-        "filter",
-        "tokenize",
-        "queue",
-        "encode",
-        "search",
-        "lookup",
-    }
+    assert set(found) == {"POST /search", *STEPS}
     request = found.pop("POST /search")
     assert request.context is not None
     assert f"{request.context.trace_id:032x}" == trace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import pytest
 from benchmarks import environments
 from benchmarks.cache import read_counter
 from benchmarks.environments import NotInstalledError, environment
-from benchmarks.figures import histogram, medians, merge, percentiles, zipf_ranks
+from benchmarks.figures import histogram, medians, merge, percentiles, written, zipf_ranks
 from benchmarks.machine import is_same
 from benchmarks.make_queries import QUERIES, make_queries
 from benchmarks.peers import Peer, Setting
 from benchmarks.peers.catalogue import collect
 from benchmarks.report import best_of_families, ratios, tables
 
+ROOT = Path(__file__).resolve().parents[2]
 MACHINE = {"processor": "a processor", "cores": 2, "threads": 2, "memory_gb": 4, "python": "3.11"}
 
 
@@ -124,3 +126,20 @@ def test_the_best_server_of_a_family_counts() -> None:
     found = {text: (value, bar) for text, value, bar in ratios({"search": {"peers": peers}})}
     assert found["searches/s, 32 clients ÷ Flask stack"] == (25.0, "≥ 30")
     assert found["32 clients: p99 ÷ p50"] == (3.0, "≤ 4")
+
+
+def test_results_are_written_with_a_line_for_each_figure() -> None:
+    phases = {
+        "search": {"measured_at": "now", "quick": False, "figures": {"a": [1, 2.5], "b": {"é": 3}}},
+        "encode": {"measured_at": "then", "quick": True, "figures": {"c": None}},
+    }
+    results = {"machine": MACHINE, "phases": phases}
+    text = written(results)
+    assert json.loads(text) == results
+    lines = text.splitlines()
+    assert '"a": [1, 2.5],' in lines
+    assert '"b": {"é": 3}' in lines
+    # Those of the figures, and one to open and to close each phase and the whole.
+    assert len(lines) == 3 + 2 * 2 + 3
+    committed = (ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8")
+    assert committed == written(json.loads(committed))
