@@ -66,7 +66,8 @@ _SHOWN_BYTES = 512 << 10
 _show = st.components.v2.component(
     "sightline_results",
     html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>'
-    '<div class="foot"><p class="keys"></p><div class="bar-of-chosen" hidden></div></div>'
+    '<div class="foot"><p class="keys"></p><div class="bar-of-chosen" role="group" '
+    'aria-labelledby="sightline-chosen" hidden></div></div>'
     '<dialog class="view" aria-labelledby="sightline-view"></dialog>',
     js="".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
     isolate_styles=False,

@@ -67,11 +67,11 @@ def bar_html(texts: Texts, archive: str | None) -> str:
         zip_html = f'<a {zipped} data-base="{escape(archive)}" target="_blank" rel="noopener"></a>'
     first = texts.like_first.format(n=MAX_LIKES)
     return (
-        f'<p data-part="count" {said}></p><div class="ways">'
+        f'<p id="sightline-chosen" data-part="count" {said}></p><div class="ways">'
         f'<a class="pill" data-part="like" data-action="like" data-most="{MAX_LIKES}" '
         f'data-label="{escape(texts.like_these)}" data-first="{escape(first)}"></a>'
         f"{zip_html}{button('csv', texts.csv)}"
         f"{button('paths', texts.copy_paths, texts.paths_copied)}"
         f"{button('link', texts.copy_link, texts.copied)}"
-        f"{button('clear', texts.clear)}</div>"
+        f"</div>{button('clear', texts.clear)}"
     )
