@@ -41,7 +41,7 @@ class FakeService:
 
     def pictures(self, ids: Sequence[str]) -> Answer:
         self.shown.append(tuple(ids))
-        return Answer(PICTURES[:2], {}, 0.0, ranked=False)
+        return Answer(PICTURES, {}, 0.0, ranked=False)
 
     def info(self) -> dict[str, Any]:
         if self.trouble:
