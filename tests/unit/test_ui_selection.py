@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.unit.test_ui_results import FOX, WEAK, Page, answered
 from ui import results, selection
+from ui.english import ENGLISH
+from ui.german import GERMAN
 from ui.question import Question
-from ui.texts import ENGLISH, GERMAN
 
 
 def test_every_card_has_a_checkbox_with_its_picture_s_name() -> None:
