@@ -111,7 +111,7 @@ def answer_html(
         without = replace(question, filter={})
         parts.append(f'<p class="note" dir="auto">{escape(told)}</p>')
         parts.append(f"<p>{_link(without, 'unfilter', '', texts.drop_filter, css='pill')}</p>")
-    else:
+    elif answer.ranked:
         parts.append(f'<p class="note">{escape(texts.none_hint)}</p>')
     if answer.ranked:
         parts.append(_how(answer, info, texts))

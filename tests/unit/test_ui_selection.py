@@ -62,6 +62,9 @@ def test_chosen_pictures_are_shown_without_what_a_search_says() -> None:
     # Which of them meet a condition is not asked.
     assert page.actions("filter") == []
     assert page.actions("like")[0].attributes["href"] == f"?like={FOX.id}"
+    # Of pictures that are all gone no other words are asked for.
+    none = replace(answer, pictures=())
+    assert ENGLISH.none_hint not in results.answer_html(none, question, said, ENGLISH, info={})
     [copy] = page.actions("copy")
     assert (copy.attributes["href"] or "").startswith("?ids=")
 
