@@ -25,6 +25,7 @@ from serving.operations import (
     text_answer,
 )
 from serving.wire import (
+    MAX_ARCHIVED,
     RELEVANCE,
     EncodeRequest,
     EncodeResponse,
@@ -116,6 +117,14 @@ def document(
                     _SIZE,
                 ],
                 answer=picture_answer(),
+                errors=(404, 429, 503),
+            )
+        },
+        "/images.zip": {
+            "get": operation(
+                "Several pictures in one ZIP, by the ids of results",
+                parameters=[parameter("ids", "query", _IDS, "with commas", required=True)],
+                answer=content("application/zip", {"type": "string", "format": "binary"}),
                 errors=(404, 429, 503),
             )
         },
@@ -218,6 +227,10 @@ def _given(*names: str) -> list[dict[str, Any]]:
 
 
 _ID = parameter("id", "path", {"type": "string", "minLength": 1})
+_IDS = {
+    "type": "string",
+    "pattern": f"^[0-9a-f]{{16}}(,[0-9a-f]{{16}}){{0,{MAX_ARCHIVED - 1}}}$",
+}
 _SIZE = parameter(
     "size", "query", {"type": "string", "enum": ["thumbnail"]}, "leave it out for the original"
 )

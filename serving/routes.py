@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from serving import metrics, originals
 from serving.answer import BUNDLE_HEADER, facts, results
+from serving.archive import Archives
 from serving.engine import Engine
 from serving.errors import RequestError, speech_is_off, starting, unknown_picture
 from serving.exchange import Endpoint, Exchange, numbers, read
@@ -61,6 +62,7 @@ class Routes:
         self._schema = schema
         self._reload = reload
         self._exchange = Exchange(state, settings)
+        self._archives = Archives(state, settings)
         # Whose key opens the service may keep a picture; who lies between must not.
         self._scope = "private" if settings.keys else "public"
 
@@ -77,6 +79,7 @@ class Routes:
                 ("/search_by_image", self.search_by_image, post),
                 ("/transcribe", self.transcribe, post),
                 ("/image", self.image_by_path, get),
+                ("/images.zip", self._archives.get, get),
                 ("/info", self.info, get),
                 ("/livez", self.livez, get),
                 ("/readyz", self.readyz, get),

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     originals_with_gps: bool = Field(
         False, description="let originals leave with where they were taken, in EXIF and XMP"
     )
+    max_archive_mb: float = Field(
+        1024.0, gt=0, description="the most that originals sent in one ZIP have together"
+    )
     api_key: SecretStr | None = Field(
         None, description="ask for `Authorization: Bearer …` on every route but the probes"
     )
@@ -191,6 +194,11 @@ class Settings(BaseSettings):
     def max_upload(self) -> int:
         """The largest upload in bytes."""
         return int(self.max_upload_mb * (1 << 20))
+
+    @property
+    def max_archive(self) -> int:
+        """The most bytes of the originals in one archive."""
+        return int(self.max_archive_mb * (1 << 20))
 
 
 def _words(given: str) -> list[str]:

@@ -37,6 +37,8 @@ MAX_BROWSED = 100_000
 MAX_QUERY = 1000
 MAX_TEXTS = 256
 MAX_IMAGES = 64
+# Named in an address, which with so many of them has 7 KB: every proxy takes that.
+MAX_ARCHIVED = 400
 
 
 # The order where none is asked for.

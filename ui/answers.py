@@ -42,7 +42,7 @@ class Answer:
 
     ``warnings`` are what the service tells of the question; ``total`` is how many pictures are
     relevant, None where nobody has counted; ``next`` where the next page begins, None where there
-    is none.
+    is none.  Pictures that nobody has compared with anything are not ``ranked``.
     """
 
     pictures: tuple[Picture, ...]
@@ -51,6 +51,7 @@ class Answer:
     warnings: tuple[str, ...] = ()
     total: int | None = None
     next: int | None = None
+    ranked: bool = True
 
     @property
     def relevant(self) -> tuple[Picture, ...]:

@@ -30,7 +30,7 @@ sys.path.append(
     )
 )
 
-from ui import results
+from ui import archive, results, selection
 from ui.answers import Answer, ServiceError
 from ui.client import Addresses, Service
 from ui.facets import Facet, facets, meet
@@ -58,14 +58,18 @@ _PICTURE_KINDS = [
     "heif",
 ]
 
+_SCRIPTS = ("results.js", "view.js", "select.js", "keys.js")
+_STYLES = ("page.css", "select.css")
 _SHOWN_KINDS = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _SHOWN_BYTES = 512 << 10
 
 _show = st.components.v2.component(
     "sightline_results",
     html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>'
+    '<div class="foot"><p class="keys"></p><div class="bar-of-chosen" role="group" '
+    'aria-labelledby="sightline-chosen" hidden></div></div>'
     '<dialog class="view" aria-labelledby="sightline-view"></dialog>',
-    js="".join((_HERE / name).read_text(encoding="utf-8") for name in ("results.js", "view.js")),
+    js="".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
     isolate_styles=False,
 )
 
@@ -106,7 +110,8 @@ def main() -> None:
     texts = _texts()
     _prepare()
     st.set_page_config(page_title="Sightline", page_icon=_ICON, layout="wide")
-    st.html(_HERE / "page.css")
+    for name in _STYLES:
+        st.html(_HERE / name)
     try:
         info: Mapping[str, Any] = _info()
         trouble = None
@@ -118,6 +123,7 @@ def main() -> None:
     # First, for it fills the field; what stood in the fields stands there meanwhile.
     with status:
         _listen(texts)
+    archive.offer(_service(), texts)
     question, upload = _question(), _upload()
     if name := upload.name if upload else question.text:
         st.set_page_config(page_title=f"{name} – Sightline")
@@ -156,6 +162,7 @@ def _prepare() -> None:
         question = Question.from_params(params)
         state.text, state.negative, state.k = question.text, question.negative, question.k
         state.like, state.filter = question.like, dict(question.filter)
+        state.ids = question.ids
         state.params = params
     state.changed = False
 
@@ -168,6 +175,7 @@ def _question() -> Question:
         like=state.like,
         filter=state.filter,
         k=state.k,
+        ids=state.ids,
     )
 
 
@@ -339,6 +347,8 @@ def _ask(question: Question, upload: Upload | None, texts: Texts) -> None:
         with st.spinner(texts.searching):
             if upload:
                 answer = _service().search_by_image(upload.content, question.k, offset)
+            elif question.ids:
+                answer = _service().pictures(question.ids)
             else:
                 answer = _service().search(question, offset)
     except ServiceError as error:
@@ -366,7 +376,9 @@ def _results(
     texts: Texts,
 ) -> None:
     state = st.session_state
-    like = state.alts.get(question.like, texts.chosen)
+    several = texts.some(texts.chosen_pictures, len(question.likes))
+    like = several if len(question.likes) > 1 else state.alts.get(question.like, texts.chosen)
+    facts = {}
     parts = []
     said = ""
     parts.append(results.notice_html(state.unheard))
@@ -381,6 +393,7 @@ def _results(
         said = " ".join(results.explain(state.answer, texts))
     else:
         answer: Answer = state.answer
+        facts = selection.facts_of(answer.pictures, ranked=answer.ranked)
         heading = results.summary(question, answer, like, upload.name if upload else None, texts)
         # Of further ones, that they came; the rest has been said.
         said = state.came or results.announcement(heading, answer, texts)
@@ -392,6 +405,10 @@ def _results(
         data={
             "html": "".join(parts),
             "view": results.view_html(texts),
+            "bar": selection.bar_html(texts, _service().archive_address),
+            "facts": facts,
+            "keys": texts.keys if facts else "",
+            "archived": archive.number(),
             "said": " ".join(filter(None, [state.unheard, said])),
             "serial": state.serial,
             "focus": state.focus,
@@ -407,10 +424,12 @@ def _results(
 def _seed(question: Question, upload: Upload | None, like: str, texts: Texts) -> str:
     if upload:
         told = texts.yours.format(name=upload.name)
-        return results.seed_html(upload.address, told, texts.drop_upload, Question())
-    thumbnail = _service().thumbnail(question.like or "")
+        return results.seed_html([(upload.address, told)], told, texts.drop_upload, Question())
     without = replace(question, like=None)
-    return results.seed_html(thumbnail, like, texts.drop_like, without)
+    drop = texts.drop_likes if len(question.likes) > 1 else texts.drop_like
+    alts = st.session_state.alts
+    seeds = [(_service().thumbnail(one), alts.get(one, texts.chosen)) for one in question.likes]
+    return results.seed_html(seeds, like, drop, without)
 
 
 def _changed() -> None:
@@ -422,12 +441,13 @@ def _typed() -> None:
     st.session_state.unheard = ""
     if st.session_state.text.strip():
         _drop_upload()
+        st.session_state.ids = ()
 
 
 def _uploaded() -> None:
     _changed()
     if _upload():
-        st.session_state.text, st.session_state.like = "", None
+        st.session_state.text, st.session_state.like, st.session_state.ids = "", None, ()
 
 
 def _again() -> None:
@@ -445,6 +465,7 @@ def _drop_upload() -> None:
 def _narrowed(name: str, key: str | None) -> None:
     _changed()
     state = st.session_state
+    state.ids = ()
     others = {other: value for other, value in state.filter.items() if other != name}
     chosen = state[key] if key else None
     state.filter = others if chosen is None else others | {name: chosen}
@@ -453,6 +474,7 @@ def _narrowed(name: str, key: str | None) -> None:
 def _bounded(name: str, bound: str, key: str) -> None:
     _changed()
     state = st.session_state
+    state.ids = ()
     condition = state.filter.get(name)
     bounds = {} if not isinstance(condition, dict) else dict(condition)
     bounds.pop(bound, None)
@@ -477,7 +499,7 @@ def _acted() -> None:
             _drop_upload()
         case "like":
             _drop_upload()
-            state.like = value
+            state.like, state.ids = value, ()
         case "filter":
             state.filter = state.filter | json.loads(value)
         case "unfilter":
@@ -487,6 +509,8 @@ def _acted() -> None:
             state.like = None
         case "again":
             _again()
+        case "zip":
+            state.zip_wanted, state.focus = value, False
         case "more":
             state.more, state.focus = True, False
 

@@ -6,8 +6,9 @@ import base64
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -22,6 +23,8 @@ _TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 # What fetches thumbnails for a browser that may not; HTTP/1.1 wants few connections.
 _FETCHERS = 8
 
+# Streamlit keeps what it hands to a browser in memory.
+_MOST_ARCHIVED = 256 << 20
 # Of the service's: serving/wire.py.
 _MAX_OFFSET = 1000
 
@@ -78,9 +81,10 @@ class Service:
         answer = self._page("/search", body["k"], offset, json=body | _given(offset))
         if question.like is None:
             return answer
-        # The picture itself comes with those that resemble it.
-        others = [picture for picture in answer.pictures if picture.id != question.like]
-        total = None if answer.total is None else max(0, answer.total - 1)
+        # The pictures themselves come with those that resemble them.
+        likes = question.likes
+        others = [picture for picture in answer.pictures if picture.id not in likes]
+        total = None if answer.total is None else max(0, answer.total - len(likes))
         shown = others if offset is not None else others[: question.k]
         return replace(answer, pictures=tuple(shown), total=total)
 
@@ -94,6 +98,38 @@ class Service:
         """
         fields = {name: str(value) for name, value in ({"k": k} | _given(offset)).items()}
         return self._page("/search_by_image", k, offset, data=fields, files={"image": content})
+
+    def pictures(self, ids: Sequence[str]) -> Answer:
+        """The pictures with some ids, in that order; those are left out that are not there."""
+
+        def look_up(picture_id: str) -> Picture | None:
+            try:
+                return self._picture(self.facts(picture_id) | {"similarity": 0.0})
+            except ServiceError as error:
+                if error.field == "id":
+                    return None
+                raise
+
+        with ThreadPoolExecutor(_FETCHERS) as fetchers:
+            found = tuple(filter(None, fetchers.map(look_up, ids)))
+        return Answer(found if self._public else self._inlined(found), {}, 0.0, ranked=False)
+
+    @property
+    def archive_address(self) -> str | None:
+        """Where a browser may have several originals in one ZIP, None where it may not."""
+        return None if self._public is None else _below(self._public, "/images.zip")
+
+    def archive(self, ids: Sequence[str]) -> bytes:
+        """Several originals in one ZIP, for a browser that may not have it itself."""
+        archive = bytearray()
+        with self._streamed("/images.zip", {"ids": ",".join(ids)}) as pieces:
+            for piece in pieces:
+                archive += piece
+                if len(archive) > _MOST_ARCHIVED:
+                    raise ServiceError(
+                        "refused", f"more than {_MOST_ARCHIVED >> 20} MB", field="ids"
+                    )
+        return bytes(archive)
 
     def transcribe(self, recording: bytes) -> str:
         """What is said in a recording, the bytes of its file; empty where nobody speaks."""
@@ -149,18 +185,20 @@ class Service:
         return Answer(pictures, timing, round_trip, warnings, total)
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        try:
+        with _told_as_ours():
             response = self._http.request(method, path, **request)
-        except httpx.ConnectError as error:
-            raise ServiceError("down", str(error)) from error
-        except httpx.TimeoutException as error:
-            problem: Problem = "down" if isinstance(error, httpx.ConnectTimeout) else "slow"
-            raise ServiceError(problem, str(error)) from error
-        except httpx.HTTPError as error:
-            raise ServiceError("down", str(error)) from error
         if response.is_success:
             return response
         raise _refusal(response)
+
+    @contextmanager
+    def _streamed(self, path: str, params: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
+        """The body of an answer, piece by piece."""
+        with _told_as_ours(), self._http.stream("GET", path, params=params) as response:
+            if not response.is_success:
+                response.read()
+                raise _refusal(response)
+            yield response.iter_bytes()
 
     def _picture(self, fields: Mapping[str, Any]) -> Picture:
         path = str(fields["image_url"])
@@ -198,6 +236,20 @@ class Service:
         kind = response.headers.get("content-type", "image/webp")
         data = base64.b64encode(response.content).decode("ascii")
         return f"data:{kind};base64,{data}"
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    """Trouble on the way to the service, as a :class:`ServiceError`."""
+    try:
+        yield
+    except httpx.ConnectError as error:
+        raise ServiceError("down", str(error)) from error
+    except httpx.TimeoutException as error:
+        problem: Problem = "down" if isinstance(error, httpx.ConnectTimeout) else "slow"
+        raise ServiceError(problem, str(error)) from error
+    except httpx.HTTPError as error:
+        raise ServiceError("down", str(error)) from error
 
 
 def _given(offset: int | None) -> dict[str, int]:

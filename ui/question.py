@@ -10,14 +10,18 @@ from urllib.parse import urlencode
 
 COUNTS = (12, 24, 48, 96)
 MAX_TEXT = 1000
+# Of the service's: serving/wire.py and serving/algebra.py.
+MAX_CHOSEN = 400
+MAX_LIKES = 16
 
 
 @dataclass(frozen=True)
 class Question:
     """A search as the page's fields hold it.
 
-    ``like`` is the id of a picture; ``filter`` is the service's own filter, such as
-    ``{"licence": "CC0", "year": {"gte": 1990}}``.
+    ``like`` is the id of a picture, or several with commas between them; ``ids`` are pictures that
+    are shown themselves, where nothing else is sought; ``filter`` is the service's own filter, such
+    as ``{"licence": "CC0", "year": {"gte": 1990}}``.
     """
 
     text: str = ""
@@ -25,11 +29,17 @@ class Question:
     like: str | None = None
     filter: Mapping[str, Any] = field(default_factory=dict)
     k: int = COUNTS[0]
+    ids: tuple[str, ...] = ()
 
     @property
     def seeks(self) -> bool:
         """Whether there is anything to look for."""
-        return bool(self.text or self.like)
+        return bool(self.text or self.like or self.ids)
+
+    @property
+    def likes(self) -> tuple[str, ...]:
+        """The ids of all pictures that others are to resemble."""
+        return _read_ids(self.like or "")[:MAX_LIKES]
 
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> Question:
@@ -40,6 +50,7 @@ class Question:
             like=params.get("like") or None,
             filter=_read_filter(params.get("filter", "")),
             k=_read_count(params.get("k", "")),
+            ids=_read_ids(params.get("ids", ""))[:MAX_CHOSEN],
         )
 
     def to_params(self) -> dict[str, str]:
@@ -55,23 +66,32 @@ class Question:
             params["filter"] = json.dumps(self.filter, ensure_ascii=False, sort_keys=True)
         if self.k != COUNTS[0]:
             params["k"] = str(self.k)
+        if self.ids:
+            params["ids"] = ",".join(self.ids)
         return params
 
     def body(self) -> dict[str, Any]:
         """The JSON of ``POST /search``: only what was said."""
-        said = {
+        said: dict[str, Any] = {
             "query": self.text,
             "negative": self.negative,
-            "like": self.like,
             "filter": dict(self.filter),
         }
-        # With ``like``, the picture itself comes first, and is not news.
-        k = min(self.k + 1, 100) if self.like else self.k
+        if len(self.likes) > 1:
+            said["queries"] = [{"like": one} for one in self.likes]
+        else:
+            said["like"] = self.likes[0] if self.likes else None
+        # The pictures that others are to resemble come first themselves, and are no news.
+        k = min(self.k + len(self.likes), 100)
         return {"k": k} | {name: value for name, value in said.items() if value}
 
     def link(self) -> str:
         """The address of this search, relative to the page."""
         return "?" + urlencode(self.to_params())
+
+
+def _read_ids(value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, value.split(","))))
 
 
 def _read_count(value: str) -> int:

@@ -14,11 +14,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const found = parentElement.querySelector(".found");
   const announcer = parentElement.querySelector(".announcer");
   const dialog = parentElement.querySelector("dialog");
-  if (!mounted.has(found)) mounted.set(found, listen(found, announcer, dialog));
+  const bar = parentElement.querySelector(".bar-of-chosen");
+  if (!mounted.has(found)) mounted.set(found, listen(found, announcer, dialog, bar));
   const state = mounted.get(found);
   const before = state.data ?? {};
   Object.assign(state, { data, setTriggerValue });
   if (before.view !== data.view) dialog.innerHTML = data.view;
+  if (before.bar !== data.bar) bar.innerHTML = data.bar;
+  parentElement.querySelector(".keys").textContent = data.keys;
   if (before.html !== data.html) {
     if (dialog.open) dialog.close();
     // Where more of the same has come, what was unfolded stays so.
@@ -27,12 +30,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (unfolded) found.querySelector("details.weaker")?.setAttribute("open", "");
     showReader(found);
     read(found, data.language);
+    arrangeStops(found);
+    showChoice(found, bar);
   }
   if (before.serial !== data.serial) {
     announcer.textContent = data.said;
     if (typeof data.focus === "string") cardOf(found, data.focus)?.focus();
     else if (data.focus) document.getElementById("sightline-results")?.focus();
   }
+  if (data.archived && before.archived !== data.archived) state.awaited = ".st-key-archive button";
+  focusAwaited(state);
   return state.stop;
 }
 
@@ -40,6 +47,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function cardOf(found, id) {
   const like = found.querySelector(`[data-action="like"][data-value="${CSS.escape(id)}"]`);
   return like?.closest("li").querySelector(".frame");
+}
+
+// What Streamlit draws may come after the results.
+function focusAwaited(state) {
+  const awaited = state.awaited && document.querySelector(state.awaited);
+  if (!awaited) return;
+  state.awaited = null;
+  awaited.focus();
 }
 
 function describeFields(data) {
@@ -54,10 +69,13 @@ function describeFields(data) {
   for (const field of document.querySelectorAll(".stTextInput input")) field.dir = "auto";
 }
 
-function listen(found, announcer, dialog) {
+function listen(found, announcer, dialog, bar) {
   const state = {};
   // Streamlit fetches a kind of field when it first shows one, which may be after the results.
-  const late = new MutationObserver(() => describeFields(state.data));
+  const late = new MutationObserver(() => {
+    describeFields(state.data);
+    focusAwaited(state);
+  });
   late.observe(document.body, { childList: true, subtree: true });
 
   const follow = (event) => {
@@ -76,11 +94,14 @@ function listen(found, announcer, dialog) {
 
   found.addEventListener("click", follow);
   listenToView(dialog, follow);
+  listenToChoice(found, bar, announcer, state, follow);
+  const stopKeys = listenToKeys(found, state);
   document.addEventListener("paste", paste);
   state.stop = () => {
     late.disconnect();
     found.removeEventListener("click", follow);
     document.removeEventListener("paste", paste);
+    stopKeys();
     mounted.delete(found);
     if (reading) speechSynthesis.cancel();
   };

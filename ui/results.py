@@ -18,6 +18,7 @@ from typing import Any
 from ui.answers import Answer, Picture, ServiceError
 from ui.facets import can_filter
 from ui.question import Question
+from ui.selection import choose_html
 from ui.texts import Texts
 
 # In what a picture says of itself, by the names that the service has for it.
@@ -54,6 +55,10 @@ def summary(question: Question, answer: Answer, like: str, upload: str | None, t
         head = texts.none_close if answer.pictures else texts.none
     if upload is not None:
         return head + texts.for_upload.format(name=upload)
+    if not answer.ranked:
+        gone = len(question.ids) - len(answer.pictures)
+        told = texts.some(texts.gone, gone) if gone else ""
+        return texts.some(texts.chosen_pictures, len(answer.pictures)) + told
     if question.like and question.text:
         told = texts.for_both.format(like=like, text=question.text)
     elif question.like:
@@ -84,8 +89,8 @@ def answer_html(
     """The heading, the pictures and how they were found."""
     parts = [_heading(heading, texts if answer.relevant else None)]
     if answer.pictures:
-        best = max(answer.pictures[0].similarity, 0.0)
-        if not answer.relevant:
+        best = max(answer.pictures[0].similarity, 0.0) if answer.ranked else None
+        if best is not None and not answer.relevant:
             # A bar that is full says "this is it".
             best = max(best, float(info.get("floor") or 0.0))
         cards = [
@@ -106,9 +111,10 @@ def answer_html(
         without = replace(question, filter={})
         parts.append(f'<p class="note" dir="auto">{escape(told)}</p>')
         parts.append(f"<p>{_link(without, 'unfilter', '', texts.drop_filter, css='pill')}</p>")
-    else:
+    elif answer.ranked:
         parts.append(f'<p class="note">{escape(texts.none_hint)}</p>')
-    parts.append(_how(answer, info, texts))
+    if answer.ranked:
+        parts.append(_how(answer, info, texts))
     if not upload:
         link = _link(question, "copy", texts.copied, texts.link)
         parts.append(f'<p class="permalink">{link}</p>')
@@ -120,13 +126,22 @@ def notice_html(text: str) -> str:
     return f'<p class="notice">{escape(text)}</p>' if text else ""
 
 
-def seed_html(thumbnail: str, alt: str, drop: str, without: Question) -> str:
-    """The picture that others are to resemble, and how to forget it."""
-    image = f'<img src="{escape(thumbnail)}" alt="{escape(alt)}">' if thumbnail else ""
-    unheard = ' aria-hidden="true"' if image else ""
+def seed_html(pictures: Sequence[tuple[str, str]], told: str, drop: str, without: Question) -> str:
+    """What others are to resemble, and how to forget it.
+
+    Args:
+        pictures: the thumbnail of each, empty where there is none, and what it shows.
+        told: what they are called together.
+        drop: what forgets them, in words.
+        without: the search without them.
+    """
+    shown = [(thumbnail, alt) for thumbnail, alt in pictures if thumbnail]
+    images = "".join(f'<img src="{escape(src)}" alt="{escape(alt)}">' for src, alt in shown)
+    # It has been read out with the picture.
+    unheard = ' aria-hidden="true"' if told in [alt for _, alt in shown] else ""
     return (
-        f'<p class="seed">{image}'
-        f'<span dir="auto"{unheard}>{escape(alt)}</span> '
+        f'<p class="seed">{images}'
+        f'<span dir="auto"{unheard}>{escape(told)}</span> '
         f"{_link(without, 'forget', '', drop, css='pill')}</p>"
     )
 
@@ -247,7 +262,13 @@ def _fold(cards: Sequence[str], texts: Texts, *, only: bool, more: str) -> str:
 
 
 def _card(
-    picture: Picture, question: Question, best: float, texts: Texts, upload: bool, *, eager: bool
+    picture: Picture,
+    question: Question,
+    best: float | None,
+    texts: Texts,
+    upload: bool,
+    *,
+    eager: bool,
 ) -> str:
     alt = alt_of(picture, texts)
     # A word alone is hardly told from the page's own: a picture is announced with its name.
@@ -271,11 +292,9 @@ def _card(
     caption = picture.caption or alt
     # It has been read out with the picture.
     unheard = f' aria-hidden="true"{spoken}' if caption == alt else ""
-    share = round(100 * max(picture.similarity, 0.0) / best) if best else 0
-    number = texts.number(picture.similarity)
     like = _link(
         # Words, exclusion and filter stay: what to take away says the reader.
-        replace(question, like=picture.id),
+        replace(question, like=picture.id, ids=()),
         "like",
         picture.id,
         texts.like,
@@ -283,13 +302,21 @@ def _card(
     )
     return (
         f'<figure>{image}<figcaption class="caption" dir="auto"{unheard}>{escape(caption)}'
-        f'</figcaption></figure><div class="about">'
+        f"</figcaption></figure>{choose_html(picture, alt, texts)}"
+        f'<div class="about">'
         f'<span class="path" dir="ltr">{escape(picture.image_path)}</span>'
+        f"{'' if best is None else _similarity(picture.similarity, best, texts)}"
+        f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div>'
+    )
+
+
+def _similarity(similarity: float, best: float, texts: Texts) -> str:
+    share = round(100 * max(similarity, 0.0) / best) if best else 0
+    return (
         f'<span class="similarity"><span class="bar" aria-hidden="true">'
         f'<span style="width:{share}%"></span></span>'
         f'<span class="number"><span class="unseen">{escape(texts.similarity)} </span>'
-        f"{number}</span></span>"
-        f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div>'
+        f"{texts.number(similarity)}</span></span>"
     )
 
 
@@ -325,7 +352,7 @@ def _value(name: str, value: object, question: Question, texts: Texts, upload: b
         return (
             f'<a href="{escape(said)}" target="_blank" rel="noopener noreferrer">{escape(said)}</a>'
         )
-    if not upload and can_filter(value):
+    if not (upload or question.ids) and can_filter(value):
         narrowed = replace(question, filter={**question.filter, name: value})
         label = texts.only.format(field=name, value=said)
         return _link(narrowed, "filter", json.dumps({name: value}), said, label=label)

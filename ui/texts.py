@@ -76,6 +76,26 @@ class Texts:
     copy_path: str
     path_copied: str
     download: str
+    choose: str
+    n_chosen: tuple[str, str]
+    none_chosen: str
+    n_elsewhere: tuple[str, str]
+    like_these: str
+    like_first: str
+    zip: str
+    zip_most: str
+    zip_coming: str
+    zip_ready: tuple[str, str]
+    zip_trouble: str
+    csv: str
+    copy_paths: str
+    paths_copied: str
+    copy_link: str
+    clear: str
+    keys: str
+    chosen_pictures: tuple[str, str]
+    gone: tuple[str, str]
+    drop_likes: str
     text_within: str
     full_size: str
     only: str

@@ -81,8 +81,10 @@ def test_by_keyboard_alone(site: str, visit: Open) -> None:
     alts = page.locator("ul.grid img").evaluate_all("all => all.map(image => image.alt)")
     assert any("guitar" in alt.lower() for alt in alts[:3]), alts
 
+    tab_to(page, page.locator(".frame").first)
+    page.keyboard.press("F2")
     more = page.locator("[data-action=like]").first
-    tab_to(page, more)
+    assert more.evaluate("element => element === document.activeElement")
     outline = more.evaluate("element => getComputedStyle(element).outlineStyle")
     assert outline != "none", "the focus must be seen"
     page.keyboard.press("Enter")

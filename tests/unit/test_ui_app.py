@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class FakeService:
 
     def __init__(self) -> None:
         self.asked: list[Question] = []
+        self.shown: list[tuple[str, ...]] = []
         self.trouble: ServiceError | None = None
 
     def search(self, question: Question) -> Answer:
@@ -37,6 +38,10 @@ class FakeService:
         if self.trouble:
             raise self.trouble
         return Answer(PICTURES, {"encode": 1.0}, 2.0)
+
+    def pictures(self, ids: Sequence[str]) -> Answer:
+        self.shown.append(tuple(ids))
+        return Answer(PICTURES, {}, 0.0, ranked=False)
 
     def info(self) -> dict[str, Any]:
         if self.trouble:
@@ -48,6 +53,7 @@ class FakeService:
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
     fake = FakeService()
     monkeypatch.setattr(Service, "search", lambda self, question, offset=0: fake.search(question))
+    monkeypatch.setattr(Service, "pictures", lambda self, ids: fake.pictures(ids))
     monkeypatch.setattr(Service, "info", lambda self: fake.info())
     st.cache_data.clear()
     yield fake
@@ -183,3 +189,26 @@ def test_a_condition_that_no_field_can_show_is_told_and_given_up(service: FakeSe
     healthy(app.checkbox("facet_year").uncheck().run())
     assert service.asked[-1].filter == {}
     assert app.number_input("facet_gte_year").value is None
+
+
+def test_a_link_to_some_pictures_shows_them_until_something_is_sought(service: FakeService) -> None:
+    app = page(ids="id-0,id-1")
+    assert service.shown == [("id-0", "id-1")]
+    assert params(app) == {"ids": "id-0,id-1"}
+    healthy(app.run())
+    assert len(service.shown) == 1
+    healthy(app.text_input("text").input("a dog").run())
+    assert service.asked == [Question(text="a dog")]
+    assert params(app) == {"q": "a dog"}
+
+
+def test_filters_do_not_stay_with_pictures_that_were_chosen(service: FakeService) -> None:
+    for field in ("licence", "year"):
+        app = page(ids="id-0,id-1")
+        if field == "licence":
+            app.selectbox("facet_licence").select("CC0")
+        else:
+            app.number_input("facet_gte_year").set_value(1991)
+        healthy(app.run())
+        assert list(params(app)) == ["filter"]
+        assert field in params(app)["filter"]

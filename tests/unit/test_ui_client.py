@@ -181,6 +181,62 @@ def test_facts_are_of_the_picture_that_was_asked_for() -> None:
         service(lambda _: httpx.Response(200, json=[])).facts("a")
 
 
+def facts_of(request: httpx.Request) -> httpx.Response:
+    """Of every picture but the one that is called gone."""
+    [_, _, picture_id, _] = request.url.path.split("/")
+    if picture_id == "gone":
+        error = {"error": {"field": "id", "message": "id: no picture has the id 'gone'"}}
+        return httpx.Response(404, json=error)
+    return httpx.Response(200, json=result(1, 0.5) | {"id": picture_id})
+
+
+def test_pictures_are_looked_up_by_their_ids() -> None:
+    answer = service(facts_of).pictures(["b", "gone", "a"])
+    assert [picture.id for picture in answer.pictures] == ["b", "a"]
+    assert not answer.ranked
+    assert answer.pictures[0].src.startswith("http://127.0.0.1:3000/images/")
+    assert service(facts_of).pictures([]).pictures == ()
+    body = {"error": {"field": None, "message": "oh"}}
+    stopped = service(lambda _: httpx.Response(503, json=body))
+    with pytest.raises(ServiceError, match="oh"):
+        stopped.pictures(["a"])
+
+
+def test_what_resembles_several_does_not_show_them_again() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = [result(number, 0.9) for number in range(15)]
+        return httpx.Response(200, json={"results": found, "total_relevant": 20})
+
+    likes = ",".join(str(result(number, 0)["id"]) for number in range(3))
+    found = service(answer).search(Question(like=likes), 0)
+    assert [picture.id for picture in found.pictures] == [
+        result(number, 0)["id"] for number in range(3, 15)
+    ]
+    assert (found.total, found.next) == (17, 15)
+
+
+def test_an_archive_comes_to_who_has_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("authorization") != "Bearer k":
+            return httpx.Response(401, json={"error": {"field": None, "message": "a key"}})
+        assert request.url.path == "/images.zip"
+        return httpx.Response(200, content=request.url.params["ids"].encode())
+
+    keyed = service(answer, Addresses(api_key="k"))
+    assert keyed.archive(["a", "b"]) == b"a,b"
+    assert keyed.archive_address is None
+    public = service(answer, Addresses(public="http://photos/api"))
+    assert public.archive_address == "http://photos/api/images.zip"
+    with pytest.raises(ServiceError, match="a key") as caught:
+        public.archive(["a"])
+    assert caught.value.problem == "locked"
+    # A page that keeps it in memory takes no more than it can.
+    monkeypatch.setattr("ui.client._MOST_ARCHIVED", 2)
+    with pytest.raises(ServiceError) as caught:
+        keyed.archive(["a", "b"])
+    assert caught.value.field == "ids"
+
+
 @pytest.mark.parametrize(
     ("status", "problem"),
     [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.question import COUNTS, MAX_TEXT, Question
+from ui.question import COUNTS, MAX_CHOSEN, MAX_LIKES, MAX_TEXT, Question
 
 TEXTS = st.text(max_size=MAX_TEXT).map(str.strip)
 VALUES = st.one_of(st.text(), st.integers(), st.booleans(), st.none())
@@ -20,6 +20,9 @@ QUESTIONS = st.builds(
     like=st.none() | st.text(min_size=1),
     filter=st.dictionaries(st.text(), VALUES | RANGES, max_size=4),
     k=st.sampled_from(COUNTS),
+    ids=st.lists(st.from_regex(r"[0-9a-f]{1,16}", fullmatch=True), unique=True, max_size=4).map(
+        tuple
+    ),
 )
 
 
@@ -31,7 +34,9 @@ def test_a_link_asks_the_same_question(question: Question) -> None:
     assert Question.from_params(params) == question
 
 
-@given(st.dictionaries(st.sampled_from(["q", "not", "like", "k", "filter", "page"]), st.text()))
+@given(
+    st.dictionaries(st.sampled_from(["q", "not", "like", "k", "filter", "ids", "page"]), st.text())
+)
 def test_any_link_makes_some_question(params: dict[str, str]) -> None:
     question = Question.from_params(params)
     assert question.k in COUNTS
@@ -86,3 +91,22 @@ def test_what_is_not_to_be_seen_is_nothing_to_look_for() -> None:
     assert not Question(negative="a drawing").seeks
     assert Question(like="abc").seeks
     assert Question(text="a fox").seeks
+
+
+def test_others_may_resemble_several() -> None:
+    several = Question(text="a fox", like="a,b,,a,c", k=12)
+    assert several.likes == ("a", "b", "c")
+    likes = [{"like": one} for one in "abc"]
+    assert several.body() == {"query": "a fox", "queries": likes, "k": 15}
+    assert Question(like="a,").body() == {"like": "a", "k": 13}
+    assert Question(like=",").body() == {"k": 12}
+    many = ",".join(map(str, range(MAX_LIKES + 5)))
+    assert len(Question(like=many, k=96).body()["queries"]) == MAX_LIKES
+    assert Question(like=many, k=96).body()["k"] == 100
+
+
+def test_a_link_shows_no_more_pictures_than_can_be_chosen() -> None:
+    many = ",".join(map(str, range(MAX_CHOSEN + 5)))
+    question = Question.from_params({"ids": many})
+    assert len(question.ids) == MAX_CHOSEN
+    assert question.seeks

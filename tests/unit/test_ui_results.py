@@ -388,7 +388,7 @@ def test_nothing_from_outside_is_markup(
 
 @given(words=HOSTILE)
 def test_nothing_from_outside_is_markup_around_the_results(words: str) -> None:
-    seed = Page.of(results.seed_html("http://x/a", words, "Forget", Question(text=words)))
+    seed = Page.of(results.seed_html([("http://x/a", words)], words, "Forget", Question(words)))
     assert seed.all("img")[0].attributes["alt"] == words
     error = Page.of(results.error_html(ServiceError("refused", words), ENGLISH))
     assert [part.tag for part in error.elements] == ["div", "h2", "p"]
