@@ -1,4 +1,4 @@
-"""The command line: ``python -m build {model,index,bento,export,info,evaluate}``."""
+"""The command line: ``python -m build {model,index,bento,export,info,duplicates,evaluate}``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _COMMANDS = {
     "bento": "put a bundle into the BentoML model store and build a bento of it",
     "export": "write a bundle's embeddings and items as npy or parquet, for other programs",
     "info": "say what a bundle or a model package is",
+    "duplicates": "list what looks alike in a bundle, as CSV and as a page",
     "evaluate": "measure what a bundle's search finds, or a model of captioned pictures",
 }
 

@@ -42,8 +42,9 @@ from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import write_items
-from models.manifest import ITEMS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
-from models.pictures import read_content
+from models.looks import look_of, write_looks
+from models.manifest import ITEMS, LOOKS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
+from models.pictures import decode, read_content
 from models.thumbnails import write_thumbnails
 
 _LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
@@ -141,6 +142,8 @@ def assemble(
     write_items(folder / ITEMS, counted("describing", count, items), read_vocabulary(VOCABULARY))
     thumbnails = counted("thumbnails", count, _thumbnails(pictures, journal))
     write_thumbnails(folder / THUMBNAILS, ((at, webp) for at, webp in thumbnails if webp))
+    looks = write_looks(folder / LOOKS, _looks(pictures, journal))
+    own_files = (ITEMS, THUMBNAILS, *([LOOKS] if looks else []))
     manifest = Manifest(
         model=package.card,
         index=index.facts,
@@ -155,7 +158,7 @@ def assemble(
         versions=versions(),
         made_of=made_of,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        files=record_files(folder, (*PACKAGE_FILES, *index_files, ITEMS, THUMBNAILS)),
+        files=record_files(folder, (*PACKAGE_FILES, *index_files, *own_files)),
     )
     manifest.write(folder)
     return manifest
@@ -233,6 +236,19 @@ def _thumbnails(pictures: Pictures, journal: Journal) -> Iterator[tuple[int, byt
     """Positions and thumbnails, one at a time: together they may not fit."""
     for position, (path, size) in enumerate(zip(pictures.paths, pictures.sizes, strict=True)):
         yield position, None if size is None else journal.thumbnail(path)
+
+
+def _looks(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
+    """How each picture looks from afar, None where there is none."""
+    for path, size in zip(pictures.paths, pictures.sizes, strict=True):
+        look = None if size is None else journal.look(path)
+        if look is None and size is not None:
+            # Embedded by an earlier release, which took no look at it.
+            small, sha256 = journal.thumbnail(path), journal.get(path).sha256
+            if small is not None and sha256 is not None:
+                look = look_of(decode(small))
+                journal.put_look(sha256, look)
+        yield look
 
 
 def versions() -> dict[str, str]:

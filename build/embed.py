@@ -27,6 +27,7 @@ from build.progress import Progress
 from build.room import Room
 from build.scan import PictureFile
 from models.image_encoder import ImageEncoder
+from models.looks import look_of
 from models.manifest import IMAGE_ENCODER, ModelCard
 from models.pictures import Picture, PictureError, read, read_content
 from models.preprocessing import preprocess, reduced_side
@@ -95,6 +96,8 @@ def embed(
                 journal.put(file, seen.record, scanned_ns)
                 if seen.said is not None and seen.record.sha256 is not None:
                     journal.put_said(seen.record.sha256, READING, seen.said)
+                if seen.look is not None and seen.record.sha256 is not None:
+                    journal.put_look(seen.record.sha256, seen.look)
                 if seen.is_new:
                     fresh.add(file.path)
                 progress.advance()
@@ -115,11 +118,15 @@ def embed(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The record of a file, whether it was made anew, and what the file says, where it was read."""
+    """The record of a file, whether it was made anew, and what was read of the file.
+
+    That is what it says, and how it looks.
+    """
 
     record: Record
     is_new: bool = True
     said: dict[str, Fields] | None = None
+    look: bytes | None = None
 
 
 def _look_at(
@@ -147,7 +154,8 @@ def _look_at(
                 admit=admit,
             )
             record = known or _see(picture, digest, card, encoder)
-            return _Seen(record, is_new=known is None, said=embedded.fields)
+            look = look_of(picture.image)
+            return _Seen(record, is_new=known is None, said=embedded.fields, look=look)
     except PictureError as error:
         # What is the machine's affair is tried again by every build.
         known_by = digest if error.lasting else None

@@ -58,6 +58,10 @@ CREATE TABLE IF NOT EXISTS captions (
 _SAID = """
 CREATE TABLE IF NOT EXISTS said (sha256 BLOB PRIMARY KEY, reading INTEGER, fields TEXT NOT NULL)
 """
+# What was embedded before these came gets its look from its thumbnail.
+_LOOKS = """
+CREATE TABLE IF NOT EXISTS looks (sha256 BLOB PRIMARY KEY, look BLOB NOT NULL)
+"""
 # And so did this: where the files of a tar lie.
 _ARCHIVES = """
 CREATE TABLE IF NOT EXISTS archives (
@@ -235,6 +239,17 @@ class Journal:
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO said VALUES (?, ?, ?)", row)
 
+    def look(self, path: str) -> bytes | None:
+        """The look of the picture at a path, None where it was not taken yet."""
+        query = "SELECT look FROM looks JOIN pictures USING (sha256) WHERE path = ?"
+        row = self._fetch(query, (path,))
+        return None if row is None else row[0]
+
+    def put_look(self, sha256: bytes, look: bytes) -> None:
+        """Write down how a picture looks from afar (:mod:`models.looks`)."""
+        with self._lock:
+            self._connection.execute("INSERT OR REPLACE INTO looks VALUES (?, ?)", (sha256, look))
+
     def archive(self, file: PictureFile) -> tuple[str, bytes] | None:
         """What :meth:`put_archive` took of a tar in just this state."""
         query = (
@@ -294,7 +309,7 @@ class Journal:
                 "DELETE FROM pictures WHERE encoder != ? OR path NOT IN (SELECT path FROM listed)",
                 (self._encoder,),
             )
-            for table in ("captions", "said"):
+            for table in ("captions", "said", "looks"):
                 self._connection.execute(
                     f"DELETE FROM {table} WHERE NOT EXISTS "
                     f"(SELECT 1 FROM pictures WHERE pictures.sha256 = {table}.sha256)"
@@ -356,6 +371,7 @@ def _open_whole(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
         connection.execute(_CAPTIONS)
         connection.execute(_SAID)
+        connection.execute(_LOOKS)
         connection.execute(_ARCHIVES)
         connection.commit()
     except BaseException:

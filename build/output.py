@@ -24,6 +24,7 @@ from models.manifest import (
     EMBEDDINGS,
     INDEX,
     ITEMS,
+    LOOKS,
     MANIFEST,
     ROW_CHECKSUMS,
     THUMBNAILS,
@@ -33,7 +34,7 @@ from models.manifest import (
 )
 
 _OWN_FILES = frozenset(
-    {MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, THUMBNAILS, *PACKAGE_FILES}
+    {MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS, *PACKAGE_FILES}
 )
 
 _LINUX = sys.platform == "linux"

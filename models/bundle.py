@@ -26,11 +26,13 @@ from models.golden import compare_picture, compare_texts
 from models.image_encoder import ImageEncoder, LazyImageEncoder
 from models.index import VectorIndex
 from models.items import ItemStore
+from models.looks import LookStore
 from models.manifest import (
     EMBEDDINGS,
     IMAGE_ENCODER,
     INDEX,
     ITEMS,
+    LOOKS,
     MANIFEST,
     ROW_CHECKSUMS,
     TEXT_ENCODER,
@@ -74,6 +76,8 @@ class Bundle:
     items: ItemStore
     collection: Collection
     thumbnails: ThumbnailStore
+    # None where it was built by an earlier release, or of vectors without pictures.
+    looks: LookStore | None
     threads: int
     # None where the bundle was deployed without it.
     image_encoder: LazyImageEncoder | None
@@ -143,6 +147,10 @@ class Bundle:
             mean = np.array(manifest.mean, dtype=np.float32)
             index = pool.submit(VectorIndex.load, folder, manifest.index, mean)
             tokenizer = pool.submit(Tokenizer.load, path, model, read(TOKENIZER))
+            looks = None
+            if LOOKS in folder:
+                looks = pool.submit(LookStore.load, folder, manifest.pictures)
+                verified.append(looks)
             pictures = None
             if IMAGE_ENCODER in folder:
                 load = partial(_load_image_encoder, folder, model, threads)
@@ -153,7 +161,7 @@ class Bundle:
                 elif whole:
                     verified.append(pool.submit(pictures.check))
             if whole:
-                for name in (ITEMS, THUMBNAILS, EMBEDDINGS):
+                for name in (ITEMS, THUMBNAILS, EMBEDDINGS, LOOKS):
                     if name in folder and not folder.in_memory(name):
                         verified.append(pool.submit(_check, folder, name))
             # First, since a damaged file makes its loader fail less clearly.
@@ -161,6 +169,7 @@ class Bundle:
                 each.result()
             items, thumbnails = (database.result() for database in databases)
             vectors, store = index.result(), ItemStore(items)
+            seen = None if looks is None else looks.result()
             bundle = cls(
                 folder=path,
                 manifest=manifest,
@@ -168,8 +177,9 @@ class Bundle:
                 text_encoder=encoder.result(),
                 index=vectors,
                 items=store,
-                collection=LocalCollection(vectors, store),
+                collection=LocalCollection(vectors, store, seen),
                 thumbnails=ThumbnailStore(thumbnails),
+                looks=seen,
                 threads=threads,
                 image_encoder=pictures,
                 _files=folder,

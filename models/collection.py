@@ -16,6 +16,7 @@ import numpy as np
 from models.embeddings import Positions, Vectors
 from models.index import VectorIndex
 from models.items import Item, ItemStore
+from models.looks import LookStore
 from models.order import Ordered
 from models.words import Named
 
@@ -67,6 +68,12 @@ class Collection(Protocol):
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """The embeddings at some positions, float32 ``[n, dim]``, in the order asked for."""
+
+    def looks(self, positions: Sequence[int]) -> Vectors | None:
+        """How the images at some positions look: :func:`models.looks.unit_looks`.
+
+        None where the collection does not know.
+        """
 
     def get(self, positions: Sequence[int]) -> list[Item]:
         """The items at some positions, in the order asked for.
@@ -141,11 +148,15 @@ class LocalCollection:
     Args:
         index: of the embeddings.
         items: of the same images.
+        looks: of the same images; None where it was built without.
     """
 
-    def __init__(self, index: VectorIndex, items: ItemStore) -> None:
+    def __init__(
+        self, index: VectorIndex, items: ItemStore, looks: LookStore | None = None
+    ) -> None:
         self._index = index
         self._items = items
+        self._looks = looks
 
     @property
     def dim(self) -> int:
@@ -170,6 +181,12 @@ class LocalCollection:
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """The embeddings at some positions, float32 ``[n, dim]``."""
         return self._index.embeddings.rows(np.array(positions, dtype=np.int64))
+
+    def looks(self, positions: Sequence[int]) -> Vectors | None:
+        """How the images at some positions look: :meth:`LookStore.get`."""
+        if self._looks is None:
+            return None
+        return self._looks.get(np.array(positions, dtype=np.int64))
 
     def get(self, positions: Sequence[int]) -> list[Item]:
         """The items at some positions: :meth:`ItemStore.get`."""

@@ -45,6 +45,7 @@ IMAGE_ENCODER = "image_encoder.onnx"
 INDEX = "index.faiss"
 EMBEDDINGS = "embeddings.npy"
 ROW_CHECKSUMS = "embeddings.checksums.npy"
+LOOKS = "looks.bin"
 ITEMS = "items.sqlite"
 THUMBNAILS = "thumbnails.sqlite"
 # What a bundle is called in a model store, whatever its folder was called.

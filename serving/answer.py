@@ -56,6 +56,9 @@ def _fields(hit: Hit, version: str) -> dict[str, Any]:
     if hit.matched is not None:
         result["score"] = round(hit.score, _DECIMALS)
         result["matched"] = hit.matched
+    if hit.duplicates is not None:
+        result["duplicates"] = hit.duplicates
+        result["duplicate_ids"] = list(hit.duplicate_ids)
     if hit.vector is not None:
         result["embedding"] = hit.vector.tolist()
     return result

@@ -59,7 +59,8 @@ class Plan:
     """One search: what is sought, which is the sum of its parts, and where to look.
 
     ``k`` pictures are asked for, behind ``offset`` better ones; where it is None, the best, and
-    no count of the relevant ones.  ``named`` are those of which the words are said, None where
+    no count of the relevant ones.  ``fold`` and ``diversity`` arrange them
+    (:mod:`serving.arrangement`).  ``named`` are those of which the words are said, None where
     looks alone count; ``mode`` is None where nobody wants to know what counted.  ``sort`` is the
     order of those that are relevant (:mod:`models.order`), None for the best first.  ``filtered``,
     ``tokenized`` and ``encoded`` are the seconds that it took to find ``kept`` and ``named``,
@@ -75,6 +76,8 @@ class Plan:
     named: Named | None = None
     sort: str | None = None
     min_similarity: float | None = None
+    fold: float | None = None
+    diversity: float | None = None
     with_vectors: bool = False
     warnings: tuple[str, ...] = ()
     suggestion: str | None = None
@@ -85,7 +88,8 @@ class Plan:
     @property
     def depth(self) -> int:
         """How many of the best to look at: as many on every page, so that all count alike."""
-        whole = self.offset is not None or self.named is not None or self.sort is not None
+        counted = self.offset is not None or self.named is not None
+        whole = counted or self.sort is not None or self.is_arranged
         return MAX_PAGED if whole else self.k
 
     @property
@@ -98,6 +102,11 @@ class Plan:
     def takes_a_while(self) -> bool:
         """Whether what is found is to be looked up where no other search waits for it."""
         return self.sort is not None or self.k > _FEW
+
+    @property
+    def is_arranged(self) -> bool:
+        """Whether what is found is folded, or put into another order."""
+        return self.fold is not None or self.diversity is not None
 
     @property
     def is_text(self) -> bool:
@@ -174,6 +183,9 @@ class Planner:
             named=named,
             sort=request.order,
             min_similarity=request.min_similarity,
+            fold=request.fold,
+            # With none the order is as it was.
+            diversity=request.diversity or None,
             with_vectors=request.include_embeddings,
             filtered=filtered - started,
             tokenized=time.perf_counter() - filtered,

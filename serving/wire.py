@@ -207,6 +207,21 @@ class _Question(_Request):
         examples=[{"year": {"gte": 1990, "lt": 2000}, "licence": "CC0"}],
     )
     min_similarity: float | None = Field(None, ge=-1, le=1, description="leave out what is below")
+    fold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="show pictures that are alike once, the best of them: how alike, as a cosine; "
+        "0.95 for copies in other sizes, cuttings and bursts",
+        examples=[0.95],
+    )
+    diversity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="how much the relevant ones that follow each other are to differ: 0 not at "
+        "all, 1 whatever their relevance",
+    )
     include_embeddings: bool = Field(False, description="send each picture's vector too")
 
     @field_validator("offset")
@@ -216,6 +231,13 @@ class _Question(_Request):
         if offset is not None and offset > MAX_OFFSET and cls._seeks(info.data):
             raise ValueError(f"where something is sought, it is at most {MAX_OFFSET}")
         return offset
+
+    @field_validator("diversity")
+    @classmethod
+    def _one_order(cls, diversity: float | None, info: ValidationInfo) -> float | None:
+        if diversity and info.data.get("sort") not in (None, RELEVANCE):
+            raise ValueError("it is an order of its own: leave it out, or leave out sort")
+        return diversity
 
     @classmethod
     def _seeks(cls, given: Mapping[str, Any]) -> bool:
@@ -250,7 +272,7 @@ class SearchRequest(_Question):
             raise ValueError(f"a text of 1 to {MAX_QUERY} characters is needed")
         return query
 
-    @field_validator("negative", "mode", "min_similarity")
+    @field_validator("negative", "mode", "min_similarity", "fold", "diversity")
     @classmethod
     def _of_what_is_sought(cls, given: T, info: ValidationInfo) -> T:
         if given is not None and "query" in info.data and not cls._seeks(info.data):
@@ -282,6 +304,7 @@ class ImageSearchRequest(_Question):
 
     @field_validator(
         *("queries", "filter", "min_similarity", "include_embeddings", "weight", "spelling"),
+        *("fold", "diversity"),
         mode="before",
     )
     @classmethod
@@ -339,13 +362,17 @@ class SearchResult(PictureFacts):
     ``similarity`` is the cosine, -1..1, null where nothing was sought; ``relevant`` is false far
     below the best (:mod:`models.relevance`).  ``score`` and ``matched`` are there where a mode was
     asked for: what the order goes by, and the rank in each ranking that the picture is in,
-    ``image`` for its looks or a column of :mod:`models.words`.
+    ``image`` for its looks or a column of :mod:`models.words`.  ``duplicates`` and
+    ``duplicate_ids`` are there where images were folded: how many more candidates look like this
+    one, and the ids of the ten best of them.
     """
 
     similarity: float | None
     relevant: bool
     score: float | None = None
     matched: dict[str, int] | None = None
+    duplicates: int | None = None
+    duplicate_ids: list[str] | None = None
     embedding: list[float] | None = None
 
 
@@ -353,9 +380,9 @@ class SearchResponse(BaseModel):
     """The pictures found, best first.
 
     ``total_relevant`` is there where an offset was given: how many pictures are relevant, of those
-    that can be paged to.  ``suggestion`` is what the query may have meant, where that was asked for
-    and it has words that nobody knows.  ``warnings`` tell of conditions that no picture could meet,
-    and are there only then.
+    that can be paged to; those that were folded count as one.  ``suggestion`` is what the query may
+    have meant, where that was asked for and it has words that nobody knows.  ``warnings`` tell of
+    conditions that no picture could meet, and are there only then.
     """
 
     results: list[SearchResult]

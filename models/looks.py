@@ -1,0 +1,142 @@
+"""How each picture of a bundle looks from afar: 36 coarse colours, by which copies are known.
+
+An embedding says what a picture shows, so that two photographs of one tower may lie nearer to
+each other than a picture and a cutting of it.  Its colours seen from afar say little of what it
+shows, but hardly change when it is resized, recompressed or trimmed at an edge.  Both together
+tell copies from likes (:mod:`models.folding`).
+
+``looks.bin`` has 112 bytes for each picture, in order of position: a look (:func:`look_of`; zeros
+where there is no picture) and the CRC-32 of it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.folder import Folder
+from models.manifest import LOOKS, DamagedError
+from models.pictures import on_white
+
+# Of 4 to 8 the one that tells best (benchmarks/folding.py), with overlapping cells.
+_SIDE = 6
+_CELLS = _SIDE * _SIDE
+_CHANNELS = 3
+WIDTH = _CELLS * _CHANNELS
+_NONE = bytes(WIDTH)
+# How much more a difference in colour counts than one in brightness.
+_COLOUR = 1.5
+_GREY = 128.0
+# What differs less, by two levels of brightness in each cell, is one colour all over: how it
+# differs is chance, and says nothing.
+_PLAIN = 12.0
+# A picture is reduced to this many times the size that is wanted before it is filtered.
+_REDUCING_GAP = 3.0
+_ROW = np.dtype([("look", "u1", WIDTH), ("checksum", "<u4")])
+
+
+def look_of(image: Image.Image) -> bytes:
+    """The look of a decoded picture: brightness and two of colour (YCbCr) in 6 by 6 cells.
+
+    Returns:
+        108 bytes, row by row, never all zero.
+    """
+    size = (_SIDE, _SIDE)
+    # A strip of one pixel cannot be reduced first.
+    gap = _REDUCING_GAP if min(image.size) >= _SIDE else None
+    small = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=gap)
+    return on_white(small).convert("YCbCr").tobytes()
+
+
+def unit_looks(looks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Looks as vectors whose inner product is a cosine.
+
+    Args:
+        looks: uint8 ``[n, 108]``.
+
+    Returns:
+        float32 ``[n, 108]``: the brightness without its mean and the colours, of length one; zeros
+        where there is no picture, or one of a single colour.
+    """
+    cells = looks.reshape(-1, _CELLS, _CHANNELS).astype(np.float32)
+    cells[..., 0] -= cells[..., 0].mean(axis=1, keepdims=True)
+    cells[..., 1:] = _COLOUR * (cells[..., 1:] - _GREY)
+    vectors = cells.reshape(-1, WIDTH)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    known = (lengths >= _PLAIN) & looks.any(axis=1, keepdims=True)
+    unit: NDArray[np.float32] = np.where(known, vectors / np.maximum(lengths, _PLAIN), 0)
+    return unit.astype(np.float32, copy=False)
+
+
+def write_looks(path: Path, looks: Iterable[bytes | None]) -> bool:
+    """Write a file of looks in order of position; None where there is no picture.
+
+    Returns:
+        Whether there is any look; where there is none, there is no file either.
+    """
+    seen = False
+    with path.open("wb") as stream:
+        for look in looks:
+            seen = seen or look is not None
+            row = look or _NONE
+            stream.write(row + zlib.crc32(row).to_bytes(4, "little"))
+    if not seen:
+        path.unlink()
+    return seen
+
+
+class LookStore:
+    """Reads looks; safe from several threads.
+
+    Args:
+        content: of the file, in memory or mapped.
+        count: how many pictures the bundle has.
+        path: where it lies, for messages.
+
+    Raises:
+        DamagedError: it does not fit so many pictures.
+    """
+
+    def __init__(self, content: bytes | mmap.mmap, count: int, path: Path) -> None:
+        if len(content) != count * _ROW.itemsize:
+            raise DamagedError(f"{path} does not fit {count} pictures. Build it again.")
+        self._rows = np.frombuffer(content, _ROW)
+        self._path = path
+        self._unchecked = np.ones(count, dtype=np.bool_)
+
+    @classmethod
+    def load(cls, folder: Folder, count: int) -> LookStore:
+        """Take the looks of a bundle into memory where they are few, else map them.
+
+        Raises:
+            DamagedError: the file is damaged.
+        """
+        path = folder.path / LOOKS
+        if not folder.in_memory(LOOKS):
+            return cls(folder.map(LOOKS), count, path)
+        content = folder.read(LOOKS)
+        folder.confirm(LOOKS, content)
+        store = cls(content, count, path)
+        store._unchecked[:] = False
+        return store
+
+    def get(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The looks at some positions as :func:`unit_looks` has them, float32 ``[n, 108]``.
+
+        Raises:
+            DamagedError: one is not as it was written.
+        """
+        rows = self._rows[positions]
+        for place in np.flatnonzero(self._unchecked[positions]).tolist():
+            if zlib.crc32(rows["look"][place].tobytes()) != rows["checksum"][place]:
+                raise DamagedError(
+                    f"{self._path} is damaged: the look at {positions[place]}. Build it again."
+                )
+        self._unchecked[positions] = False
+        return unit_looks(rows["look"])
