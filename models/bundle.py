@@ -149,7 +149,7 @@ class Bundle:
             tokenizer = pool.submit(Tokenizer.load, path, model, read(TOKENIZER))
             looks = None
             if LOOKS in folder:
-                looks = pool.submit(LookStore.load, folder, manifest.pictures)
+                looks = pool.submit(LookStore.load, folder)
                 verified.append(looks)
             pictures = None
             if IMAGE_ENCODER in folder:
@@ -186,6 +186,8 @@ class Bundle:
             )
         if EMBEDDINGS in folder and folder.checked(EMBEDDINGS):
             bundle.index.embeddings.trust()
+        if bundle.looks is not None and folder.checked(LOOKS):
+            bundle.looks.trust()
         bundle._check_fit()
         compare_texts(path, manifest.model, bundle.tokenizer, bundle.text_encoder, quickly=True)
         return bundle
@@ -211,6 +213,8 @@ class Bundle:
                 yield Scrubbed(done, total)
             if name == EMBEDDINGS:
                 self.index.embeddings.trust()
+            if name == LOOKS and self.looks is not None:
+                self.looks.trust()
 
     def close(self) -> None:
         """Close its files; to be called when nobody uses it any more."""
@@ -236,6 +240,8 @@ class Bundle:
             INDEX: len(self.index),
             ITEMS: len(self.items),
         }
+        if self.looks is not None:
+            counts[LOOKS] = len(self.looks)
         if len(set(counts.values())) > 1:
             raise DamagedError(
                 f"{self.folder} does not fit together: the numbers of pictures differ "

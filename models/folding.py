@@ -17,8 +17,6 @@ How the 0.3 was chosen, and what is found at which threshold: ``docs/relevance.m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,7 +36,6 @@ Places = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
 class Appearances:
     """What pictures are compared by.
 
@@ -46,10 +43,18 @@ class Appearances:
         embeddings: float32 ``[n, dim]``, rows of length one.
         looks: float32 ``[n, 108]`` (:func:`models.looks.unit_looks`), rows of zeros where there is
             none; None where the bundle has none.
+        bare: which have no look, bool ``[n]``, where that is known.
     """
 
-    embeddings: Floats
-    looks: Floats | None = None
+    def __init__(
+        self, embeddings: Floats, looks: Floats | None = None, bare: Flags | None = None
+    ) -> None:
+        self.embeddings = embeddings
+        self.looks = looks
+        if bare is None:
+            without = np.ones(len(embeddings), dtype=np.bool_)
+            bare = without if looks is None else ~looks.any(axis=1)
+        self._bare = bare
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -57,7 +62,7 @@ class Appearances:
     def __getitem__(self, places: Places | slice) -> Appearances:
         """Some of them."""
         looks = None if self.looks is None else self.looks[places]
-        return Appearances(self.embeddings[places], looks)
+        return Appearances(self.embeddings[places], looks, self._bare[places])
 
     def likeness(self, others: Appearances) -> Floats:
         """How alike each of these is to each of the others, float32 ``[n, m]``, -1..1."""
@@ -65,9 +70,8 @@ class Appearances:
         if self.looks is None or others.looks is None:
             return by_embedding
         both = _joined(by_embedding, self.looks @ others.looks.T)
-        without, without_too = _without(self.looks), _without(others.looks)
-        both[without] = by_embedding[without]
-        both[:, without_too] = by_embedding[:, without_too]
+        both[self._bare] = by_embedding[self._bare]
+        both[:, others._bare] = by_embedding[:, others._bare]
         return both
 
     def alike(self, others: Appearances, least: float) -> Flags:
@@ -80,9 +84,8 @@ class Appearances:
             return self.likeness(others) >= least
         by_look = self.looks @ others.looks.T
         possible = by_look >= (least - SHARE_OF_EMBEDDING) / (1 - SHARE_OF_EMBEDDING)
-        without, without_too = _without(self.looks), _without(others.looks)
-        possible[without] = True
-        possible[:, without_too] = True
+        possible[self._bare] = True
+        possible[:, others._bare] = True
         if np.count_nonzero(possible) > possible.size // _FEW:
             return self.likeness(others) >= least
         rows, columns = np.nonzero(possible)
@@ -90,7 +93,7 @@ class Appearances:
             "ij,ij->i", self.embeddings[rows], others.embeddings[columns], dtype=np.float32
         )
         both = _joined(by_embedding, by_look[rows, columns])
-        bare = without[rows] | without_too[columns]
+        bare = self._bare[rows] | others._bare[columns]
         both[bare] = by_embedding[bare]
         possible[rows, columns] = both >= least
         return possible
@@ -153,8 +156,3 @@ def _join(
 def _joined(by_embedding: Floats, by_look: Floats) -> Floats:
     joined: Floats = SHARE_OF_EMBEDDING * by_embedding + (1 - SHARE_OF_EMBEDDING) * by_look
     return joined
-
-
-def _without(looks: Floats) -> Flags:
-    """Which have no look."""
-    return np.logical_not(looks.any(axis=1))

@@ -32,7 +32,8 @@ WIDTH = _CELLS * _CHANNELS
 _NONE = bytes(WIDTH)
 # How much more a difference in colour counts than one in brightness.
 _COLOUR = 1.5
-_GREY = 128.0
+_FACTORS = np.tile(np.array([1, _COLOUR, _COLOUR], dtype=np.float32), _CELLS)
+_OFFSETS = np.tile(np.array([0, 128, 128], dtype=np.float32), _CELLS)
 # What differs less, by two levels of brightness in each cell, is one colour all over: how it
 # differs is chance, and says nothing.
 _PLAIN = 12.0
@@ -64,14 +65,16 @@ def unit_looks(looks: NDArray[np.uint8]) -> NDArray[np.float32]:
         float32 ``[n, 108]``: the brightness without its mean and the colours, of length one; zeros
         where there is no picture, or one of a single colour.
     """
-    cells = looks.reshape(-1, _CELLS, _CHANNELS).astype(np.float32)
-    cells[..., 0] -= cells[..., 0].mean(axis=1, keepdims=True)
-    cells[..., 1:] = _COLOUR * (cells[..., 1:] - _GREY)
-    vectors = cells.reshape(-1, WIDTH)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    known = (lengths >= _PLAIN) & looks.any(axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.where(known, vectors / np.maximum(lengths, _PLAIN), 0)
-    return unit.astype(np.float32, copy=False)
+    vectors = looks.astype(np.float32)
+    vectors -= _OFFSETS
+    vectors *= _FACTORS
+    brightness = vectors[:, ::_CHANNELS]
+    brightness -= brightness.mean(axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    # No colour has neither blue nor red difference: where both are 0 there is no picture.
+    known = (lengths >= _PLAIN) & ((looks[:, 1] != 0) | (looks[:, 2] != 0))
+    vectors *= (known / np.maximum(lengths, _PLAIN)).astype(np.float32)[:, np.newaxis]
+    return vectors
 
 
 def write_looks(path: Path, looks: Iterable[bytes | None]) -> bool:
@@ -96,22 +99,21 @@ class LookStore:
 
     Args:
         content: of the file, in memory or mapped.
-        count: how many pictures the bundle has.
         path: where it lies, for messages.
 
     Raises:
-        DamagedError: it does not fit so many pictures.
+        DamagedError: it is no file of looks.
     """
 
-    def __init__(self, content: bytes | mmap.mmap, count: int, path: Path) -> None:
-        if len(content) != count * _ROW.itemsize:
-            raise DamagedError(f"{path} does not fit {count} pictures. Build it again.")
+    def __init__(self, content: bytes | mmap.mmap, path: Path) -> None:
+        if len(content) % _ROW.itemsize:
+            raise DamagedError(f"{path} is no file of looks. Build it again.")
         self._rows = np.frombuffer(content, _ROW)
         self._path = path
-        self._unchecked = np.ones(count, dtype=np.bool_)
+        self._unchecked = np.ones(len(self._rows), dtype=np.bool_)
 
     @classmethod
-    def load(cls, folder: Folder, count: int) -> LookStore:
+    def load(cls, folder: Folder) -> LookStore:
         """Take the looks of a bundle into memory where they are few, else map them.
 
         Raises:
@@ -119,12 +121,13 @@ class LookStore:
         """
         path = folder.path / LOOKS
         if not folder.in_memory(LOOKS):
-            return cls(folder.map(LOOKS), count, path)
+            return cls(folder.map(LOOKS), path)
         content = folder.read(LOOKS)
         folder.confirm(LOOKS, content)
-        store = cls(content, count, path)
-        store._unchecked[:] = False
-        return store
+        return cls(content, path)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def get(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """The looks at some positions as :func:`unit_looks` has them, float32 ``[n, 108]``.
@@ -140,3 +143,7 @@ class LookStore:
                 )
         self._unchecked[positions] = False
         return unit_looks(rows["look"])
+
+    def trust(self) -> None:
+        """Check rows no more: somebody has hashed the whole file."""
+        self._unchecked[:] = False

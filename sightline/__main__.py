@@ -23,6 +23,7 @@ _COMMANDS = {
     "mcp": ("sightline", "let assistants look for pictures in a service that runs"),
     "info": ("build", "say what a bundle or a model package is"),
     "model": ("build", "export an open_clip model to ONNX, verified (needs the `export` extra)"),
+    "duplicates": ("build", "list what looks alike in a bundle, as CSV and as a page"),
     "evaluate": ("build", "measure what a bundle's search finds, or a model of captioned pictures"),
     "export": ("build", "write embeddings and all that is known of a bundle's pictures"),
     "bento": ("build", "put a bundle into the BentoML model store and build a bento of it"),

@@ -36,7 +36,7 @@ def type_in(*words: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "open", "index", "search", "serve", "page", "evaluate", "bento"]
+    "command", ["", "open", "index", "search", "serve", "page", "evaluate", "duplicates", "bento"]
 )
 def test_help_imports_nothing_that_takes_long(command: str) -> None:
     words = [*command.split(), "--help"]

@@ -33,6 +33,7 @@ NAMES = {
     "embeddings.npy",
     "embeddings.checksums.npy",
     "items.sqlite",
+    "looks.bin",
     "thumbnails.sqlite",
 }
 # What a large bundle's start reads; the rest is checked when it is read.
@@ -112,6 +113,7 @@ def everything(opened: Bundle) -> tuple[object, ...]:
         opened.index.reconstruct(3).tolist(),
         list(opened.items),
         [opened.thumbnails.get(position) for position in range(len(opened.items))],
+        None if opened.looks is None else opened.looks.get(np.arange(len(opened.items))).tolist(),
         opened.image_encoder.encode(pixels()).tolist(),
     )
 
@@ -460,7 +462,7 @@ def test_once_closed_it_holds_no_file(bundle: Path, monkeypatch: pytest.MonkeyPa
     assert {path.name for path in held()} >= NAMES
     opened.close()
     # The mapped vectors last as long as somebody has them.
-    assert {path.name for path in held()} <= {"embeddings.npy"}
+    assert {path.name for path in held()} <= {"embeddings.npy", "looks.bin"}
 
 
 @pytest.mark.parametrize(("times", "opens"), [(2, True), (3, False)])
@@ -517,7 +519,7 @@ def test_what_does_not_fit_is_told_in_words(bundle: Path) -> None:
 
     assert said(pictures=COUNT + 1) == (
         f"{bundle} does not fit together: the numbers of pictures differ (manifest.json: "
-        f"{COUNT + 1}, index.faiss: {COUNT}, items.sqlite: {COUNT}). Build it again."
+        f"{COUNT + 1}, index.faiss: {COUNT}, items.sqlite: {COUNT}, looks.bin: {COUNT}). Build it again."
     )
     assert said(mean=[0.0] * 3).startswith(f"{bundle / 'index.faiss'} holds vectors 24 wide, but ")
     files = {name: record for name, record in manifest.files.items() if name != "items.sqlite"}
