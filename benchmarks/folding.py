@@ -36,7 +36,8 @@ from build.index import IndexOptions, build_index
 from build.packages import DEMO_MODEL
 from models.bundle import Bundle
 from models.folding import DUPLICATE, Appearances, fold
-from models.pictures import decode, on_white
+from models.modes import on_white
+from models.pictures import decode
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _THRESHOLDS = (0.85, 0.90, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98)

@@ -51,10 +51,12 @@ class Appearances:
     ) -> None:
         self.embeddings = embeddings
         self.looks = looks
-        if bare is None:
-            without = np.ones(len(embeddings), dtype=np.bool_)
-            bare = without if looks is None else ~looks.any(axis=1)
-        self._bare = bare
+        if bare is not None:
+            self._bare = bare
+        elif looks is not None:
+            self._bare = np.logical_not(looks.any(axis=1))
+        else:
+            self._bare = np.ones(len(embeddings), dtype=np.bool_)
 
     def __len__(self) -> int:
         return len(self.embeddings)

@@ -22,7 +22,7 @@ from PIL import Image
 
 from models.folder import Folder
 from models.manifest import LOOKS, DamagedError
-from models.pictures import on_white
+from models.modes import on_white
 
 # Of 4 to 8 the one that tells best (benchmarks/folding.py), with overlapping cells.
 _SIDE = 6

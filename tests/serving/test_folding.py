@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.bundle import Bundle
+from models.collection import LocalCollection
 from models.folding import SHARE_OF_EMBEDDING
 from serving.app import App
 from tests.serving.conftest import COPIES, DIFFERENT, Make, ask, error_of, search
@@ -95,6 +96,28 @@ def test_a_filter_and_a_picture_go_with_it(app: App, opened: Bundle) -> None:
     assert [one["duplicates"] for one in sent] == [COPIES - 1] * 3
 
 
+def test_groups_are_put_into_an_order_of_their_own(app: App) -> None:
+    """By relevance each group has a head; these are sorted."""
+    folded = answer(app, query=QUERY, k=200, offset=0, fold=EQUAL)
+    relevant = [one for one in folded["results"] if one["relevant"]]
+    by_path = answer(app, query=QUERY, k=200, offset=0, fold=EQUAL, sort="path")
+    assert by_path["total_relevant"] == folded["total_relevant"] == len(relevant) > 1
+    assert by_path["results"] == sorted(relevant, key=lambda one: str(one["image_path"]))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"query": QUERY, "sort": "path", "diversity": 0.5}, "diversity"),
+        ({"sort": "path", "diversity": 0.5}, "diversity"),
+        ({"sort": "path", "fold": 0.9}, "fold"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(app: App, body: dict[str, Any], field: str) -> None:
+    response = ask(app, "POST", "/search", json=body)
+    assert (response.status_code, error_of(response)["field"]) == (400, field)
+
+
 def test_with_no_diversity_the_order_stays(app: App) -> None:
     plain = search(app, query=QUERY, k=50)
     assert search(app, query=QUERY, k=50, diversity=0) == plain
@@ -123,7 +146,7 @@ def test_what_is_relevant_is_varied(app: App) -> None:
 
 
 def test_bundles_without_looks_are_folded_by_their_embeddings(make: Make, opened: Bundle) -> None:
-    bare = make(replace(opened, looks=None))
+    bare = make(replace(opened, collection=LocalCollection(opened.index, opened.items)))
     found = search(bare, query=QUERY, k=DIFFERENT, fold=1)
     assert [one["duplicates"] for one in found] == [COPIES - 1] * DIFFERENT
 

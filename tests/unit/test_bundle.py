@@ -520,7 +520,8 @@ def test_what_does_not_fit_is_told_in_words(bundle: Path) -> None:
 
     assert said(pictures=COUNT + 1) == (
         f"{bundle} does not fit together: the numbers of pictures differ (manifest.json: "
-        f"{COUNT + 1}, index.faiss: {COUNT}, items.sqlite: {COUNT}, looks.bin: {COUNT}). Build it again."
+        f"{COUNT + 1}, index.faiss: {COUNT}, items.sqlite: {COUNT}, looks.bin: {COUNT}). "
+        "Build it again."
     )
     assert said(mean=[0.0] * 3).startswith(f"{bundle / 'index.faiss'} holds vectors 24 wide, but ")
     files = {name: record for name, record in manifest.files.items() if name != "items.sqlite"}
