@@ -21,8 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHARE_OF_EMBEDDING = 0.3
-# At this likeness 99 of 100 copies are folded and no pictures of two things.
-DUPLICATE = 0.95
 # So many at once are compared with the heads before them.
 _BLOCK = 128
 # Below this the last bits of a cosine are noise: a picture is like itself.

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-# As for a search, which tells it by models/folding.py: help is there sooner without NumPy.
+# Which copies of the gallery's pictures are found by it, and which not: docs/relevance.md.
 _USUAL = 0.95
 
 
