@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
-from models.folding import Appearances
 from models.fusion import fuse, rankings_of
 from models.items import Item
 from models.relevance import relevant
 from models.words import Named
-from serving.arrangement import arrange
 from serving.cache import VectorCache
 from serving.metrics import Metrics
+from serving.places import Place, arranged, duplicates, told
 from serving.plan import Plan, Vector, Weighted
 from serving.timing import Timing
 from serving.wire import MAX_K, MAX_PAGED
@@ -30,8 +29,6 @@ from serving.wire import MAX_K, MAX_PAGED
 # k that equals at the border of k are all there, and are taken in their order.
 _DEPTHS = (32, 128, max(MAX_K, MAX_PAGED) + 28)
 _BEYOND_K = 12
-# So many ids of what was folded are told.
-_DUPLICATE_IDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +67,6 @@ class Found:
     total_relevant: int | None = None
     suggestion: str | None = None
     places: Sequence[Place] = ()
-
-
-@dataclass(slots=True)
-class Place:
-    """What a :class:`Hit` says, but for the picture itself; ``folded`` are positions."""
-
-    position: int
-    similarity: float
-    relevant: bool
-    score: float
-    matched: dict[str, int] | None = None
-    folded: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,38 +217,11 @@ class Searcher:
                     for rank, place in enumerate(places, (page.start or 0) + 1):
                         place.matched = {"image": rank}
             if plan.is_arranged:
-                places, total = self._arranged(plan, places)
+                places, total = arranged(plan, places, self._collection)
             if plan.sort is not None:
                 places = [place for place in places if place.relevant]
             pages.append(_Page(places, total))
         return pages
-
-    def _arranged(self, plan: Plan, places: Sequence[Place]) -> tuple[list[Place], int | None]:
-        """Those that a search asks for of all that it finds, folded and varied, and their count.
-
-        All of them, where they are put into another order afterwards.
-        """
-        positions = np.array([place.position for place in places], dtype=np.int64)
-        arranged = arrange(
-            Appearances(
-                self._collection.vectors(positions.tolist()),
-                None if plan.fold is None else self._collection.looks(positions.tolist()),
-            ),
-            np.array([place.score for place in places], dtype=np.float32),
-            np.array([place.relevant for place in places], dtype=np.bool_),
-            plan.page if plan.sort is None else slice(0, len(places)),
-            least=plan.fold,
-            diversity=plan.diversity,
-            counted=plan.offset is not None or plan.sort is not None,
-        )
-        shown = []
-        for group in arranged.groups:
-            place = places[group.head]
-            place.relevant = group.relevant
-            if plan.fold is not None:
-                place.folded = positions[group.others].tolist()
-            shown.append(place)
-        return shown, arranged.total_relevant if plan.offset is not None else None
 
     def _with_named(
         self,
@@ -302,7 +260,7 @@ class Searcher:
 
     def look_up(self, plan: Plan, places: Sequence[Place]) -> list[Hit]:
         """What is found at some places; safe from several threads."""
-        positions = sorted(_told(places))
+        positions = sorted(told(places))
         items = {item.position: item for item in self._collection.get(positions)}
         return self._hits(plan, places, items)
 
@@ -312,7 +270,7 @@ class Searcher:
             () if plan.takes_a_while else page.places
             for plan, page in zip(plans, pages, strict=True)
         ]
-        wanted = sorted(_told(place for places in now for place in places))
+        wanted = sorted(told(place for places in now for place in places))
         items = {item.position: item for item in self._collection.get(wanted)}
         return [self._hits(plan, places, items) for plan, places in zip(plans, now, strict=True)]
 
@@ -328,24 +286,7 @@ class Searcher:
                 vector,
                 place.score,
                 place.matched,
-                *_folded(place, items),
+                *duplicates(place, items),
             )
             for place, vector in zip(places, vectors, strict=False)
         ]
-
-
-def _told(places: Iterable[Place]) -> set[int]:
-    """The positions of those of which an answer says something."""
-    told = set()
-    for place in places:
-        told.add(place.position)
-        if place.folded:
-            told.update(place.folded[:_DUPLICATE_IDS])
-    return told
-
-
-def _folded(place: Place, items: Mapping[int, Item]) -> tuple[int | None, tuple[str, ...]]:
-    """How many others a place stands for, None where nobody asked, and the ids of the first."""
-    if place.folded is None:
-        return None, ()
-    return len(place.folded), tuple(items[at].id for at in place.folded[:_DUPLICATE_IDS])
