@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
-from models.collection import Kept, Matching
+from models.collection import Collection, Kept, Matching
 from models.database import SlowQueryError
 from models.order import Ordered
 from models.words import Named
 from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
+from serving.facets import Among
 from serving.wire import MAX_PAGED, ImageSearchRequest, SearchRequest
 
 Vector = NDArray[np.float32]
@@ -38,7 +39,7 @@ T = TypeVar("T")
 # How much of an unwanted description is taken off the wanted one. At one half it moves
 # the unwanted pictures down without making the query mean something else.
 NEGATIVE_WEIGHT = 0.5
-_SOON = {"Retry-After": "1"}
+SOON = {"Retry-After": "1"}
 _THREADS = 4
 _MOST_UNDER_WAY = 256
 # To look up more pictures than this takes longer than to find them.
@@ -64,6 +65,8 @@ class Plan:
     ``tokenized`` and ``encoded`` are the seconds that it took to find ``kept`` and ``named``,
     the tokens and, of texts that were encoded beforehand, their vectors; ``warnings`` tell of
     conditions that no picture can meet, and ``suggestion`` is what the query may have meant.
+    ``facets`` are the fields whose values are to be counted, among the pictures that ``facets_of``
+    says, None for no such count.
     """
 
     k: int
@@ -77,6 +80,8 @@ class Plan:
     with_vectors: bool = False
     warnings: tuple[str, ...] = ()
     suggestion: str | None = None
+    facets: tuple[str, ...] | None = None
+    facets_of: Among = "relevant"
     filtered: float = 0.0
     tokenized: float = 0.0
     encoded: float = 0.0
@@ -85,7 +90,7 @@ class Plan:
     def depth(self) -> int:
         """How many of the best to look at: as many on every page, so that all count alike."""
         whole = self.offset is not None or self.named is not None or self.sort is not None
-        return MAX_PAGED if whole else self.k
+        return MAX_PAGED if whole or self.counts_relevant else self.k
 
     @property
     def page(self) -> slice:
@@ -97,6 +102,11 @@ class Plan:
     def takes_a_while(self) -> bool:
         """Whether what is found is to be looked up where no other search waits for it."""
         return self.sort is not None or self.k > _FEW
+
+    @property
+    def counts_relevant(self) -> bool:
+        """Whether values of the relevant pictures are to be counted."""
+        return bool(self.facets) and self.facets_of == "relevant"
 
     @property
     def is_text(self) -> bool:
@@ -112,12 +122,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Browsed:
-    """What is there where nothing is sought: the positions on a page.
+    """What is there where nothing is sought: the positions on a page, of all that are ``kept``.
 
     ``total`` is how many there are in all, where that was asked for.
     """
 
     positions: NDArray[np.int64]
+    kept: Kept | None
     total: int | None
     warnings: tuple[str, ...]
     filtered: float
@@ -174,6 +185,8 @@ class Planner:
             sort=request.order,
             min_similarity=request.min_similarity,
             with_vectors=request.include_embeddings,
+            facets=None if request.facets is None else tuple(request.facets),
+            facets_of=request.facets_of,
             filtered=filtered - started,
             tokenized=time.perf_counter() - filtered,
         )
@@ -200,6 +213,7 @@ class Planner:
             total = await self.look_up(self._collection.count, kept)
         return Browsed(
             ordered.positions,
+            kept,
             total,
             warnings=(*(matches.warnings if matches else ()), *ordered.warnings),
             filtered=filtered,
@@ -215,7 +229,7 @@ class Planner:
             return self._collection.ordered(by, kept, start=start, stop=stop)
         except SlowQueryError:
             raise RequestError(
-                503, "sort: it takes too long: filter more, or sort by relevance", "sort", _SOON
+                503, "sort: it takes too long: filter more, or sort by relevance", "sort", SOON
             ) from None
 
     def texts(self, texts: list[str]) -> list[Tokens]:
@@ -260,17 +274,9 @@ class Planner:
             if item is None:
                 raise RequestError(404, f"{field}: no picture has the id {picture_id!r}", field)
             found.append(Weighted(self._collection.vectors([item.position])[0], weight))
-        matches = None
-        if conditions is not None:
-            try:
-                matches = self._collection.matching(conditions)
-            except ValueError as error:
-                raise RequestError(400, f"filter: {error}", "filter") from None
-            except SlowQueryError:
-                raise RequestError(
-                    503, "filter: it takes too long: ask for less", "filter", _SOON
-                ) from None
-        return found, matches
+        if conditions is None:
+            return found, None
+        return found, matching(self._collection, conditions)
 
     def _is_known(self, word: str) -> bool:
         """Whether the model has met a word so often that it has a token for it alone."""
@@ -286,8 +292,22 @@ class Planner:
                 503,
                 "query: its words take too long: ask for more of them, or for mode image",
                 "query",
-                _SOON,
+                SOON,
             ) from None
+
+
+def matching(collection: Collection, conditions: dict[str, Any]) -> Matching:
+    """What a filter leaves; to be called in a thread.
+
+    Raises:
+        RequestError: it makes no sense, or takes too long.
+    """
+    try:
+        return collection.matching(conditions)
+    except ValueError as error:
+        raise RequestError(400, f"filter: {error}", "filter") from None
+    except SlowQueryError:
+        raise RequestError(503, "filter: it takes too long: ask for less", "filter", SOON) from None
 
 
 def _in_order(parts: list[Weighted]) -> tuple[Weighted, ...]:
