@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from models.embeddings import Positions, Vectors
+from models.facets import Facets
 from models.index import VectorIndex
 from models.items import Item, ItemStore
 from models.looks import LookStore
@@ -129,6 +130,13 @@ class Collection(Protocol):
             SlowQueryError: it takes too long.
         """
 
+    def facets(self, fields: Sequence[str] | None, kept: Kept | None = None) -> Facets:
+        """How many images have each value of some fields: :meth:`FacetStore.count`.
+
+        Raises:
+            SlowQueryError: it takes too long.
+        """
+
     def close(self) -> None:
         """Let go of files and connections."""
 
@@ -232,6 +240,10 @@ class LocalCollection:
         """The images in some places of an order: :meth:`OrderStore.page`."""
         among = None if kept is None else positions_of(kept)
         return self._items.ordered(by, among, start=start, stop=stop)
+
+    def facets(self, fields: Sequence[str] | None, kept: Kept | None = None) -> Facets:
+        """How many images have each value of some fields: :meth:`FacetStore.count`."""
+        return self._items.facets(fields, None if kept is None else positions_of(kept))
 
     def close(self) -> None:
         """Close the files."""

@@ -1,13 +1,7 @@
 """What is known of the pictures, field by field, so that a filter finds them without a search.
 
-    facts(run, field, kind, low, high, positions, checksum)
-    runs(run, parts, checksum)
-
 A picture's metadata ``{"year": 1999, "tags": ["fox", "snow"]}`` are three facts.  Those of one
-field and kind (number, text, boolean) are sorted by value, then by position, and cut into runs
-of ``_RUN``: a row of ``facts`` is a run, with its least and greatest value and its positions
-as little-endian ``uint32``.  A run whose values differ has a row in ``runs`` that says how many
-positions belong to each: ``[[value, ...], [count, ...]]`` in JSON.
+field and kind (number, text, boolean) are sorted by value and cut into runs (:mod:`models.runs`).
 
 A condition thus reads some hundred rows where a third of a million pictures meet it, and two of
 them at most have to be taken apart.  As a row per fact the same was nine times the size and took
@@ -16,19 +10,17 @@ fifteen times as long or more (200,000 pictures, eleven facts each, a third of t
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.database import Database, Row, with_checksum
+from models.database import Database
+from models.facets import FacetWriter
 from models.filters import (
     KEPT_OF_A_TEXT,
     MAX_NAME,
@@ -40,27 +32,10 @@ from models.filters import (
     nfc,
     read_filter,
 )
+from models.runs import SCHEMA, Gathered, RunStore, write_run
 
 Mask = NDArray[np.bool_]
 
-_SCHEMA = """
-CREATE TABLE facts (
-    run INTEGER PRIMARY KEY,
-    field TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    low NOT NULL,
-    high NOT NULL,
-    positions BLOB NOT NULL,
-    checksum INTEGER NOT NULL
-);
-CREATE TABLE runs (
-    run INTEGER PRIMARY KEY,
-    parts TEXT NOT NULL,
-    checksum INTEGER NOT NULL
-);
-CREATE INDEX facts_by_value ON facts (field, kind, high, low);
-"""
-_RUN = 2048
 _TELLABLE: dict[Kind, str] = {
     "number": "a number",
     "text": "a text",
@@ -70,48 +45,18 @@ _TELLABLE: dict[Kind, str] = {
 }
 
 
-class _Gathered:
-    """The facts of one field and kind: ``positions[n]`` has the value of ``codes[n]``."""
-
-    def __init__(self) -> None:
-        self.values: dict[Value, int] = {}
-        self.codes = array("I")
-        self.positions = array("I")
-
-    def add(self, value: Value, position: int) -> None:
-        self.codes.append(self.values.setdefault(value, len(self.values)))
-        self.positions.append(position)
-
-    def runs(self) -> Iterator[tuple[Value, Value, bytes, str | None]]:
-        """Least and greatest value, positions and parts of each run."""
-        values = sorted(self.values)
-        rank = np.empty(len(values), dtype=np.int64)
-        rank[[self.values[value] for value in values]] = np.arange(len(values))
-        ranks = rank[np.frombuffer(self.codes, dtype=np.uintc)]
-        order = np.argsort(ranks, kind="stable")
-        ranks = ranks[order]
-        positions = np.frombuffer(self.positions, dtype=np.uintc)[order].astype("<u4")
-        for start in range(0, len(ranks), _RUN):
-            some = ranks[start : start + _RUN]
-            parts = None
-            if some[0] != some[-1]:
-                each, counts = np.unique(some, return_counts=True)
-                there = [values[one] for one in each]
-                parts = json.dumps([there, counts.tolist()], ensure_ascii=False)
-            low, high = values[some[0]], values[some[-1]]
-            yield low, high, positions[start : start + _RUN].tobytes(), parts
-
-
 class FactWriter:
     """Gathers the facts of pictures, and writes them to a database."""
 
     def __init__(self) -> None:
-        self._fields: dict[str, dict[Kind, _Gathered]] = {}
+        self._fields: dict[str, dict[Kind, Gathered]] = {}
         # The same by the names as they were given.
-        self._names: dict[str, dict[Kind, _Gathered]] = {}
+        self._names: dict[str, dict[Kind, Gathered]] = {}
+        self._pictures = 0
 
     def add(self, position: int, metadata: Mapping[str, Any]) -> None:
         """Take in what is known of a picture; to be called in order of position."""
+        self._pictures = position + 1
         for name, value in metadata.items():
             kinds = self._names.get(name)
             if kinds is None:
@@ -119,25 +64,30 @@ class FactWriter:
             for kind, each in _facts(value):
                 gathered = kinds.get(kind)
                 if gathered is None:
-                    gathered = kinds[kind] = _Gathered()
+                    gathered = kinds[kind] = Gathered()
                 gathered.add(each, position)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Make the tables and fill them."""
-        for statement in _SCHEMA.split(";"):
+        for statement in SCHEMA.split(";"):
             connection.execute(statement)
-        run = 0
+        facets = FacetWriter(self._pictures)
+        number = 0
         for name, kinds in sorted(self._fields.items()):
             if len(name) > MAX_NAME:
                 continue  # nobody can ask for it
+            if "text" in kinds and not {"number", "boolean"} & kinds.keys():
+                months = kinds["text"].months()
+                if months is not None:
+                    kinds["month"] = months
+            runs = []
             for kind, gathered in sorted(kinds.items()):
-                for low, high, positions, parts in gathered.runs():
-                    row = with_checksum((run, name, kind, low, high, positions))
-                    connection.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-                    if parts is not None:
-                        row = with_checksum((run, parts))
-                        connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
-                    run += 1
+                for run, values in gathered.runs(kind, number):
+                    write_run(connection, name, run, values)
+                    runs.append((run, values))
+                    number = run.number + 1
+            facets.add(name, runs)
+        facets.write(connection)
 
 
 def _facts(value: Any) -> Iterable[tuple[Kind, Value]]:
@@ -191,7 +141,7 @@ class FactStore:
     """
 
     def __init__(self, database: Database, pictures: int) -> None:
-        self._database = database
+        self._runs = RunStore(database)
         self._pictures = pictures
 
     def matching(self, conditions: Mapping[str, Any], *, seconds: float) -> Matches:
@@ -231,50 +181,18 @@ class FactStore:
         """The pictures with a value in one of the intervals; None has all values in it."""
         found = np.zeros(self._pictures, dtype=np.bool_)
         for interval in intervals:
-            for run, _, _, low, high, packed in self._runs(name, interval, deadline):
-                positions = np.frombuffer(packed, dtype="<u4")
-                if interval is None or interval.slice_of((low, high)) == slice(0, 2):
-                    found[positions] = True
-                elif low != high:
-                    values, ends = self._parts(run, deadline)
-                    inside = interval.slice_of(values)
-                    found[positions[ends[inside.start] : ends[inside.stop]]] = True
+            for run in self._runs.meeting(name, interval, deadline):
+                if interval is None or interval.slice_of((run.low, run.high)) == slice(0, 2):
+                    found[run.positions] = True
+                elif run.counts is not None:
+                    inside = interval.slice_of(self._runs.values(run, deadline))
+                    ends = np.append(0, np.cumsum(run.counts, dtype=np.int64))
+                    found[run.positions[ends[inside.start] : ends[inside.stop]]] = True
         return found
-
-    def _runs(self, name: str, interval: Interval | None, deadline: float) -> Iterator[Row]:
-        """The runs of a field in which there may be values of an interval."""
-        query = "SELECT * FROM facts WHERE field = ?"
-        parameters: list[Value] = [name]
-        if interval is not None:
-            query += " AND kind = ?"
-            parameters.append(interval.kind)
-            if interval.low is not None:
-                query += " AND high >= ?"
-                parameters.append(interval.low)
-            if interval.high is not None:
-                query += " AND low <= ?"
-                parameters.append(interval.high)
-        return self._database.whole_rows(query, parameters, deadline=deadline)
-
-    def _parts(self, run: int, deadline: float) -> tuple[list[Value], list[int]]:
-        """The values of a run, and where their positions begin in it (one more: the end)."""
-        query = "SELECT * FROM runs WHERE run = ?"
-        ((_, parts),) = self._database.whole_rows(query, [run], deadline=deadline)
-        values, counts = json.loads(parts)
-        return values, list(accumulate(counts, initial=0))
 
     def _warnings(self, condition: Condition, deadline: float) -> Iterator[str]:
         name = condition.field
-        # Each kind by itself is one look at the index; DISTINCT would read all of the field's.
-        there = [
-            kind
-            for kind in _TELLABLE
-            if self._database.rows(
-                "SELECT 1 FROM facts WHERE field = ? AND kind = ? LIMIT 1",
-                [name, kind],
-                deadline=deadline,
-            )
-        ]
+        there = self._runs.kinds(name, _TELLABLE, deadline)
         if not there:
             yield f"no picture has a field {name!r}"
             return

@@ -26,7 +26,8 @@ MAX_NAME = 128
 MAX_TEXT = 1000
 MAX_VALUES = 256
 
-Kind = Literal["number", "text", "boolean", "null", "empty"]
+# Nobody can ask for a month, which is a part of a text: models/runs.py.
+Kind = Literal["number", "text", "boolean", "null", "empty", "month"]
 Value = int | float | str
 
 # A longer text compares with any that may be asked for as its beginning does.

@@ -5,8 +5,9 @@
 
 ``position`` is the row of the index, ``id`` is made of the path (:func:`item_id`), so
 that a link to a picture outlives the coming and going of others.  Beside the rows lie the
-facts that a filter asks for (:mod:`models.facts`), the words by which pictures are found
-(:mod:`models.words`), and those that a slip of the keys may mean (:mod:`models.spelling`).
+facts that a filter asks for (:mod:`models.facts`), how many pictures have each
+(:mod:`models.facets`), the words by which pictures are found (:mod:`models.words`), and those that
+a slip of the keys may mean (:mod:`models.spelling`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from models.database import Database, Row, new_database, with_checksum
+from models.facets import Facets, FacetStore
 from models.facts import FactStore, FactWriter, Matches
 from models.order import Ordered, OrderStore
 from models.spelling import Speller, write_terms
@@ -41,7 +43,7 @@ CREATE TABLE items (
 """
 # SQLite takes a limited number of parameters in one statement.
 _AT_ONCE = 500
-# How long a filter may take.
+# How long a filter may take, or the facets of what it finds.
 FILTER_SECONDS = 2.0
 # How long a look-up of words may take.
 WORD_SECONDS = 2.0
@@ -137,6 +139,7 @@ class ItemStore:
         last = database.rows("SELECT max(position), sources FROM items")[0][0]
         self._count = 0 if last is None else int(last) + 1
         self._facts = FactStore(database, self._count)
+        self._facets = FacetStore(database, self._count)
         self._words = WordStore(database, self._count)
         self._order = OrderStore(database, self._count)
         self._speller = Speller(database)
@@ -183,6 +186,16 @@ class ItemStore:
     ) -> Matches:
         """The pictures whose metadata meet all conditions: :meth:`FactStore.matching`."""
         return self._facts.matching(conditions, seconds=seconds)
+
+    def facets(
+        self,
+        fields: Sequence[str] | None,
+        positions: Positions | None = None,
+        *,
+        seconds: float = FILTER_SECONDS,
+    ) -> Facets:
+        """How many of some pictures have each value of some fields: :meth:`FacetStore.count`."""
+        return self._facets.count(fields, positions, seconds=seconds)
 
     def named(
         self,

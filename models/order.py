@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.database import Database
 from models.filters import nfc
+from models.runs import RunStore
 
 Positions = NDArray[np.int64]
 
@@ -49,6 +50,7 @@ class OrderStore:
 
     def __init__(self, database: Database, pictures: int) -> None:
         self._database = database
+        self._runs = RunStore(database)
         self._pictures = pictures
 
     def page(
@@ -114,14 +116,9 @@ class OrderStore:
     def _by_field(
         self, name: str, backwards: bool, kept: Positions | None, page: slice, deadline: float
     ) -> Ordered:
-        # Runs are sorted by value, and within it by position: models/facts.py.
-        runs = self._database.whole_rows(
-            "SELECT * FROM facts WHERE field = ? AND kind IN ('number', 'text')"
-            " ORDER BY kind, low, high, run",
-            [name],
-            deadline=deadline,
-        )
-        every = [np.frombuffer(packed, dtype="<u4") for *_, packed in runs]
+        # Sorted by value, and within it by position.
+        runs = self._runs.of_kinds(name, ["number", "text"], deadline)
+        every = [run.positions for run in runs]
         warnings = () if every else (f"no picture has a field {name!r} that could be sorted by",)
         met = np.concatenate([np.empty(0, dtype=np.uint32), *every]).astype(np.int64)
         place = np.full(self._pictures, -1, dtype=np.int64)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from models.items import Item
+from serving.counting import Counted
 from serving.engine import Engine
 from serving.search import Found, Hit
 from serving.timing import server_timing
@@ -31,6 +32,14 @@ async def results(found: Found, engine: Engine) -> Json:
     return Json(await asyncio.to_thread(written) if many else written(), headers=headers)
 
 
+def facets(counted: Counted, engine: Engine) -> Json:
+    """What ``GET /facets`` tells, a :class:`serving.facets.FacetsResponse`."""
+    fields: dict[str, Any] = {"facets": counted.by_field, "pictures": counted.pictures}
+    if counted.warnings:
+        fields["warnings"] = counted.warnings
+    return Json(to_json(fields), headers={BUNDLE_HEADER: engine.version})
+
+
 def facts(item: Item, engine: Engine) -> Json:
     """What is known of a picture, a :class:`serving.wire.PictureFacts`."""
     headers = {BUNDLE_HEADER: engine.version}
@@ -46,6 +55,8 @@ def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
         fields["total_relevant"] = found.total_relevant
     if found.suggestion is not None:
         fields["suggestion"] = found.suggestion
+    if found.facets is not None:
+        fields["facets"] = found.facets
     return fields | {"warnings": list(found.warnings)} if found.warnings else fields
 
 

@@ -23,7 +23,8 @@ _LONGEST_HEADERS = 64 << 10
 # sends on is therefore listened to for a while: so many bytes, or seconds.
 _MOST_UNWANTED = 16 << 20
 UNWANTED_SECONDS = 30.0
-_TOO_LONG = b'{"error":{"field":null,"message":"the headers are too long"}}'
+_TOO_LONG = "the headers are too long"
+_NO_HTTP = "this is no HTTP request, or its address is too long"
 
 
 class Connection(HttpToolsProtocol):
@@ -56,12 +57,11 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._reading_headers and self._header_bytes > _LONGEST_HEADERS:
-            head = (
-                "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
-                f"content-length: {len(_TOO_LONG)}\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + _TOO_LONG)
-            self.transport.close()
+            self._refuse("431 Request Header Fields Too Large", _TOO_LONG)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say in the shape of all errors that the parser gave up; it is not told why."""
+        self._refuse("400 Bad Request", _NO_HTTP)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -100,6 +100,15 @@ class Connection(HttpToolsProtocol):
         """It has been read."""
         self._stop_read_timer()
         super().resume_writing()
+
+    def _refuse(self, status: str, message: str) -> None:
+        body = f'{{"error":{{"field":null,"message":"{message}"}}}}'
+        head = (
+            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write((head + body).encode())
+        self.transport.close()
 
     def _await_reading(self) -> None:
         self._unread = self.transport.get_write_buffer_size()

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from models import machine
 from models.bundle import Bundle
+from models.collection import Kept
 from models.manifest import THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode
 from models.preprocessing import preprocess, reduced_side
 from serving.batcher import LONG_COST, Batcher
 from serving.cache import VectorCache
+from serving.counting import count
 from serving.errors import RequestError, overloaded, too_late
 from serving.metrics import Metrics
 from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
@@ -353,11 +355,29 @@ class Engine:
             search=ran.search,
             lookup=ran.lookup,
         )
-        return replace(
+        found = replace(
             found,
             timing=timing,
             warnings=(*plan.warnings, *found.warnings),
             suggestion=plan.suggestion,
+        )
+        if plan.facets is None:
+            return found
+        among = plan.kept
+        if found.relevant is not None:
+            among = self.bundle.collection.these(np.sort(found.relevant).tolist())
+        return await self._with_facets(plan.facets, among, found)
+
+    async def _with_facets(self, fields: Sequence[str], among: Kept | None, found: Found) -> Found:
+        """What was found, and how many of some pictures have which values."""
+        started = time.perf_counter()
+        counted = await count(self.planner, self.bundle.collection, fields, among)
+        lookup = found.timing.lookup + time.perf_counter() - started
+        return replace(
+            found,
+            timing=replace(found.timing, lookup=lookup),
+            warnings=(*found.warnings, *counted.warnings),
+            facets=counted.by_field,
         )
 
     def _look_up(self, plan: Plan, found: Found) -> Found:
@@ -393,7 +413,10 @@ class Engine:
         timing = Timing(
             filter=browsed.filtered, lookup=time.perf_counter() - started - browsed.filtered
         )
-        return Found(hits, timing, browsed.warnings, browsed.total)
+        found = Found(hits, timing, browsed.warnings, browsed.total)
+        if request.facets is None:
+            return found
+        return await self._with_facets(request.facets, browsed.kept, found)
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
         """A search that shares nothing with others: its texts encoded, it gives way to them."""

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from serving.facets import FacetsResponse
 from serving.operations import (
     OF_QUESTIONS,
     REF,
@@ -17,6 +18,7 @@ from serving.operations import (
     form,
     json_answer,
     json_body,
+    not_null,
     operation,
     other_operation,
     parameter,
@@ -30,6 +32,7 @@ from serving.wire import (
     EncodeRequest,
     EncodeResponse,
     ErrorResponse,
+    FacetsRequest,
     ImageSearchRequest,
     InfoResponse,
     PictureFacts,
@@ -79,6 +82,14 @@ def document(
                 body=json_body(EncodeRequest),
                 answer=json_answer(EncodeResponse),
                 errors=(*OF_QUESTIONS, 501),
+            )
+        },
+        "/facets": {
+            "get": operation(
+                "How many pictures have which values of the metadata: what to filter by",
+                parameters=_facets_parameters(),
+                answer=json_answer(FacetsResponse),
+                errors=(429, 503),
             )
         },
         "/transcribe": {
@@ -214,6 +225,7 @@ _ANSWERS: tuple[type[BaseModel], ...] = (
     SearchResponse,
     PictureFacts,
     EncodeResponse,
+    FacetsResponse,
     TranscribeResponse,
     InfoResponse,
     ReloadResponse,
@@ -224,6 +236,18 @@ _ANSWERS: tuple[type[BaseModel], ...] = (
 def _given(*names: str) -> list[dict[str, Any]]:
     """For each of some fields the schema of what has a text there."""
     return [{"required": [name], "properties": {name: {"type": "string"}}} for name in names]
+
+
+def _facets_parameters() -> list[dict[str, Any]]:
+    """What may stand behind the question mark: a field once or more often, a filter as JSON."""
+    properties = FacetsRequest.model_json_schema(ref_template=REF)["properties"]
+    fields, conditions = (not_null(properties[name]) for name in ("fields", "filter"))
+    in_json = parameter("filter", "query", {}, conditions.pop("description"))
+    del in_json["schema"]
+    return [
+        parameter("fields", "query", fields, fields.pop("description")),
+        in_json | {"content": {"application/json": {"schema": conditions}}},
+    ]
 
 
 _ID = parameter("id", "path", {"type": "string", "minLength": 1})

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from serving.wire import ErrorResponse
 
 # Fields of a form that are written as JSON.
-_JSON = {"queries", "filter"}
+_JSON = {"queries", "filter", "facets"}
 REF = "#/components/schemas/{model}"
 _ERRORS = {
     400: "What was asked makes no sense; names the field and the rule",
@@ -107,7 +107,7 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
 def form(file: str, fields: type[BaseModel] | None) -> dict[str, Any]:
     """A request as a form: a file and, as its other fields, those of a model."""
     found = fields.model_json_schema(ref_template=REF)["properties"] if fields else {}
-    others = {name: _not_null(schema) for name, schema in found.items()}
+    others = {name: not_null(schema) for name, schema in found.items()}
     described = {
         "schema": {
             "type": "object",
@@ -121,7 +121,7 @@ def form(file: str, fields: type[BaseModel] | None) -> dict[str, Any]:
     return {"multipart/form-data": described}
 
 
-def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+def not_null(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of what a form leaves out, where JSON may have null."""
     if "anyOf" not in schema:
         return schema

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
-from models.collection import Kept, Matching
+from models.collection import Collection, Kept, Matching
 from models.database import SlowQueryError
 from models.fusion import Mode
 from models.order import Ordered
@@ -25,6 +25,7 @@ from models.wording import undressed
 from models.words import Named
 from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
+from serving.facets import Among
 from serving.wire import MAX_PAGED, ImageSearchRequest, SearchRequest
 
 Vector = NDArray[np.float32]
@@ -39,7 +40,7 @@ T = TypeVar("T")
 # How much of an unwanted description is taken off the wanted one. At one half it moves
 # the unwanted pictures down without making the query mean something else.
 NEGATIVE_WEIGHT = 0.5
-_SOON = {"Retry-After": "1"}
+SOON = {"Retry-After": "1"}
 _THREADS = 4
 _MOST_UNDER_WAY = 256
 # To look up more pictures than this takes longer than to find them.
@@ -66,6 +67,8 @@ class Plan:
     ``tokenized`` and ``encoded`` are the seconds that it took to find ``kept`` and ``named``,
     the tokens and, of texts that were encoded beforehand, their vectors; ``warnings`` tell of
     conditions that no picture can meet, and ``suggestion`` is what the query may have meant.
+    ``facets`` are the fields whose values are to be counted, among the pictures that ``facets_of``
+    says, None for no such count.
     """
 
     k: int
@@ -81,6 +84,8 @@ class Plan:
     with_vectors: bool = False
     warnings: tuple[str, ...] = ()
     suggestion: str | None = None
+    facets: tuple[str, ...] | None = None
+    facets_of: Among = "relevant"
     filtered: float = 0.0
     tokenized: float = 0.0
     encoded: float = 0.0
@@ -88,7 +93,7 @@ class Plan:
     @property
     def depth(self) -> int:
         """How many of the best to look at: as many on every page, so that all count alike."""
-        counted = self.offset is not None or self.named is not None
+        counted = self.offset is not None or self.named is not None or self.counts_relevant
         whole = counted or self.sort is not None or self.is_arranged
         return MAX_PAGED if whole else self.k
 
@@ -109,6 +114,11 @@ class Plan:
         return self.fold is not None or self.diversity is not None
 
     @property
+    def counts_relevant(self) -> bool:
+        """Whether values of the relevant pictures are to be counted."""
+        return bool(self.facets) and self.facets_of == "relevant"
+
+    @property
     def is_text(self) -> bool:
         """Whether one text is all that is sought: sums and pictures have another scale."""
         return len(self.sought) == 1 and isinstance(self.sought[0].what, list)
@@ -122,12 +132,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Browsed:
-    """What is there where nothing is sought: the positions on a page.
+    """What is there where nothing is sought: the positions on a page, of all that are ``kept``.
 
     ``total`` is how many there are in all, where that was asked for.
     """
 
     positions: NDArray[np.int64]
+    kept: Kept | None
     total: int | None
     warnings: tuple[str, ...]
     filtered: float
@@ -187,6 +198,8 @@ class Planner:
             # With none the order is as it was.
             diversity=request.diversity or None,
             with_vectors=request.include_embeddings,
+            facets=None if request.facets is None else tuple(request.facets),
+            facets_of=request.facets_of,
             filtered=filtered - started,
             tokenized=time.perf_counter() - filtered,
         )
@@ -213,6 +226,7 @@ class Planner:
             total = await self.look_up(self._collection.count, kept)
         return Browsed(
             ordered.positions,
+            kept,
             total,
             warnings=(*(matches.warnings if matches else ()), *ordered.warnings),
             filtered=filtered,
@@ -228,7 +242,7 @@ class Planner:
             return self._collection.ordered(by, kept, start=start, stop=stop)
         except SlowQueryError:
             raise RequestError(
-                503, "sort: it takes too long: filter more, or sort by relevance", "sort", _SOON
+                503, "sort: it takes too long: filter more, or sort by relevance", "sort", SOON
             ) from None
 
     def texts(self, texts: list[str]) -> list[Tokens]:
@@ -273,17 +287,9 @@ class Planner:
             if item is None:
                 raise RequestError(404, f"{field}: no picture has the id {picture_id!r}", field)
             found.append(Weighted(self._collection.vectors([item.position])[0], weight))
-        matches = None
-        if conditions is not None:
-            try:
-                matches = self._collection.matching(conditions)
-            except ValueError as error:
-                raise RequestError(400, f"filter: {error}", "filter") from None
-            except SlowQueryError:
-                raise RequestError(
-                    503, "filter: it takes too long: ask for less", "filter", _SOON
-                ) from None
-        return found, matches
+        if conditions is None:
+            return found, None
+        return found, matching(self._collection, conditions)
 
     def _is_known(self, word: str) -> bool:
         """Whether the model has met a word so often that it has a token for it alone."""
@@ -299,8 +305,22 @@ class Planner:
                 503,
                 "query: its words take too long: ask for more of them, or for mode image",
                 "query",
-                _SOON,
+                SOON,
             ) from None
+
+
+def matching(collection: Collection, conditions: dict[str, Any]) -> Matching:
+    """What a filter leaves; to be called in a thread.
+
+    Raises:
+        RequestError: it makes no sense, or takes too long.
+    """
+    try:
+        return collection.matching(conditions)
+    except ValueError as error:
+        raise RequestError(400, f"filter: {error}", "filter") from None
+    except SlowQueryError:
+        raise RequestError(503, "filter: it takes too long: ask for less", "filter", SOON) from None
 
 
 def _in_order(parts: list[Weighted]) -> tuple[Weighted, ...]:

@@ -19,8 +19,9 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from serving import metrics, originals
-from serving.answer import BUNDLE_HEADER, facts, results
+from serving.answer import BUNDLE_HEADER, facets, facts, results
 from serving.archive import Archives
+from serving.counting import count_matching
 from serving.engine import Engine
 from serving.errors import RequestError, speech_is_off, starting, unknown_picture
 from serving.exchange import Endpoint, Exchange, numbers, read
@@ -29,7 +30,14 @@ from serving.page import index_page
 from serving.settings import Settings
 from serving.state import State
 from serving.tracing import TIMING
-from serving.wire import EncodeRequest, ImageSearchRequest, Json, ReloadResponse, SearchRequest
+from serving.wire import (
+    EncodeRequest,
+    FacetsRequest,
+    ImageSearchRequest,
+    Json,
+    ReloadResponse,
+    SearchRequest,
+)
 
 _FOREVER = "max-age=31536000, immutable"
 _A_WHILE = "max-age=3600"
@@ -77,6 +85,7 @@ class Routes:
                 ("/encode", self.encode, post),
                 ("/images/{id}/facts", self.facts, get),
                 ("/search_by_image", self.search_by_image, post),
+                ("/facets", self.facets, get),
                 ("/transcribe", self.transcribe, post),
                 ("/image", self.image_by_path, get),
                 ("/images.zip", self._archives.get, get),
@@ -135,6 +144,19 @@ class Routes:
                 }
 
             return await numbers(engine, vectors.size, answer)
+
+    async def facets(self, request: Request) -> Response:
+        """How many pictures have which values."""
+        asked: dict[str, object] = dict(request.query_params)
+        if "fields" in asked:
+            asked["fields"] = request.query_params.getlist("fields")
+        try:
+            question = FacetsRequest.model_validate(asked)
+        except ValidationError as error:
+            raise RequestError.from_validation(error) from None
+        with self._state.engine() as engine:
+            counted = await count_matching(engine.planner, engine.bundle.collection, question)
+            return facets(counted, engine)
 
     async def transcribe(self, request: Request) -> Response:
         """The words of a recording."""

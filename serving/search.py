@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from models.facets import Facet
 from models.fusion import fuse, rankings_of
 from models.items import Item
 from models.relevance import relevant
@@ -56,7 +57,8 @@ class Hit:
 class Found:
     """The pictures found, best first, and what to tell of the question.
 
-    ``total_relevant`` is how many of those looked at are relevant, where that was asked for.
+    ``total_relevant`` is how many of those looked at are relevant, where that was asked for, and
+    ``relevant`` are their positions, where these are to be counted; ``facets`` what was counted.
     ``suggestion`` is what the query may have meant.  ``places`` are what is still to be looked up,
     of a plan that takes a while.
     """
@@ -67,17 +69,20 @@ class Found:
     total_relevant: int | None = None
     suggestion: str | None = None
     places: Sequence[Place] = ()
+    relevant: NDArray[np.int64] | None = None
+    facets: dict[str, Facet] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What one search asked for, best first, and :attr:`Found.total_relevant`.
+    """What one search asked for, best first; the rest as :class:`Found` has it.
 
     Where there is an order to put them into, all that are relevant.
     """
 
     places: list[Place]
     total_relevant: int | None
+    relevant: NDArray[np.int64] | None
 
 
 class Searcher:
@@ -128,6 +133,7 @@ class Searcher:
                 some,
                 timing,
                 total_relevant=page.total_relevant,
+                relevant=page.relevant,
                 places=page.places if plan.takes_a_while else (),
             )
             for plan, some, page in zip(plans, hits, pages, strict=True)
@@ -196,10 +202,14 @@ class Searcher:
             whole = plan.sort is not None or plan.is_arranged
             page = slice(None) if whole else plan.page
             total = None
+            at = near[shown] if plan.counts_relevant else None
             if plan.named is not None:
                 places = self._with_named(plan, plan.named, vector, near, scores, shown)
                 if plan.offset is not None:
                     total = sum(place.relevant for place in places)
+                if plan.counts_relevant:
+                    alike = [place.position for place in places if place.relevant]
+                    at = np.array(alike, dtype=np.int64)
                 places = places[page]
             else:
                 if plan.offset is not None:
@@ -220,7 +230,7 @@ class Searcher:
                 places, total = arranged(plan, places, self._collection)
             if plan.sort is not None:
                 places = [place for place in places if place.relevant]
-            pages.append(_Page(places, total))
+            pages.append(_Page(places, total, at))
         return pages
 
     def _with_named(

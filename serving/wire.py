@@ -25,6 +25,7 @@ from starlette.responses import Response
 
 from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, fits, read_filter
 from serving.algebra import MAX_TERMS, MAX_WEIGHT
+from serving.facets import Among, Facet, FieldNames
 
 DEFAULT_K = 5
 MAX_K = 1000
@@ -149,6 +150,16 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _read_json(written: object) -> object:
+    """What a form, or an address, has as JSON."""
+    if not isinstance(written, str):
+        return written
+    try:
+        return from_json(written, allow_inf_nan=False)
+    except ValueError:
+        return written
+
+
 class QueryPart(_Request):
     """One of several things that are sought together.
 
@@ -207,6 +218,16 @@ class _Question(_Request):
         None,
         description="what the metadata must equal, or the range in which it must lie",
         examples=[{"year": {"gte": 1990, "lt": 2000}, "licence": "CC0"}],
+    )
+    facets: FieldNames | None = Field(
+        None,
+        description="fields of the metadata: how many pictures have which values of each",
+        examples=[["licence", "taken_at"]],
+    )
+    facets_of: Among = Field(
+        "relevant",
+        description="count the relevant pictures, of those that can be paged to, or all that match "
+        "the filter and what is quoted, as it is anyway where nothing is sought",
     )
     min_similarity: float | None = Field(None, ge=-1, le=1, description="leave out what is below")
     fold: float | None = Field(
@@ -305,19 +326,31 @@ class ImageSearchRequest(_Question):
         return int(number[0]) if number else written
 
     @field_validator(
-        *("queries", "filter", "min_similarity", "include_embeddings", "weight"),
+        *("queries", "filter", "facets", "min_similarity", "include_embeddings", "weight"),
         *("spelling", "fold", "diversity"),
         mode="before",
     )
     @classmethod
     def _json(cls, written: object) -> object:
         """What is neither text nor count is written as in JSON."""
-        if not isinstance(written, str):
-            return written
-        try:
-            return from_json(written, allow_inf_nan=False)
-        except ValueError:
-            return written
+        return _read_json(written)
+
+
+class FacetsRequest(_Request):
+    """``GET /facets``: what stands behind the question mark."""
+
+    fields: FieldNames | None = Field(
+        None, description="fields of the metadata; without any those that make good filters"
+    )
+    filter: Conditions | None = Field(
+        None, description="count the pictures that match it only: as in a search, in JSON"
+    )
+
+    @field_validator("filter", mode="before")
+    @classmethod
+    def _json(cls, written: object) -> object:
+        """An address has nothing but texts."""
+        return _read_json(written)
 
 
 class EncodeRequest(_Request):
@@ -383,13 +416,15 @@ class SearchResponse(BaseModel):
 
     ``total_relevant`` is there where an offset was given: how many pictures are relevant, of those
     that can be paged to; those that were folded count as one.  ``suggestion`` is what the query may
-    have meant, where that was asked for and it has words that nobody knows.  ``warnings`` tell of
-    conditions that no picture could meet, and are there only then.
+    have meant, where that was asked for and it has words that nobody knows.  ``facets`` are there
+    where fields were named, by their names.  ``warnings`` tell of conditions that no picture could
+    meet, and of fields that none has, and are there only then.
     """
 
     results: list[SearchResult]
     total_relevant: int | None = None
     suggestion: str | None = None
+    facets: dict[str, Facet] | None = None
     warnings: list[str] | None = None
 
 

@@ -80,6 +80,19 @@ def test_a_request_line_that_does_not_end_is_refused_in_words(port: int) -> None
     assert json.loads(body)["error"]["message"] == "the headers are too long"
 
 
+@pytest.mark.parametrize("asked", [b"GET /?" + b"x" * 66_000 + b" HTTP/1.1\r\n\r\n", b"hello\r\n"])
+def test_what_the_parser_gives_up_is_refused_in_the_shape_of_all_errors(
+    port: int, asked: bytes
+) -> None:
+    with connected(port) as line:
+        line.sendall(asked)
+        head, _, body = received(line).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\ncontent-type: application/json\r\n" in head
+    message = "this is no HTTP request, or its address is too long"
+    assert json.loads(body) == {"error": {"field": None, "message": message}}
+
+
 REFUSED = b"POST /search HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
 
 

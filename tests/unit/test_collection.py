@@ -90,3 +90,11 @@ def test_images_are_looked_up(collection: LocalCollection) -> None:
     assert found.position == 2
     assert collection.find("2.jpg") is None
     assert collection.id_of_path("2.jpg") == item_id("2.jpg")
+
+
+def test_values_are_counted_among_what_is_kept(collection: LocalCollection) -> None:
+    fields = list(collection.facets(None).by_field)
+    for positions in ([], [1], [0, 1]):
+        kept = collection.these(positions)
+        counted = collection.facets([*fields, "nothing"], kept).by_field
+        assert counted["nothing"] == {"values": [], "total": 0, "missing": len(positions)}

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import models.facts
-from models.database import Database, SlowQueryError, new_database
-from models.facts import FactStore, FactWriter
-from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, Interval
-from models.folder import Folder
-from models.manifest import DamagedError, record_files
+import models.runs
+from models.database import Database, SlowQueryError
+from models.facts import FactStore
+from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES
+from models.manifest import DamagedError
+from tests.facts import facts_database, opened_facts
 
 METADATA: list[dict[str, Any]] = [
     {"year": 1999, "tags": ["fox", "snow"], "licence": "CC0-1.0", "taken_at": "2019-12-31"},
@@ -34,19 +32,11 @@ METADATA: list[dict[str, Any]] = [
 
 
 def store(folder: Path, metadata: Sequence[Mapping[str, Any]]) -> FactStore:
-    path = folder / "facts.sqlite"
-    writer = FactWriter()
-    for position, each in enumerate(metadata):
-        writer.add(position, each)
-    with new_database(path) as connection:
-        writer.write(connection)
-    return opened(folder, len(metadata))
+    return FactStore(facts_database(folder, metadata), len(metadata))
 
 
 def opened(folder: Path, pictures: int) -> FactStore:
-    files = Folder(folder)
-    files.open(record_files(folder, ["facts.sqlite"]))
-    return FactStore(Database(files, "facts.sqlite", files.read("facts.sqlite")), pictures)
+    return FactStore(opened_facts(folder), pictures)
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +304,7 @@ def test_a_filter_finds_what_the_same_conditions_find_in_plain_python(
     run: int,
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models.facts, "_RUN", run)
+        patch.setattr(models.runs, "_RUN", run)
         facts = store(tmp_path_factory.mktemp("facts"), metadata)
     expected = [
         position
@@ -367,37 +357,6 @@ def test_what_a_list_repeats_is_one_fact(tmp_path: Path) -> None:
     facts = store(tmp_path, [{"t": ["x", "y"] * 100_000}])
     assert found(facts, {"t": {"all": ["x", "y"]}}) == [0]
     assert (tmp_path / "facts.sqlite").stat().st_size < 100_000
-
-
-def test_a_field_is_cut_into_runs_of_2048(tmp_path: Path) -> None:
-    """Of which a condition reads those in which it may be met, and no more than these."""
-    metadata = [{"n": number % 7, "constant": "x"} for number in range(5000)]
-    facts = store(tmp_path, metadata)
-    with closing(sqlite3.connect(tmp_path / "facts.sqlite")) as connection:
-        runs = connection.execute(
-            "SELECT field, kind, low, high, length(positions) / 4, "
-            "run IN (SELECT run FROM runs) FROM facts ORDER BY run"
-        ).fetchall()
-    assert runs == [
-        ("constant", "text", "x", "x", 2048, 0),
-        ("constant", "text", "x", "x", 2048, 0),
-        ("constant", "text", "x", "x", 904, 0),
-        ("n", "number", 0, 2, 2048, 1),
-        ("n", "number", 2, 5, 2048, 1),
-        ("n", "number", 5, 6, 904, 1),
-    ]
-    deadline = time.monotonic() + 60
-    for interval, wanted in [
-        (None, [3, 4, 5]),
-        (Interval("number", 6), [5]),
-        (Interval("number", None, 1), [3]),
-        (Interval("number", 3, 4), [4]),
-        (Interval("text", "a"), []),
-    ]:
-        assert [row[0] for row in facts._runs("n", interval, deadline)] == wanted
-    # Positions of equals come in their order.
-    [row, *_] = facts._runs("n", Interval("number", None, 1), deadline)
-    assert np.frombuffer(row[5], dtype="<u4")[:3].tolist() == [0, 7, 14]
 
 
 def test_what_nobody_can_ask_for_is_not_kept(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_what_a_service_does_not_offer_is_not_in_its_document(
     assert ("/transcribe" in document["paths"]) == speech
     assert ("/reload" in document["paths"]) == keys
     assert ("/schema.json" in document["paths"]) == schema
-    assert len(document["paths"]) == 14 + keys + speech + schema
+    assert len(document["paths"]) == 15 + keys + speech + schema
     assert ("security" in document) == ("securitySchemes" in document["components"]) == keys
     assert not {one.path for one in others()} & set(document["paths"])
     probed = document["paths"]["/livez"]["get"]
