@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from build.caption import Caption
 from build.captioner import CaptionModel, write_captions
 from build.captions import read_captions
 from build.describe import describe
+from build.examples import examples
 from build.journal import Journal
 from build.metadata import Fields
 from build.metadata.description import (
@@ -40,6 +41,7 @@ from build.progress import Progress, counted
 from build.senseless import floor
 from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
+from build.thumbhash import thumbhashes
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import write_items
 from models.looks import look_of, write_looks
@@ -139,18 +141,32 @@ def assemble(
         written=written,
         texts=texts,
     )
+    hashes = thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, threads)
+    items = (replace(item, thumbhash=one) for item, one in zip(items, hashes, strict=True))
     write_items(folder / ITEMS, counted("describing", count, items), read_vocabulary(VOCABULARY))
     thumbnails = counted("thumbnails", count, _thumbnails(pictures, journal))
     write_thumbnails(folder / THUMBNAILS, ((at, webp) for at, webp in thumbnails if webp))
     looks = write_looks(folder / LOOKS, _looks(pictures, journal))
     own_files = (ITEMS, THUMBNAILS, *([LOOKS] if looks else []))
+    least = None if tagger is None else floor(index, tokenizer, text_encoder)
     manifest = Manifest(
         model=package.card,
         index=index.facts,
         pictures=count,
         mean=index.mean().tolist(),
-        floor=None if tagger is None else floor(index, tokenizer, text_encoder),
+        floor=least,
         subject=None if tagger is None else subject(index, tokenizer, text_encoder),
+        examples=[]
+        if tagger is None
+        else examples(
+            _captions(pictures, said),
+            pictures.vectors,
+            index,
+            tokenizer,
+            text_encoder,
+            tagger,
+            least,
+        ),
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
@@ -222,6 +238,12 @@ def _tagger(package: Package) -> Tagger | None:
     if package.card.pretrained == "random":
         return None  # what random weights see in a picture would only mislead
     return Tagger(package.tokenizer, package.text_encoder)
+
+
+def _captions(pictures: Pictures, said: Mapping[str, Description]) -> dict[int, str]:
+    """The captions of pictures that have one, by position."""
+    captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+    return {position: caption for position, caption in enumerate(captions) if caption}
 
 
 def _tuning_texts(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:

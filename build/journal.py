@@ -275,6 +275,15 @@ class Journal:
                 "INSERT OR REPLACE INTO archives VALUES (?, ?, ?, ?, ?, ?)", row
             )
 
+    def caption(self, path: str, captioner: str) -> str | None:
+        """What :meth:`put_caption` took of the picture at a path, None where there is nothing."""
+        query = (
+            "SELECT text FROM captions JOIN pictures USING (sha256) "
+            "WHERE path = ? AND captioner = ?"
+        )
+        row = self._fetch(query, (path, captioner))
+        return None if row is None else row[0]
+
     def captions(self, captioner: str) -> dict[bytes, str]:
         """What a captioner, or a reader of texts, has said so far, by the content's SHA-256."""
         query = "SELECT sha256, text FROM captions WHERE captioner = ?"
@@ -282,7 +291,7 @@ class Journal:
             return dict(self._connection.execute(query, (captioner,)))
 
     def put_caption(self, sha256: bytes, captioner: str, text: str) -> None:
-        """Write down what a captioner says of a picture, or what a reader finds in it."""
+        """Write down what a captioner says of a picture, or what else is made of it as a text."""
         row = (sha256, captioner, text)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO captions VALUES (?, ?, ?)", row)

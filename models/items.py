@@ -1,7 +1,7 @@
 """The pictures of a bundle, in one SQLite file.
 
     items(position, id, image_path, width, height, caption, alt_text,
-          text, metadata, sources, checksum)
+          text, metadata, sources, thumbhash, checksum)
 
 ``position`` is the row of the index, ``id`` is made of the path (:func:`item_id`), so
 that a link to a picture outlives the coming and going of others.  Beside the rows lie the
@@ -38,9 +38,12 @@ CREATE TABLE items (
     text TEXT,
     metadata TEXT NOT NULL,
     sources TEXT NOT NULL,
+    thumbhash TEXT,
     checksum INTEGER NOT NULL
 )
 """
+# Where the columns lie that are JSON, and those that older files do not have.
+_METADATA, _LATER = 8, 10
 # SQLite takes a limited number of parameters in one statement.
 _AT_ONCE = 500
 # How long a filter may take, or the facets of what it finds.
@@ -59,7 +62,9 @@ class Item:
     pixels after rotation, None where only the vector is known; ``text`` is what can be read in
     it.  ``sources`` says of caption, alt text, text and each field of the metadata where it
     comes from, but for fields that a sidecar gives: ``sidecar``, ``xmp-sidecar``,
-    ``xmp-alt-text``, ``xmp``, ``iptc``, ``exif``, ``captioner``, ``tags``, ``ocr``.
+    ``xmp-alt-text``, ``xmp``, ``iptc``, ``exif``, ``captioner``, ``tags``, ``ocr``.  ``thumbhash``
+    is the picture in some 25 bytes, as base64 (https://evanw.github.io/thumbhash/); None where
+    there is no thumbnail, or the bundle is from before there were any.
     """
 
     position: int
@@ -72,6 +77,7 @@ class Item:
     text: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    thumbhash: str | None = None
 
 
 def item_id(image_path: str) -> str:
@@ -108,6 +114,7 @@ def write_items(path: Path, items: Iterable[Item], vocabulary: Iterable[str] = (
                     item.text,
                     _json(item.metadata),
                     _json(item.sources),
+                    item.thumbhash,
                 )
             )
 
@@ -115,7 +122,7 @@ def write_items(path: Path, items: Iterable[Item], vocabulary: Iterable[str] = (
         connection.execute(_SCHEMA)
         words = WordWriter(connection)
         connection.executemany(
-            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows(words)
+            "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows(words)
         )
         words.finish()
         write_terms(connection, vocabulary)
@@ -135,7 +142,7 @@ class ItemStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         # The last one's position, and no count of all: a start takes no longer for more.
-        # ``sources`` is the column that came last: an older file has none, and says so here.
+        # A file from before there was a column ``sources`` says so here.
         last = database.rows("SELECT max(position), sources FROM items")[0][0]
         self._count = 0 if last is None else int(last) + 1
         self._facts = FactStore(database, self._count)
@@ -239,4 +246,6 @@ def _json(value: dict[str, Any]) -> str:
 
 
 def _item(row: Row) -> Item:
-    return Item(*(*row[:-2], json.loads(row[-2]), json.loads(row[-1])))
+    facts, (metadata, sources), later = row[:_METADATA], row[_METADATA:_LATER], row[_LATER:]
+    # What came later is not in every file.
+    return Item(*(*facts, json.loads(metadata), json.loads(sources), *later))

@@ -377,7 +377,8 @@ class Manifest(_Document):
     ``mean`` is the mean of the picture vectors, ``[dim]``: what a query's similarity to all
     pictures is measured with, and ``floor`` the similarity below which nothing is a match, None
     where that is not known; ``subject`` is for queries that the whole bundle answers, None in a
-    bundle that is older than this (:mod:`models.relevance`).  ``made_of`` is a checksum of all that
+    bundle that is older than this (:mod:`models.relevance`).  ``examples`` are texts that find
+    something in it.  ``made_of`` is a checksum of all that
     the bundle was made of, empty where that is not known: the build looks at it, nobody else.
     """
 
@@ -393,6 +394,7 @@ class Manifest(_Document):
     mean: list[float]
     floor: float | None
     subject: SubjectFacts | None = None
+    examples: list[str] = Field(default_factory=list)
     skipped: list[Skipped] = Field(default_factory=list)
     picture_root: str | None = None
     captioner: CaptionerFacts | None = None

@@ -90,6 +90,11 @@ def _facts(item: Item, version: str, **found: Any) -> dict[str, Any]:
         "metadata": item.metadata,
         "sources": item.sources,
     }
+    # Of a picture that is an embedding alone neither is known.
+    if item.width is not None:
+        facts["width"], facts["height"] = item.width, item.height
+    if item.thumbhash is not None:
+        facts["thumbhash"] = item.thumbhash
     # Only then: few pictures have any.
     if item.text is not None:
         facts["text"] = item.text

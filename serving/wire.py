@@ -378,7 +378,9 @@ class PictureFacts(BaseModel):
     """What is known of a picture, whatever is sought.
 
     ``sources`` says where caption, alt text and each field of the metadata come from
-    (:class:`models.items.Item`); ``text`` is what can be read in the picture.
+    (:class:`models.items.Item`); ``text`` is what can be read in the picture; ``width`` and
+    ``height`` are the original's, in pixels; ``thumbhash`` is the picture in some 25 bytes, as
+    base64, to be shown until the thumbnail has come (https://evanw.github.io/thumbhash/).
     """
 
     id: str
@@ -388,6 +390,9 @@ class PictureFacts(BaseModel):
     caption: str | None
     metadata: dict[str, Any]
     sources: dict[str, str]
+    width: int | None = None
+    height: int | None = None
+    thumbhash: str | None = None
     text: str | None = None
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Problem = Literal["down", "slow", "busy", "refused", "locked", "failed"]
+
+# Its head, and that of its transparency.
+_LEAST_THUMBHASH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,23 @@ class Picture:
     relevant: bool = True
     said: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def ratio(self) -> float | None:
+        """Width by height, None where the service does not say."""
+        width, height = self.said.get("width"), self.said.get("height")
+        if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
+            return width / height
+        return None
+
+    @property
+    def thumbhash(self) -> bytes:
+        """What may stand in for the thumbnail, a ThumbHash; empty where there is none."""
+        try:
+            found = base64.b64decode(str(self.said.get("thumbhash") or ""), validate=True)
+        except ValueError:
+            return b""
+        return found if len(found) >= _LEAST_THUMBHASH else b""
+
     def source_of(self, name: str) -> str:
         """Where a field comes from, as the service names it; empty where it does not."""
         sources = self.said.get("sources")
@@ -42,7 +63,8 @@ class Answer:
 
     ``warnings`` are what the service tells of the question; ``total`` is how many pictures are
     relevant, None where nobody has counted; ``next`` where the next page begins, None where there
-    is none.  Pictures that nobody has compared with anything are not ``ranked``.
+    is none.  Pictures that nobody has compared with anything are not ``ranked``; ``version`` names
+    the bundle that answered, empty where the service does not.
     """
 
     pictures: tuple[Picture, ...]
@@ -52,6 +74,7 @@ class Answer:
     total: int | None = None
     next: int | None = None
     ranked: bool = True
+    version: str = ""
 
     @property
     def relevant(self) -> tuple[Picture, ...]:

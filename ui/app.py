@@ -8,6 +8,7 @@ that did not come from here (a shared link, the browser's back button) fills the
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import sys
@@ -35,7 +36,8 @@ from ui.answers import Answer, ServiceError
 from ui.client import Addresses, Service
 from ui.facets import Facet, facets, meet
 from ui.languages import accepted_languages, texts_for
-from ui.question import COUNTS, MAX_TEXT, Question
+from ui.question import COUNTS, MAX_TEXT, WEIGHTS, Question
+from ui.renewal import is_renewed
 from ui.texts import Texts
 
 _HERE = Path(__file__).resolve().parent
@@ -58,14 +60,15 @@ _PICTURE_KINDS = [
     "heif",
 ]
 
-_SCRIPTS = ("results.js", "view.js", "select.js", "keys.js")
-_STYLES = ("page.css", "select.css")
+_SCRIPTS = ("results.js", "view.js", "select.js", "keys.js", "grid.js", "network.js")
+_STYLES = ("page.css", "select.css", "grid.css")
 _SHOWN_KINDS = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _SHOWN_BYTES = 512 << 10
 
 _show = st.components.v2.component(
     "sightline_results",
-    html='<div class="announcer" role="status" aria-live="polite"></div><div class="found"></div>'
+    html='<div class="announcer" role="status" aria-live="polite"></div>'
+    '<p class="notice offline" role="alert"></p><div class="found"></div>'
     '<div class="foot"><p class="keys"></p><div class="bar-of-chosen" role="group" '
     'aria-labelledby="sightline-chosen" hidden></div></div>'
     '<dialog class="view" aria-labelledby="sightline-view"></dialog>',
@@ -118,7 +121,9 @@ def main() -> None:
     except ServiceError as error:
         info, trouble = {}, error
 
-    _header(info, texts)
+    head = st.empty()
+    with head:
+        _header(info, texts)
     fields, status = st.container(), st.empty()
     # First, for it fills the field; what stood in the fields stands there meanwhile.
     with status:
@@ -128,10 +133,19 @@ def main() -> None:
     if name := upload.name if upload else question.text:
         st.set_page_config(page_title=f"{name} – Sightline")
     with fields:
-        filters = _fields(question, texts, speech=bool(info.get("speech")))
+        filters = _fields(question, texts, upload=bool(upload), speech=bool(info.get("speech")))
+    version = str(info.get("version") or "")
+    renewed = is_renewed(st.session_state, version)
     if upload or question.seeks:
         with status:
-            _ask(question, upload, texts)
+            renewed |= _ask(question, upload, version, texts)
+    if renewed:
+        st.session_state.renewed = texts.renewed
+        _info.clear()
+        with contextlib.suppress(ServiceError):
+            info = _info()
+        with head:
+            _header(info, texts)
     # Which there are depends on what was found.
     with filters:
         _filters(texts)
@@ -156,13 +170,18 @@ def _prepare() -> None:
     state.setdefault("voice_number", 0)
     state.setdefault("unheard", "")
     state.setdefault("came", "")
+    state.setdefault("renewed", "")
     params = st.query_params.to_dict()
     # Between a change and the address that follows it, the browser still sends the old one.
     if "params" not in state or (params != state.params and not state.pop("changed", False)):
         question = Question.from_params(params)
+        if "params" in state:
+            # By the browser's back button, say, which leaves the focus nowhere.
+            state.focus, state.serial = True, state.serial + 1
         state.text, state.negative, state.k = question.text, question.negative, question.k
         state.like, state.filter = question.like, dict(question.filter)
         state.ids = question.ids
+        state.weight = question.weight
         state.params = params
     state.changed = False
 
@@ -176,6 +195,7 @@ def _question() -> Question:
         filter=state.filter,
         k=state.k,
         ids=state.ids,
+        weight=state.weight,
     )
 
 
@@ -213,7 +233,6 @@ def _listen(texts: Texts) -> None:
         state.unheard = "" if text else texts.unheard
         if text:
             state.text = text
-            _drop_upload()
     # Said anew even where it is what was said before.
     state.serial += 1
 
@@ -230,12 +249,12 @@ def _header(info: Mapping[str, Any], texts: Texts) -> None:
     )
 
 
-def _fields(question: Question, texts: Texts, *, speech: bool) -> DeltaGenerator:
+def _fields(question: Question, texts: Texts, *, upload: bool, speech: bool) -> DeltaGenerator:
     """Draw the fields; what is returned is the place for the filters."""
     state = st.session_state
     with st.container(key="search", horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            texts.query_more if state.like else texts.query,
+            texts.query_more if state.like or upload else texts.query,
             key="text",
             type="search",
             max_chars=MAX_TEXT,
@@ -267,7 +286,16 @@ def _fields(question: Question, texts: Texts, *, speech: bool) -> DeltaGenerator
             help=None,
             on_change=_uploaded,
         )
-        st.caption(f"{texts.upload_hint} {texts.upload_limits}")
+        st.caption(f"{texts.upload_hint} {texts.upload_with}")
+    if question.text and (question.like or upload):
+        state.lean = state.weight
+        st.select_slider(
+            texts.lean,
+            WEIGHTS,
+            key="lean",
+            format_func=dict(zip(WEIGHTS, texts.leans, strict=True)).__getitem__,
+            on_change=_leant,
+        )
     return filters
 
 
@@ -334,23 +362,30 @@ def _range(facet: Facet, bounds: Mapping[str, float], texts: Texts) -> None:
         )
 
 
-def _ask(question: Question, upload: Upload | None, texts: Texts) -> None:
-    """Ask the service, unless this has just been asked; a failure is asked anew."""
+def _ask(question: Question, upload: Upload | None, version: str, texts: Texts) -> bool:
+    """Ask the service, unless this bundle has just been asked this; a failure is asked anew.
+
+    Returns:
+        Whether another bundle has answered than before.
+    """
     state = st.session_state
     asked = (question, upload.digest if upload else None)
     before = state.get("answer") if state.get("asked") == asked else None
+    if isinstance(before, Answer) and version and before.version not in ("", version):
+        before = None
     more = isinstance(before, Answer) and state.pop("more", False)
     if isinstance(before, Answer) and not more:
-        return
+        return False
     offset = (before.next or 0) if isinstance(before, Answer) else 0
+    renewed = False
+    state.renewed = ""
     try:
         with st.spinner(texts.searching):
-            if upload:
-                answer = _service().search_by_image(upload.content, question.k, offset)
-            elif question.ids:
-                answer = _service().pictures(question.ids)
-            else:
-                answer = _service().search(question, offset)
+            answer = _answer(question, upload, offset)
+            renewed = is_renewed(state, answer.version)
+            if renewed and isinstance(before, Answer):
+                # Pages of two bundles make no whole.
+                before, answer = None, _answer(question, upload, 0)
     except ServiceError as error:
         state.answer = error
     else:
@@ -366,6 +401,15 @@ def _ask(question: Question, upload: Upload | None, texts: Texts) -> None:
         state.alts |= {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
     state.asked = asked
     state.serial += 1
+    return renewed
+
+
+def _answer(question: Question, upload: Upload | None, offset: int) -> Answer:
+    if upload:
+        return _service().search_by_image(upload.content, question, offset)
+    if question.ids:
+        return _service().pictures(question.ids)
+    return _service().search(question, offset)
 
 
 def _results(
@@ -381,12 +425,14 @@ def _results(
     facts = {}
     parts = []
     said = ""
-    parts.append(results.notice_html(state.unheard))
+    parts += [results.notice_html(state.unheard), results.notice_html(state.renewed)]
     if upload or question.like:
         parts.append(_seed(question, upload, like, texts))
     if not upload and not question.seeks:
         parts.append(
-            results.error_html(trouble, texts) if trouble else results.start_html(question, texts)
+            results.error_html(trouble, texts)
+            if trouble
+            else results.start_html(question, texts, _examples(info))
         )
     elif isinstance(state.answer, ServiceError):
         parts.append(results.error_html(state.answer, texts))
@@ -409,22 +455,31 @@ def _results(
             "facts": facts,
             "keys": texts.keys if facts else "",
             "archived": archive.number(),
-            "said": " ".join(filter(None, [state.unheard, said])),
+            "said": " ".join(filter(None, [state.unheard, state.renewed, said])),
             "serial": state.serial,
             "focus": state.focus,
             "language": texts.language,
             "search": texts.search,
             "speak": texts.speak,
+            "broken": texts.broken,
+            "offline": texts.offline,
+            "refused": texts.refused_upload,
         },
         on_action_change=_acted,
     )
     state.focus = False
 
 
+def _examples(info: Mapping[str, Any]) -> list[str]:
+    """Texts that find something; none are known of an older bundle."""
+    told = info.get("examples")
+    return [str(text)[:MAX_TEXT] for text in told] if isinstance(told, list) else []
+
+
 def _seed(question: Question, upload: Upload | None, like: str, texts: Texts) -> str:
     if upload:
         told = texts.yours.format(name=upload.name)
-        return results.seed_html([(upload.address, told)], told, texts.drop_upload, Question())
+        return results.seed_html([(upload.address, told)], told, texts.drop_upload, question)
     without = replace(question, like=None)
     drop = texts.drop_likes if len(question.likes) > 1 else texts.drop_like
     alts = st.session_state.alts
@@ -440,14 +495,19 @@ def _typed() -> None:
     _changed()
     st.session_state.unheard = ""
     if st.session_state.text.strip():
-        _drop_upload()
         st.session_state.ids = ()
+
+
+def _leant() -> None:
+    _changed()
+    st.session_state.weight = st.session_state.lean
 
 
 def _uploaded() -> None:
     _changed()
     if _upload():
-        st.session_state.text, st.session_state.like, st.session_state.ids = "", None, ()
+        # One picture at a time; words, exclusion and filter stay.
+        st.session_state.like, st.session_state.ids = None, ()
 
 
 def _again() -> None:
@@ -492,6 +552,8 @@ def _acted() -> None:
         return
     _changed()
     state.focus, state.unheard = True, ""
+    # Where nothing is left to ask, too, there is something to look at.
+    state.serial += 1
     value = str(action.get("value", ""))
     match action.get("name"):
         case "ask":

@@ -88,16 +88,20 @@ class Service:
         shown = others if offset is not None else others[: question.k]
         return replace(answer, pictures=tuple(shown), total=total)
 
-    def search_by_image(self, content: bytes, k: int, offset: int | None = None) -> Answer:
+    def search_by_image(
+        self, content: bytes, question: Question, offset: int | None = None
+    ) -> Answer:
         """Ask for the pictures that resemble ``content``, the bytes of a picture's file.
 
         Args:
             content: the bytes.
-            k: how many pictures.
+            question: what is asked beside it, which takes the place of its ``like``.
             offset: as for :meth:`search`.
         """
-        fields = {name: str(value) for name, value in ({"k": k} | _given(offset)).items()}
-        return self._page("/search_by_image", k, offset, data=fields, files={"image": content})
+        fields = question.form() | {name: str(value) for name, value in _given(offset).items()}
+        return self._page(
+            "/search_by_image", question.k, offset, data=fields, files={"image": content}
+        )
 
     def pictures(self, ids: Sequence[str]) -> Answer:
         """The pictures with some ids, in that order; those are left out that are not there."""
@@ -182,7 +186,8 @@ class Service:
         if self._public is None:
             pictures = self._inlined(pictures)
         timing = read_timing(response.headers.get("server-timing", ""))
-        return Answer(pictures, timing, round_trip, warnings, total)
+        version = response.headers.get("x-sightline-bundle", "")
+        return Answer(pictures, timing, round_trip, warnings, total, version=version)
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         with _told_as_ours():

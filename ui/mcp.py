@@ -149,8 +149,8 @@ def _answered(answer: Answer) -> list[Content]:
 
 def _shown(said: Mapping[str, Any], thumbnail: str) -> list[Content]:
     """A picture as a text and, where its thumbnail could be had as a data URI, an image."""
-    # An address that only who reaches the service could load.
-    facts = {name: value for name, value in said.items() if name != "image_url"}
+    # An address that only who reaches the service could load, and what the thumbnail shows better.
+    facts = {name: value for name, value in said.items() if name not in ("image_url", "thumbhash")}
     text = json.dumps(facts, ensure_ascii=False, indent=2)
     contents: list[Content] = [TextContent(type="text", text=text)]
     if thumbnail:

@@ -13,15 +13,18 @@ MAX_TEXT = 1000
 # Of the service's: serving/wire.py and serving/algebra.py.
 MAX_CHOSEN = 400
 MAX_LIKES = 16
+# How much a picture may count where words count once: from the picture above all to the words.
+WEIGHTS = (4.0, 2.0, 1.0, 0.5, 0.25)
 
 
 @dataclass(frozen=True)
 class Question:
     """A search as the page's fields hold it.
 
-    ``like`` is the id of a picture, or several with commas between them; ``ids`` are pictures that
-    are shown themselves, where nothing else is sought; ``filter`` is the service's own filter, such
-    as ``{"licence": "CC0", "year": {"gte": 1990}}``.
+    ``like`` is the id of a picture, or several with commas between them, and ``weight`` how much
+    each, or one that the reader brought, counts beside the text; ``ids`` are pictures that are
+    shown themselves, where nothing else is sought; ``filter`` is the service's own filter, such as
+    ``{"licence": "CC0", "year": {"gte": 1990}}``.
     """
 
     text: str = ""
@@ -30,6 +33,7 @@ class Question:
     filter: Mapping[str, Any] = field(default_factory=dict)
     k: int = COUNTS[0]
     ids: tuple[str, ...] = ()
+    weight: float = 1.0
 
     @property
     def seeks(self) -> bool:
@@ -51,6 +55,7 @@ class Question:
             filter=_read_filter(params.get("filter", "")),
             k=_read_count(params.get("k", "")),
             ids=_read_ids(params.get("ids", ""))[:MAX_CHOSEN],
+            weight=_read_weight(params.get("weight", "")),
         )
 
     def to_params(self) -> dict[str, str]:
@@ -68,22 +73,35 @@ class Question:
             params["k"] = str(self.k)
         if self.ids:
             params["ids"] = ",".join(self.ids)
+        if self.like and self.text and self.weight != 1:
+            params["weight"] = f"{self.weight:g}"
         return params
 
     def body(self) -> dict[str, Any]:
         """The JSON of ``POST /search``: only what was said."""
-        said: dict[str, Any] = {
-            "query": self.text,
-            "negative": self.negative,
-            "filter": dict(self.filter),
-        }
-        if len(self.likes) > 1:
-            said["queries"] = [{"like": one} for one in self.likes]
+        said: dict[str, Any] = self._beside_pictures()
+        weight = {"weight": self.weight} if self.text and self.weight != 1 else {}
+        if len(self.likes) > 1 or (self.likes and weight):
+            said["queries"] = [{"like": one} | weight for one in self.likes]
         else:
             said["like"] = self.likes[0] if self.likes else None
         # The pictures that others are to resemble come first themselves, and are no news.
         k = min(self.k + len(self.likes), 100)
         return {"k": k} | {name: value for name, value in said.items() if value}
+
+    def form(self) -> dict[str, str]:
+        """The fields of ``POST /search_by_image`` beside the picture: only what was said."""
+        said = self._beside_pictures()
+        conditions = said.pop("filter")
+        fields = {"k": str(self.k)} | {name: value for name, value in said.items() if value}
+        if conditions:
+            fields["filter"] = json.dumps(conditions, ensure_ascii=False)
+        if self.text and self.weight != 1:
+            fields["weight"] = f"{self.weight:g}"
+        return fields
+
+    def _beside_pictures(self) -> dict[str, Any]:
+        return {"query": self.text, "negative": self.negative, "filter": dict(self.filter)}
 
     def link(self) -> str:
         """The address of this search, relative to the page."""
@@ -96,6 +114,10 @@ def _read_ids(value: str) -> tuple[str, ...]:
 
 def _read_count(value: str) -> int:
     return int(value) if value in map(str, COUNTS) else COUNTS[0]
+
+
+def _read_weight(value: str) -> float:
+    return next((weight for weight in WEIGHTS if f"{weight:g}" == value), 1.0)
 
 
 def _read_filter(value: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const state = mounted.get(found);
   const before = state.data ?? {};
   Object.assign(state, { data, setTriggerValue });
+  state.arrived();
   if (before.view !== data.view) dialog.innerHTML = data.view;
   if (before.bar !== data.bar) bar.innerHTML = data.bar;
   parentElement.querySelector(".keys").textContent = data.keys;
@@ -28,6 +29,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const unfolded = found.querySelector("details.weaker")?.open && typeof data.focus === "string";
     found.innerHTML = data.html;
     if (unfolded) found.querySelector("details.weaker")?.setAttribute("open", "");
+    standIn(found);
     showReader(found);
     read(found, data.language);
     arrangeStops(found);
@@ -65,6 +67,7 @@ function describeFields(data) {
   const recorder = document.querySelector(".st-key-search .stAudioInput");
   recorder?.setAttribute("role", "group");
   recorder?.setAttribute("aria-label", data.speak);
+  document.documentElement.style.setProperty("--refused-upload", JSON.stringify(data.refused));
   // What is typed reads in the direction of its own script.
   for (const field of document.querySelectorAll(".stTextInput input")) field.dir = "auto";
 }
@@ -93,12 +96,15 @@ function listen(found, announcer, dialog, bar) {
   };
 
   found.addEventListener("click", follow);
+  listenToPictures(found, state);
+  const deafen = listenToNetwork(found.parentElement.querySelector(".offline"), state);
   listenToView(dialog, follow);
   listenToChoice(found, bar, announcer, state, follow);
   const stopKeys = listenToKeys(found, state);
   document.addEventListener("paste", paste);
   state.stop = () => {
     late.disconnect();
+    deafen();
     found.removeEventListener("click", follow);
     document.removeEventListener("paste", paste);
     stopKeys();

@@ -9,6 +9,7 @@ loading the page anew.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,21 +28,22 @@ _ORIGINS = {"exif": "EXIF", "iptc": "IPTC", "xmp": "XMP", "xmp-sidecar": "XMP"}
 _OF_TAGS = "en"
 # These are to be seen at once; what is below waits until it is scrolled to.
 _EAGER = 12
+# In the third byte of a ThumbHash: there is something to see through.
+_CLEAR = 0x80
 
 
-def start_html(question: Question, texts: Texts) -> str:
-    """What stands there before the first search."""
+def start_html(question: Question, texts: Texts, examples: Sequence[str] = ()) -> str:
+    """What stands there before the first search, with texts that find something."""
     if question.negative:
         said = escape(texts.start_negative.format(negative=question.negative))
         return f'<p class="note" id="sightline-results" tabindex="-1" dir="auto">{said}</p>'
-    examples = "".join(
-        f"<li>{_link(Question(text=example), 'ask', example, example, css='pill', lang='en')}</li>"
-        for example in texts.examples
+    chips = "".join(
+        f"<li>{_link(Question(text=example), 'ask', example, example, css='pill')}</li>"
+        for example in examples
     )
-    return (
-        f'<p class="note" id="sightline-results" tabindex="-1">{escape(texts.start)}</p>'
-        f'<ul class="examples">{examples}</ul>'
-    )
+    told = f"{texts.start} {texts.for_example}" if chips else texts.start
+    start = f'<p class="note" id="sightline-results" tabindex="-1">{escape(told)}</p>'
+    return start + (f'<ul class="examples" dir="auto">{chips}</ul>' if chips else "")
 
 
 def summary(question: Question, answer: Answer, like: str, upload: str | None, texts: Texts) -> str:
@@ -54,12 +56,13 @@ def summary(question: Question, answer: Answer, like: str, upload: str | None, t
     else:
         head = texts.none_close if answer.pictures else texts.none
     if upload is not None:
-        return head + texts.for_upload.format(name=upload)
-    if not answer.ranked:
+        pattern = texts.for_upload_both if question.text else texts.for_upload
+        told = pattern.format(name=upload, text=question.text)
+    elif not answer.ranked:
         gone = len(question.ids) - len(answer.pictures)
         told = texts.some(texts.gone, gone) if gone else ""
         return texts.some(texts.chosen_pictures, len(answer.pictures)) + told
-    if question.like and question.text:
+    elif question.like and question.text:
         told = texts.for_both.format(like=like, text=question.text)
     elif question.like:
         told = texts.for_like.format(like=like)
@@ -106,9 +109,9 @@ def answer_html(
             parts.append(_fold(folded, texts, only=not shown, more=more))
         else:
             parts.append(more)
-    elif question.filter and not upload:
+    elif question.filter:
         told = texts.none_filter.format(filter=describe_filter(question.filter))
-        without = replace(question, filter={})
+        without = None if upload else replace(question, filter={})
         parts.append(f'<p class="note" dir="auto">{escape(told)}</p>')
         parts.append(f"<p>{_link(without, 'unfilter', '', texts.drop_filter, css='pill')}</p>")
     elif answer.ranked:
@@ -172,7 +175,9 @@ def explain(error: ServiceError, texts: Texts) -> tuple[str, str]:
         case "refused":
             hints = {"like": texts.like_gone, "image": texts.not_a_picture}
             said = texts.refused_hint.format(message=error.message)
-            return texts.refused, hints.get(error.field or "", said)
+            # Of one of several: queries.0.like.
+            field = (error.field or "").rpartition(".")[2]
+            return texts.refused, hints.get(field, said)
         case "failed":
             return texts.failed, texts.failed_hint
 
@@ -240,8 +245,7 @@ def _heading(text: str, texts: Texts | None) -> str:
 
 def _grid(cards: Iterable[str]) -> str:
     # Safari forgets that an unmarked list is a list.
-    items = "".join(f"<li>{card}</li>" for card in cards)
-    return f'<ul class="grid" role="list">{items}</ul>'
+    return f'<ul class="grid" role="list">{"".join(cards)}</ul>'
 
 
 def _more(texts: Texts) -> str:
@@ -280,15 +284,16 @@ def _card(
         f'<img src="{escape(picture.src)}" alt="{escape(told)}"{spoken} loading="{loading}" '
         'decoding="async">'
     )
-    title = escape(texts.larger)
+    # As grid.css and grid.js want to know it.
+    ratio = f"{picture.ratio or 1.0:.3f}"
+    frame = (
+        f'class="frame {_mat(picture)}" data-action="view" title="{escape(texts.larger)}" '
+        f'data-thumbhash="{base64.b64encode(picture.thumbhash).decode()}" data-ratio="{ratio}"'
+    )
     if picture.original:
-        address = escape(picture.original)
-        image = f'<a class="frame" href="{address}" data-action="view" title="{title}">{image}</a>'
+        image = f'<a {frame} href="{escape(picture.original)}">{image}</a>'
     else:
-        image = (
-            f'<button type="button" class="frame" data-action="view" title="{title}">'
-            f"{image}</button>"
-        )
+        image = f'<button type="button" {frame}>{image}</button>'
     caption = picture.caption or alt
     # It has been read out with the picture.
     unheard = f' aria-hidden="true"{spoken}' if caption == alt else ""
@@ -301,12 +306,13 @@ def _card(
         label=texts.like_this.format(alt=alt),
     )
     return (
-        f'<figure>{image}<figcaption class="caption" dir="auto"{unheard}>{escape(caption)}'
+        f'<li style="--ratio:{ratio}"><figure>{image}'
+        f'<figcaption class="caption" dir="auto"{unheard}>{escape(caption)}'
         f"</figcaption></figure>{choose_html(picture, alt, texts)}"
         f'<div class="about">'
         f'<span class="path" dir="ltr">{escape(picture.image_path)}</span>'
         f"{'' if best is None else _similarity(picture.similarity, best, texts)}"
-        f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div>'
+        f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div></li>'
     )
 
 
@@ -318,6 +324,12 @@ def _similarity(similarity: float, best: float, texts: Texts) -> str:
         f'<span class="number"><span class="unseen">{escape(texts.similarity)} </span>'
         f"{texts.number(similarity)}</span></span>"
     )
+
+
+def _mat(picture: Picture) -> str:
+    """What a picture stands on: the page's own colour, or where it is see-through, a bright one."""
+    known = picture.thumbhash
+    return "opaque" if known and not known[2] & _CLEAR else "clear"
 
 
 def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
@@ -339,7 +351,8 @@ def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -
     if not rows:
         return ""
     return (
-        f"<details><summary>{escape(texts.details)}"
+        # Of those with a name, one is open at a time.
+        f'<details name="card"><summary>{escape(texts.details)}'
         f'<span class="unseen">: {escape(alt_of(picture, texts))}</span></summary>'
         f"<dl>{''.join(rows)}</dl></details>"
     )
@@ -352,8 +365,8 @@ def _value(name: str, value: object, question: Question, texts: Texts, upload: b
         return (
             f'<a href="{escape(said)}" target="_blank" rel="noopener noreferrer">{escape(said)}</a>'
         )
-    if not (upload or question.ids) and can_filter(value):
-        narrowed = replace(question, filter={**question.filter, name: value})
+    if not question.ids and can_filter(value):
+        narrowed = None if upload else replace(question, filter={**question.filter, name: value})
         label = texts.only.format(field=name, value=said)
         return _link(narrowed, "filter", json.dumps({name: value}), said, label=label)
     return escape(said)
@@ -409,7 +422,7 @@ def facts(info: Mapping[str, Any], texts: Texts) -> list[tuple[str, str]]:
 
 
 def _link(
-    leads_to: Question,
+    leads_to: Question | None,
     action: str,
     value: str,
     text: str,
@@ -418,8 +431,10 @@ def _link(
     css: str | None = None,
     lang: str | None = None,
 ) -> str:
+    """A link to a question; a button where no address can hold it, which has no room for files."""
     attributes = {
-        "href": leads_to.link(),
+        "href": leads_to.link() if leads_to else None,
+        "type": None if leads_to else "button",
         "data-action": action,
         "data-value": value,
         "aria-label": label,
@@ -429,4 +444,5 @@ def _link(
     written = " ".join(
         f'{name}="{escape(value)}"' for name, value in attributes.items() if value is not None
     )
-    return f"<a {written}>{escape(text)}</a>"
+    tag = "a" if leads_to else "button"
+    return f"<{tag} {written}>{escape(text)}</{tag}>"

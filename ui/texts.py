@@ -24,6 +24,8 @@ class Texts:
     refine: str
     negative: str
     negative_hint: str
+    lean: str
+    leans: tuple[str, ...]
     count: str
     any: str
     at_least: str
@@ -32,7 +34,7 @@ class Texts:
     upload: str
     upload_label: str
     upload_hint: str
-    upload_limits: str
+    upload_with: str
     speak: str
     listening: str
     unheard: str
@@ -41,7 +43,7 @@ class Texts:
     searching: str
     start: str
     start_negative: str
-    examples: tuple[str, ...]
+    for_example: str
     found: tuple[str, str]
     found_of: str
     more: str
@@ -50,6 +52,7 @@ class Texts:
     for_like: str
     for_both: str
     for_upload: str
+    for_upload_both: str
     without: str
     chosen: str
     yours: str
@@ -98,6 +101,10 @@ class Texts:
     drop_likes: str
     text_within: str
     full_size: str
+    broken: str
+    renewed: str
+    offline: str
+    refused_upload: str
     only: str
     picture: str
     picture_of: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import random
 import shutil
@@ -16,11 +18,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import build.embed as build_embed
 from build.errors import BuildError
 from build.index import IndexOptions, Outcome, build_index
 from build.journal import Journal
+from build.thumbhash import thumbhash
 from models.bundle import Bundle
 from models.items import Item, item_id
 from models.manifest import MANIFEST, DamagedError, Manifest
@@ -107,6 +111,8 @@ def test_a_folder_becomes_a_bundle_that_finds_its_pictures(
         thumbnail = opened.thumbnails.get(item.position)
         assert thumbnail is not None
         assert decode(thumbnail).size == (60, 48)
+        with Image.open(io.BytesIO(thumbnail)) as image:
+            assert item.thumbhash == base64.b64encode(thumbhash(image)).decode()
         preprocessing = manifest.model.preprocessing
         seen = decode(images / item.image_path, reduce_to=reduced_side(preprocessing))
         vector = opened.image_encoder.encode(preprocess(seen, preprocessing)[np.newaxis])
@@ -422,6 +428,7 @@ def test_vectors_that_exist_become_a_bundle(
     item = opened.items.get([0])[0]
     assert (item.width, item.height) == (None, None)
     assert opened.thumbnails.get(0) is None
+    assert item.thumbhash is None
 
 
 def test_vectors_that_exist_meet_their_pictures(

@@ -189,8 +189,12 @@ def test_a_result_has_the_fields_that_are_promised(app: App, opened: Bundle) -> 
         "caption": item.caption,
         "metadata": item.metadata,
         "sources": item.sources,
+        "width": item.width,
+        "height": item.height,
+        "thumbhash": item.thumbhash,
         "embedding": opened.index.reconstruct(item.position).tolist(),
     }
+    assert item.thumbhash
     del body["include_embeddings"]
     [plain] = ask(app, "POST", "/search", json=body).json()["results"]
     assert "embedding" not in plain

@@ -8,12 +8,13 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from models.database import Database
+from models.database import Database, with_checksum
 from models.folder import Folder
 from models.items import Item, ItemStore, item_id, write_items
 from models.manifest import DamagedError, record_files
@@ -39,6 +40,7 @@ def item(position: int, metadata: dict[str, Any] | None = None, path: str | None
         text="NO ENTRY" if position else None,
         metadata=metadata or {},
         sources={"alt_text": "tags"},
+        thumbhash="3OcRJYB4d3h/iIeHeEh3eIhw+j3A",
     )
 
 
@@ -122,6 +124,17 @@ def test_what_is_no_items_file_is_named(tmp_path: Path, content: bytes, in_memor
     (tmp_path / "items.sqlite").write_bytes(content)
     with pytest.raises(DamagedError, match=r"items\.sqlite cannot be read.*Build it again"):
         opened(tmp_path, in_memory=in_memory)
+
+
+def test_a_file_from_before_there_were_thumbhashes_is_read(tmp_path: Path) -> None:
+    store(tmp_path, [item(0)]).close()
+    older = replace(item(0), thumbhash=None)
+    row = (older.position, older.id, older.image_path, older.width, older.height, older.caption,
+           older.alt_text, older.text, "{}", '{"alt_text": "tags"}')  # fmt: skip
+    with closing(sqlite3.connect(tmp_path / "items.sqlite")) as connection, connection:
+        connection.execute("ALTER TABLE items DROP COLUMN thumbhash")
+        connection.execute("UPDATE items SET checksum = ?", with_checksum(row)[-1:])
+    assert list(opened(tmp_path)) == [older]
 
 
 @pytest.mark.parametrize("in_memory", [True, False])

@@ -32,12 +32,14 @@ class FakeService:
         self.asked: list[Question] = []
         self.shown: list[tuple[str, ...]] = []
         self.trouble: ServiceError | None = None
+        self.bundle = "one"
+        self.many = 4
 
     def search(self, question: Question) -> Answer:
         self.asked.append(question)
         if self.trouble:
             raise self.trouble
-        return Answer(PICTURES, {"encode": 1.0}, 2.0)
+        return Answer(PICTURES, {"encode": 1.0}, 2.0, version=self.bundle)
 
     def pictures(self, ids: Sequence[str]) -> Answer:
         self.shown.append(tuple(ids))
@@ -46,7 +48,7 @@ class FakeService:
     def info(self) -> dict[str, Any]:
         if self.trouble:
             raise self.trouble
-        return {"pictures": 4}
+        return {"pictures": self.many, "version": self.bundle}
 
 
 @pytest.fixture
@@ -212,3 +214,49 @@ def test_filters_do_not_stay_with_pictures_that_were_chosen(service: FakeService
         healthy(app.run())
         assert list(params(app)) == ["filter"]
         assert field in params(app)["filter"]
+
+
+def test_how_much_a_picture_counts_is_asked_where_there_are_words(service: FakeService) -> None:
+    app = page(like="id-1")
+    assert not app.select_slider
+    healthy(app.text_input("text").input("snow").run())
+    assert service.asked[-1].weight == 1.0
+    healthy(app.select_slider("lean").set_value(0.25).run())
+    assert service.asked[-1] == Question(text="snow", like="id-1", weight=0.25)
+    assert params(app) == {"q": "snow", "like": "id-1", "weight": "0.25"}
+    healthy(app.text_input("negative").input("a dog").run())
+    assert service.asked[-1].weight == 0.25
+
+
+def told(app: AppTest) -> str:
+    return " ".join(part.proto.body for part in app.get("html"))
+
+
+def test_another_bundle_is_told_and_taken_over(service: FakeService) -> None:
+    app = page(q="a fox")
+    assert "4 pictures to search" in told(app)
+    assert app.session_state["renewed"] == ""
+    service.bundle, service.many = "two", 9
+    healthy(app.run())
+    assert len(service.asked) == 1, "nobody asks all the time"
+
+    healthy(app.text_input("text").input("a dog").run())
+    assert app.session_state["renewed"]
+    assert "9 pictures to search" in told(app)
+    healthy(app.run())
+    assert len(service.asked) == 2
+    healthy(app.text_input("text").input("a cat").run())
+    assert app.session_state["renewed"] == "", "it is said once"
+
+
+def test_what_stands_there_is_asked_anew_of_another_bundle(service: FakeService) -> None:
+    app = page(q="a fox")
+    service.bundle = "two"
+    # Another session has noticed, or some minutes are over.
+    st.cache_data.clear()
+    healthy(app.run())
+    assert [question.text for question in service.asked] == ["a fox", "a fox"]
+    assert app.session_state["renewed"]
+    assert app.session_state["answer"].version == "two"
+    healthy(app.run())
+    assert len(service.asked) == 2

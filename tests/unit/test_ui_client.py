@@ -165,6 +165,23 @@ def test_where_nobody_else_reaches_the_service_they_do_as_well() -> None:
     assert picture.original is None
 
 
+def test_a_picture_is_sent_with_all_that_is_asked_beside_it() -> None:
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content)
+        headers = {"X-Sightline-Bundle": "0123456789abcdef"}
+        return httpx.Response(200, json={"results": [result(1, 0.3)]}, headers=headers)
+
+    question = Question(text="snow", filter={"year": 1999}, weight=2.0)
+    answered = service(answer).search_by_image(b"RIFF", question, 12)
+    for name, value in (
+        ("query", "snow"), ("filter", '{"year": 1999}'), ("weight", "2"), ("offset", "12"),
+    ):  # fmt: skip
+        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in asked[0]
+    assert answered.version == "0123456789abcdef"
+
+
 def test_what_the_service_says_is_kept_in_its_words() -> None:
     said = {"results": [result(1, 0.3, sources={"year": "exif"})], "warnings": ["no field 'x'"]}
     answered = service(lambda _: httpx.Response(200, json=said)).search(Question(text="a fox"))

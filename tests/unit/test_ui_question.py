@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.question import COUNTS, MAX_CHOSEN, MAX_LIKES, MAX_TEXT, Question
+from ui.question import COUNTS, MAX_CHOSEN, MAX_LIKES, MAX_TEXT, WEIGHTS, Question
 
 TEXTS = st.text(max_size=MAX_TEXT).map(str.strip)
 VALUES = st.one_of(st.text(), st.integers(), st.booleans(), st.none())
@@ -24,9 +25,11 @@ QUESTIONS = st.builds(
         tuple
     ),
 )
+WEIGHED = st.builds(replace, QUESTIONS.filter(lambda one: one.like and one.text),
+                    weight=st.sampled_from(WEIGHTS))  # fmt: skip
 
 
-@given(QUESTIONS)
+@given(QUESTIONS | WEIGHED)
 def test_a_link_asks_the_same_question(question: Question) -> None:
     link = question.link()
     params = dict(parse_qsl(link.removeprefix("?"), keep_blank_values=True))
@@ -35,11 +38,14 @@ def test_a_link_asks_the_same_question(question: Question) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(["q", "not", "like", "k", "filter", "ids", "page"]), st.text())
+    st.dictionaries(
+        st.sampled_from(["q", "not", "like", "k", "filter", "weight", "ids", "page"]), st.text()
+    )
 )
 def test_any_link_makes_some_question(params: dict[str, str]) -> None:
     question = Question.from_params(params)
     assert question.k in COUNTS
+    assert question.weight in WEIGHTS
     assert len(question.text) <= MAX_TEXT
     assert isinstance(question.filter, dict)
 
@@ -110,3 +116,29 @@ def test_a_link_shows_no_more_pictures_than_can_be_chosen() -> None:
     question = Question.from_params({"ids": many})
     assert len(question.ids) == MAX_CHOSEN
     assert question.seeks
+
+
+def test_a_picture_of_the_collection_counts_as_much_as_is_said() -> None:
+    asked = Question(text="snow", negative="a dog", like="abc", weight=0.5)
+    assert asked.body()["queries"] == [{"like": "abc", "weight": 0.5}]
+    assert "like" not in asked.body()
+    assert "weight=0.5" in asked.link()
+    several = replace(asked, like="a,b")
+    assert several.body()["queries"] == [{"like": one, "weight": 0.5} for one in "ab"]
+    # Alone, or as much as the words, it needs no weight.
+    for plain in (replace(asked, weight=1.0), replace(asked, text="")):
+        assert plain.body()["like"] == "abc"
+        assert "queries" not in plain.body()
+        assert "weight" not in plain.link()
+
+
+def test_a_form_holds_only_what_was_said() -> None:
+    assert Question().form() == {"k": "12"}
+    assert Question(text="snow", negative="a dog", filter={"year": 1999}, weight=0.25).form() == {
+        "k": "12",
+        "query": "snow",
+        "negative": "a dog",
+        "filter": '{"year": 1999}',
+        "weight": "0.25",
+    }
+    assert "weight" not in Question(weight=4.0).form()

@@ -197,11 +197,44 @@ def test_the_text_in_a_picture_is_among_its_details() -> None:
     assert "Text in the picture" not in [term.text for term in shown(FOX).all("dt")]
 
 
-def test_a_search_with_ones_own_picture_has_neither_filters_nor_a_link() -> None:
+def test_a_search_with_ones_own_picture_has_filters_but_no_link() -> None:
+    """What no address can hold is a button."""
     page = shown(FOX, upload=True)
-    assert page.actions("filter") == []
+    for part in page.actions("filter"):
+        assert (part.tag, part.attributes["type"]) == ("button", "button")
+        assert "href" not in part.attributes
+    assert len(page.actions("filter")) == 4
     assert page.actions("copy") == []
     assert page.actions("like")
+    empty = shown(question=Question(filter={"year": 1}), upload=True)
+    assert [part.tag for part in empty.actions("unfilter")] == ["button"]
+
+
+def test_a_card_has_the_shape_of_its_picture_and_what_stands_in_for_it() -> None:
+    def frame(**said: Any) -> Element:
+        [found] = shown(replace(FOX, said=said)).actions("view")
+        return found
+
+    opaque, clear = "3OcRJYB4d3h/iIeHeEh3eIhw+j3A", "XRiGCgI2A6mLxgc3f3XzVyeIcJh6mGg="
+    wide = frame(width=640, height=320, thumbhash=opaque)
+    assert wide.attributes["data-ratio"] == "2.000"
+    assert wide.attributes["data-thumbhash"] == opaque
+    assert wide.attributes["class"] == "frame opaque"
+    assert frame(width=1, height=1, thumbhash=clear).attributes["class"] == "frame clear"
+    [item] = shown(replace(FOX, said={"width": 640, "height": 320})).all("li")[:1]
+    assert item.attributes["style"] == "--ratio:2.000"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"width": 0, "height": 1}, {"width": "a", "height": None}, {"thumbhash": 3},
+     {"thumbhash": "<b>"}, {"thumbhash": "AAAA"}],
+)  # fmt: skip
+def test_of_an_older_or_a_strange_service_nothing_stands_in(said: dict[str, Any]) -> None:
+    [frame] = shown(replace(FOX, said=said)).actions("view")
+    assert frame.attributes["data-thumbhash"] == ""
+    assert frame.attributes["data-ratio"] == "1.000"
+    assert frame.attributes["class"] == "frame clear"
 
 
 def test_a_picture_that_the_browser_cannot_open_is_no_link() -> None:
@@ -250,8 +283,12 @@ def test_a_service_that_tells_little_about_itself_will_do(info: dict[str, Any]) 
 
 
 def test_before_the_first_search_there_are_examples() -> None:
-    page = Page.of(results.start_html(Question(), ENGLISH))
+    page = Page.of(results.start_html(Question(), ENGLISH, ["a guitar", "a <b>"]))
     assert page.actions("ask")[0].attributes["href"] == "?q=a+guitar"
+    assert page.actions("ask")[1].text == "a <b>"
+    assert page.all("p")[0].text.endswith(ENGLISH.for_example)
+    none = Page.of(results.start_html(Question(), ENGLISH))
+    assert (none.actions("ask"), none.all("p")[0].text) == ([], ENGLISH.start)
     said = Page.of(results.start_html(Question(negative="a <b>"), ENGLISH))
     assert "a <b>" in said.all("p")[0].text
 
@@ -268,10 +305,10 @@ def test_each_kind_of_trouble_says_what_to_do(problem: Problem) -> None:
 def test_what_the_service_refuses_is_told_by_field() -> None:
     told = {
         field: results.explain(ServiceError("refused", "query: too long", field=field), ENGLISH)[1]
-        for field in ("query", "like", "image")
+        for field in ("query", "like", "image", "queries.0.like")
     }
     assert "query: too long" in told["query"]
-    assert told["like"] == ENGLISH.like_gone
+    assert told["like"] == told["queries.0.like"] == ENGLISH.like_gone
     assert told["image"] == ENGLISH.not_a_picture
 
 
@@ -282,7 +319,12 @@ def test_what_the_service_refuses_is_told_by_field() -> None:
         (Question(like="x"), None, "2 pictures like “a dog”"),
         (Question(text="snow", like="x"), None, "2 pictures like “a dog” and “snow”"),
         (Question(text="a fox", negative="snow"), None, "2 pictures for “a fox”, not like “snow”"),
-        (Question(text="a fox"), "me.png", "2 pictures like your picture “me.png”"),
+        (Question(), "me.png", "2 pictures like your picture “me.png”"),
+        (
+            Question(text="a fox", negative="snow"),
+            "me.png",
+            "2 pictures like your picture “me.png” and “a fox”, not like “snow”",
+        ),
     ],
 )
 def test_the_summary_says_what_was_asked(question: Question, upload: str | None, said: str) -> None:
