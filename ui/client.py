@@ -181,13 +181,16 @@ class Service:
             warnings = tuple(map(str, answer.get("warnings") or ()))
             total = answer.get("total_relevant")
             total = None if total is None else int(total)
+            suggestion = str(answer.get("suggestion") or "")
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError("failed", f"unexpected answer: {error!r}") from error
         if self._public is None:
             pictures = self._inlined(pictures)
         timing = read_timing(response.headers.get("server-timing", ""))
         version = response.headers.get("x-sightline-bundle", "")
-        return Answer(pictures, timing, round_trip, warnings, total, version=version)
+        return Answer(
+            pictures, timing, round_trip, warnings, total, version=version, suggestion=suggestion
+        )
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         with _told_as_ours():

@@ -92,16 +92,19 @@ class Question:
     def form(self) -> dict[str, str]:
         """The fields of ``POST /search_by_image`` beside the picture: only what was said."""
         said = self._beside_pictures()
-        conditions = said.pop("filter")
-        fields = {"k": str(self.k)} | {name: value for name, value in said.items() if value}
-        if conditions:
-            fields["filter"] = json.dumps(conditions, ensure_ascii=False)
+        fields = {"k": str(self.k)}
+        for name, value in said.items():
+            if value:
+                plain = isinstance(value, str)
+                fields[name] = value if plain else json.dumps(value, ensure_ascii=False)
         if self.text and self.weight != 1:
             fields["weight"] = f"{self.weight:g}"
         return fields
 
     def _beside_pictures(self) -> dict[str, Any]:
-        return {"query": self.text, "negative": self.negative, "filter": dict(self.filter)}
+        said = {"query": self.text, "negative": self.negative, "filter": dict(self.filter)}
+        # By words as well as by looks, and told where the keys have slipped.
+        return said | ({"mode": "auto", "spelling": True} if self.text else {})
 
     def link(self) -> str:
         """The address of this search, relative to the page."""

@@ -74,10 +74,13 @@ def summary(question: Question, answer: Answer, like: str, upload: str | None, t
 
 
 def announcement(summary: str, answer: Answer, texts: Texts) -> str:
-    """What a screen reader is told: the summary, and how many pictures are folded away."""
-    if not (answer.relevant and answer.weaker):
-        return summary
-    return summary + texts.some(texts.weaker_folded, len(answer.weaker))
+    """What a screen reader is told: the summary, how many are folded away, what may be meant."""
+    told = summary
+    if answer.relevant and answer.weaker:
+        told += texts.some(texts.weaker_folded, len(answer.weaker))
+    if answer.suggestion:
+        told += f". {texts.meant} {answer.suggestion}"
+    return told
 
 
 def answer_html(
@@ -91,8 +94,12 @@ def answer_html(
 ) -> str:
     """The heading, the pictures and how they were found."""
     parts = [_heading(heading, texts if answer.relevant else None)]
+    if answer.suggestion:
+        parts.append(_meant(answer.suggestion, question, texts, upload))
     if answer.pictures:
-        best = max(answer.pictures[0].similarity, 0.0) if answer.ranked else None
+        # What is found by its words need not look like them: the first is not always the nearest.
+        nearest = max(picture.similarity for picture in answer.pictures)
+        best = max(nearest, 0.0) if answer.ranked else None
         if best is not None and not answer.relevant:
             # A bar that is full says "this is it".
             best = max(best, float(info.get("floor") or 0.0))
@@ -122,6 +129,13 @@ def answer_html(
         link = _link(question, "copy", texts.copied, texts.link)
         parts.append(f'<p class="permalink">{link}</p>')
     return "".join(parts)
+
+
+def _meant(suggestion: str, question: Question, texts: Texts, upload: bool) -> str:
+    """What may have been meant, to be asked with one key."""
+    other = None if upload else replace(question, text=suggestion)
+    link = _link(other, "ask", suggestion, suggestion, css="pill")
+    return f'<p class="meant" dir="auto">{escape(texts.meant)} {link}</p>'
 
 
 def notice_html(text: str) -> str:
@@ -334,6 +348,9 @@ def _mat(picture: Picture) -> str:
 
 def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
     rows = []
+    if picture.matched:
+        places = ", ".join(texts.places.get(name, name) for name in picture.matched)
+        rows.append(f"<dt>{escape(texts.found_in)}</dt><dd>{escape(places)}</dd>")
     if picture.text:
         heading = escape(texts.text_within)
         rows.append(f'<dt>{heading}</dt><dd dir="auto">{escape(picture.text)}</dd>')

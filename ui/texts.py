@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -44,6 +45,9 @@ class Texts:
     start: str
     start_negative: str
     for_example: str
+    meant: str
+    found_in: str
+    places: Mapping[str, str]
     found: tuple[str, str]
     found_of: str
     more: str

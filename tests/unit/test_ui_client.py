@@ -43,7 +43,7 @@ def test_a_search_says_only_what_was_asked_and_reads_the_answer() -> None:
         )
 
     answered = service(answer).search(Question(text="a fox", k=24))
-    assert asked == [{"query": "a fox", "k": 24}]
+    assert asked == [{"query": "a fox", "k": 24, "mode": "auto", "spelling": True}]
     assert [picture.similarity for picture in answered.pictures] == [0.31, 0.2]
     assert answered.pictures[0].caption == "A fox"
     assert answered.pictures[0].metadata == {"year": 1999}

@@ -78,14 +78,22 @@ def test_a_plain_search_has_a_plain_link() -> None:
     assert Question(text="a red fox").link() == "?q=a+red+fox"
 
 
+# By words as well as by looks, and told where the keys have slipped.
+TEXT = {"mode": "auto", "spelling": True}
+
+
 def test_the_body_holds_only_what_was_said() -> None:
-    assert Question(text="a fox").body() == {"query": "a fox", "k": 12}
-    assert Question(text="a fox", negative="snow", filter={"year": 1990}, k=24).body() == {
-        "query": "a fox",
-        "negative": "snow",
-        "filter": {"year": 1990},
-        "k": 24,
-    }
+    assert Question(text="a fox").body() == {"query": "a fox", "k": 12} | TEXT
+    assert (
+        Question(text="a fox", negative="snow", filter={"year": 1990}, k=24).body()
+        == {
+            "query": "a fox",
+            "negative": "snow",
+            "filter": {"year": 1990},
+            "k": 24,
+        }
+        | TEXT
+    )
 
 
 def test_one_more_is_asked_for_where_the_picture_itself_comes_first() -> None:
@@ -103,7 +111,7 @@ def test_others_may_resemble_several() -> None:
     several = Question(text="a fox", like="a,b,,a,c", k=12)
     assert several.likes == ("a", "b", "c")
     likes = [{"like": one} for one in "abc"]
-    assert several.body() == {"query": "a fox", "queries": likes, "k": 15}
+    assert several.body() == {"query": "a fox", "queries": likes, "k": 15} | TEXT
     assert Question(like="a,").body() == {"like": "a", "k": 13}
     assert Question(like=",").body() == {"k": 12}
     many = ",".join(map(str, range(MAX_LIKES + 5)))
@@ -140,5 +148,7 @@ def test_a_form_holds_only_what_was_said() -> None:
         "negative": "a dog",
         "filter": '{"year": 1999}',
         "weight": "0.25",
+        "mode": "auto",
+        "spelling": "true",
     }
     assert "weight" not in Question(weight=4.0).form()
