@@ -112,7 +112,9 @@ def _named(schema: dict[str, Any]) -> str:
 
 
 def _parameter(parameter: dict[str, Any]) -> list[str]:
-    type_ = _type(parameter["schema"]) + (", required" if parameter["required"] else "")
+    # What an address has as JSON says so in place of its schema.
+    schema = parameter.get("schema") or parameter["content"]["application/json"]["schema"]
+    type_ = _type(schema) + (", required" if parameter["required"] else "")
     return [f"`{parameter['name']}`", type_, parameter.get("description", "")]
 
 

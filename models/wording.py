@@ -16,6 +16,7 @@ _SINGLE = "'`´‹›\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MAR
 \N{SINGLE LOW-9 QUOTATION MARK}"
 # Wherever they are; single ones only where they stand at the edge of a word: "Cupid's".
 _QUOTES = re.compile(rf"[{_DOUBLE}]+|(?<!\w)[{_SINGLE}]+|[{_SINGLE}]+(?!\w)")
+_QUOTED = re.compile(rf"\s*[{_DOUBLE}]+[^{_DOUBLE}]*[{_DOUBLE}]+[^\w{_DOUBLE}]*")
 _AROUND = ".,;:!?…¿¡。、！？，；： \t\r\n"
 
 
@@ -28,3 +29,8 @@ def undressed(query: str) -> str:
         return query
     bare = " ".join(_QUOTES.sub(" ", query).split()).strip(_AROUND)
     return bare or query
+
+
+def is_quoted(query: str) -> bool:
+    """Whether a query is in quotation marks from end to end."""
+    return _QUOTED.fullmatch(query) is not None

@@ -21,7 +21,7 @@ from models.collection import Collection, Kept, Matching
 from models.database import SlowQueryError
 from models.fusion import Mode
 from models.order import Ordered
-from models.wording import undressed
+from models.wording import is_quoted, undressed
 from models.words import Named
 from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
@@ -176,7 +176,7 @@ class Planner:
             words = " ".join(text for text, weight in texts if weight > 0)
             if request.mode == "text" and not words:
                 raise RequestError(400, "mode: text needs a text to find", "mode")
-            named, kept = await self.look_up(self._named, words, kept, many=request.mode == "text")
+            named, kept = await self.look_up(self._named, words, kept, request.mode)
         suggestion = None
         if request.spelling and request.query is not None:
             suggestion = await self.look_up(self._collection.meant, request.query, self._is_known)
@@ -296,10 +296,17 @@ class Planner:
         nothing, ids = self._tokenizer.unpadded(["", word])
         return len(ids) <= len(nothing) + 1
 
-    def _named(self, words: str, kept: Kept | None, *, many: bool) -> tuple[Named, Kept | None]:
+    def _named(self, words: str, kept: Kept | None, mode: Mode) -> tuple[Named, Kept | None]:
         """The pictures of which some words are said, and what is left to search among."""
+        named_by = self._collection.named
         try:
-            return self._collection.named(words, kept, many=many)
+            named, left = named_by(words, kept, many=mode == "text")
+            # Quotes around all of a query are often but a habit: where nobody has said it so, it
+            # is found as without them.
+            unsaid = named.must is not None and not len(named.must)
+            if mode == "auto" and unsaid and is_quoted(words):
+                named, left = named_by(undressed(words), kept)
+            return named, left
         except SlowQueryError:
             raise RequestError(
                 503,

@@ -28,7 +28,11 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("mode", ["image", "text", "auto"])
-def test_it_is_what_the_service_finds(app: App, opened: Bundle, mode: Mode) -> None:
+@pytest.mark.parametrize("most_ranked", [1000, 2])
+def test_it_is_what_the_service_finds(
+    app: App, opened: Bundle, monkeypatch: pytest.MonkeyPatch, mode: Mode, most_ranked: int
+) -> None:
+    monkeypatch.setattr("models.words._MOST_RANKED", most_ranked)
     found = search(opened, QUERIES, embed(opened, QUERIES), mode)
     for query, best in zip(QUERIES, found, strict=True):
         expected = service.search(app, query=query, mode=mode, k=50)
@@ -41,15 +45,15 @@ def test_it_looks_as_deep() -> None:
     assert DEPTH == MAX_PAGED
 
 
-@pytest.mark.parametrize("mode", ["image", "text", "auto"])
+@pytest.mark.parametrize("mode", ["text", "auto"])
 def test_what_a_name_is_said_of_is_ranked_by_looks(app: App, mode: str) -> None:
-    query = "dusk over Number 66, Blobs"
+    query = "dusk over Blobs"
     by_looks = [one["id"] for one in service.search(app, query=query, k=210)]
-    found = service.search(app, query=query, mode=mode, k=COPIES)
-    if mode != "image":
-        assert {one["caption"] for one in found} == {"blobs number 66"}
-        assert all(one["relevant"] for one in found)
-    assert [one["id"] for one in found] == sorted((one["id"] for one in found), key=by_looks.index)
+    found = service.search(app, query=query, mode=mode, k=210)
+    assert [one["id"] for one in found] == by_looks
+    assert all(one["relevant"] and one["matched"]["caption"] for one in found)
+    [named, *_] = service.search(app, query="dusk over Number 66", mode=mode, k=1)
+    assert named["caption"] == "blobs number 66"
 
 
 @pytest.mark.parametrize("dressed", ['"{}"', "‘{}’", "{}?", "“{}.”", " {} ..."])

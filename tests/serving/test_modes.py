@@ -57,6 +57,18 @@ def test_what_is_named_comes_first_and_what_looks_like_it_behind(app: App, opene
     )
 
 
+def test_quotes_around_what_nobody_says_are_a_habit(app: App) -> None:
+    """In quotes what is said has to be said so; what is said of nothing is sought by its looks."""
+    plain = search(app, query=QUERY, k=30, mode="auto")
+    assert search(app, query=f'"{QUERY}"', k=30, mode="auto") == plain
+    assert search(app, query=f"“{QUERY}”.", k=30, mode="auto") == plain
+    said = search(app, query='"number 7"', k=30, mode="auto")
+    assert {one["caption"] for one in said} == {"blobs number 7"}
+    # In part, it is meant; and who asks for words alone means words.
+    assert search(app, query=f'a picture of "{QUERY}"', k=30, mode="auto") == []
+    assert search(app, query=f'"{QUERY}"', k=30, mode="text") == []
+
+
 def test_the_similarity_stays_the_cosine(app: App, opened: Bundle) -> None:
     [vector] = ask(app, "POST", "/encode", json={"texts": [NAMED]}).json()["embeddings"]
     cosines = vectors_of(opened) @ vector
@@ -84,7 +96,7 @@ def test_quoted_words_must_be_there_in_either_mode(app: App) -> None:
     for mode in ("auto", "text"):
         found = search(app, query='"blobs number 7" 7', mode=mode, k=100)
         assert {one["caption"] for one in found} == {"blobs number 7"}
-        assert search(app, query='"7 number"', mode=mode) == []
+        assert search(app, query='"7 number" 7', mode=mode) == []
     found = search(app, query='"blobs number" 7', mode="auto", k=100, filter={"kind": "odd"})
     assert {one["metadata"]["kind"] for one in found} == {"odd"}
     assert len(found) == 100

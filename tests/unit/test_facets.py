@@ -318,7 +318,7 @@ def test_counts_are_those_of_plain_python(
             {
                 "year": int(year),
                 "count": count,
-                "months": {month: months[month] for month in sorted(months) if month[:4] == year},
+                "months": {month: months[month] for month in sorted(months) if month[:-3] == year},
             }
             for year, count in sorted(years.items())
         ]

@@ -102,3 +102,21 @@ def test_equal_ones_are_folded_at_one(without: float) -> None:
     those = some(4, 50, without)[np.repeat(np.arange(50), 3)]
     assert (fold(those, 1.0) <= np.repeat(np.arange(50), 3) * 3).all()
     assert set(fold(those, 1.0).tolist()) == set(range(0, 150, 3))
+
+
+def test_a_few_without_look_among_many_are_compared_by_their_embeddings() -> None:
+    """So few that not all are compared by both signs."""
+    chance = np.random.default_rng(1)
+    embeddings, looks = (
+        rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        for rows in chance.standard_normal((2, 300, 32)).astype(np.float32)
+    )
+    looks[[7, 200]] = 0
+    embeddings[100] = embeddings[7]
+    those = Appearances(embeddings, looks)
+    alike = those.alike(those, 0.9)
+    assert set(zip(*(each.tolist() for each in np.nonzero(alike)), strict=True)) == {
+        *((place, place) for place in range(300)),
+        (7, 100),
+        (100, 7),
+    }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.wording import undressed
+from models.wording import is_quoted, undressed
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,18 @@ def test_what_is_within_stays(query: str) -> None:
 @pytest.mark.parametrize("query", ['"', "...", "?!", "''", " . "])
 def test_what_has_nothing_else_in_it_stays(query: str) -> None:
     assert undressed(query) == query
+
+
+@pytest.mark.parametrize("query", ['"a fox"', "“a red fox”.", " «ein Fuchs» ", '"a fox"!', '""'])
+def test_quoted_from_end_to_end(query: str) -> None:
+    assert is_quoted(query)
+
+
+@pytest.mark.parametrize(
+    "query", ["a fox", 'a "red" fox', '"a red" fox', '"a" "fox"', '"a fox', "'a fox'", ""]
+)
+def test_quoted_in_part_or_not_at_all(query: str) -> None:
+    assert not is_quoted(query)
 
 
 @given(st.text() | st.text("a '\"“”.,?é🦊"))

@@ -90,7 +90,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ItemStore:
         ("wint*", {"keywords": [0]}),
         ("*", {}),
         ("a fox in the snow", {"caption": [0]}),
-        ("'a fox' in the snow", {"caption": [0]}),
+        ("'an' fox in the snow", {"caption": [0]}),
         ("the", {"caption": [3, 0]}),
         ("fox wolf", {}),
         ("---", {}),
