@@ -31,10 +31,9 @@ sys.path.append(
     )
 )
 
-from ui import archive, results, selection
+from ui import archive, filters, results, selection
 from ui.answers import Answer, ServiceError
 from ui.client import Addresses, Service
-from ui.facets import Facet, facets, meet
 from ui.languages import accepted_languages, texts_for
 from ui.question import COUNTS, MAX_TEXT, WEIGHTS, Question
 from ui.renewal import is_renewed
@@ -61,7 +60,7 @@ _PICTURE_KINDS = [
 ]
 
 _SCRIPTS = ("results.js", "view.js", "select.js", "keys.js", "grid.js", "network.js")
-_STYLES = ("page.css", "select.css", "grid.css")
+_STYLES = ("page.css", "select.css", "grid.css", "filters.css")
 _SHOWN_KINDS = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _SHOWN_BYTES = 512 << 10
 
@@ -108,6 +107,15 @@ def _info() -> dict[str, Any]:
     return _service().info()
 
 
+@st.cache_data(ttl=300, show_spinner=False)
+def _facets(version: str) -> dict[str, Any]:
+    """What there is to filter by in a bundle; nothing where the service is in trouble."""
+    try:
+        return _service().facets()
+    except ServiceError:
+        return {}
+
+
 def main() -> None:
     """Draw the page for this run of the script."""
     texts = _texts()
@@ -133,7 +141,7 @@ def main() -> None:
     if name := upload.name if upload else question.text:
         st.set_page_config(page_title=f"{name} – Sightline")
     with fields:
-        filters = _fields(question, texts, upload=bool(upload), speech=bool(info.get("speech")))
+        place = _fields(question, texts, upload=bool(upload), speech=bool(info.get("speech")))
     version = str(info.get("version") or "")
     renewed = is_renewed(st.session_state, version)
     if upload or question.seeks:
@@ -146,9 +154,10 @@ def main() -> None:
             info = _info()
         with head:
             _header(info, texts)
-    # Which there are depends on what was found.
-    with filters:
-        _filters(texts)
+    # Another bundle may have others.
+    known = _facets(str(info.get("version") or "")) if info else {}
+    with place:
+        filters.draw(known, texts)
     st.query_params.from_dict({} if upload else question.to_params())
     st.session_state.params = st.query_params.to_dict()
     _results(question, upload, trouble, info, texts)
@@ -163,7 +172,6 @@ def _prepare() -> None:
     """Fill the session from the address, unless the reader has just changed a field."""
     state = st.session_state
     state.setdefault("upload_number", 0)
-    state.setdefault("seen", {})
     state.setdefault("alts", {})
     state.setdefault("serial", 0)
     state.setdefault("focus", False)
@@ -277,7 +285,7 @@ def _fields(question: Question, texts: Texts, *, upload: bool, speech: bool) -> 
             on_change=_changed,
         )
         st.radio(texts.count, COUNTS, key="k", horizontal=True, on_change=_changed)
-        filters = st.container()
+        place = st.container()
     with right, st.expander(texts.upload):
         st.file_uploader(
             texts.upload_label,
@@ -296,70 +304,7 @@ def _fields(question: Question, texts: Texts, *, upload: bool, speech: bool) -> 
             format_func=dict(zip(WEIGHTS, texts.leans, strict=True)).__getitem__,
             on_change=_leant,
         )
-    return filters
-
-
-def _filters(texts: Texts) -> None:
-    offered = facets(st.session_state.seen, st.session_state.filter)
-    narrow = [facet for facet in offered if facet.control != "range"]
-    half = (len(narrow) + 1) // 2
-    for column, part in zip(st.columns(2), (narrow[:half], narrow[half:]), strict=True):
-        with column:
-            for facet in part:
-                _facet(facet, texts)
-    for facet in offered:
-        if facet.control == "range":
-            _facet(facet, texts)
-    if not offered:
-        st.caption(texts.filters_later)
-
-
-def _facet(facet: Facet, texts: Texts) -> None:
-    state = st.session_state
-    condition = state.filter.get(facet.name)
-    key = f"facet_{facet.name}"
-    if facet.control == "given":
-        state[key] = True
-        st.checkbox(
-            results.describe_filter({facet.name: condition}),
-            key=key,
-            on_change=_narrowed,
-            args=(facet.name, None),
-        )
-    elif facet.control == "choice":
-        state[key] = condition
-        st.selectbox(
-            facet.name,
-            facet.values,
-            key=key,
-            index=None,
-            placeholder=texts.any,
-            on_change=_narrowed,
-            args=(facet.name, key),
-        )
-    else:
-        _range(facet, condition or {}, texts)
-
-
-def _range(facet: Facet, bounds: Mapping[str, float], texts: Texts) -> None:
-    whole = facet.is_whole(bounds)
-    for column, (bound, label, most) in zip(
-        st.columns(2),
-        (("gte", texts.at_least, facet.values[:1]), ("lte", texts.at_most, facet.values[-1:])),
-        strict=True,
-    ):
-        key = f"facet_{bound}_{facet.name}"
-        value = bounds.get(bound)
-        st.session_state[key] = value if value is None or whole else float(value)
-        column.number_input(
-            label.format(field=facet.name),
-            key=key,
-            value=None,
-            step=1 if whole else None,
-            placeholder="".join(map(str, most)),
-            on_change=_bounded,
-            args=(facet.name, bound, key),
-        )
+    return place
 
 
 def _ask(question: Question, upload: Upload | None, version: str, texts: Texts) -> bool:
@@ -397,7 +342,6 @@ def _ask(question: Question, upload: Upload | None, version: str, texts: Texts) 
             state.focus = further[0].id if further else False
             answer = whole
         state.answer = answer
-        meet(state.seen, answer.pictures)
         state.alts |= {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
     state.asked = asked
     state.serial += 1
@@ -522,28 +466,6 @@ def _drop_upload() -> None:
         st.session_state.upload_number += 1
 
 
-def _narrowed(name: str, key: str | None) -> None:
-    _changed()
-    state = st.session_state
-    state.ids = ()
-    others = {other: value for other, value in state.filter.items() if other != name}
-    chosen = state[key] if key else None
-    state.filter = others if chosen is None else others | {name: chosen}
-
-
-def _bounded(name: str, bound: str, key: str) -> None:
-    _changed()
-    state = st.session_state
-    state.ids = ()
-    condition = state.filter.get(name)
-    bounds = {} if not isinstance(condition, dict) else dict(condition)
-    bounds.pop(bound, None)
-    if state[key] is not None:
-        bounds[bound] = state[key]
-    others = {other: value for other, value in state.filter.items() if other != name}
-    state.filter = others | {name: bounds} if bounds else others
-
-
 def _acted() -> None:
     """Follow a link or button among the results; see ``data-action`` in results.py."""
     state = st.session_state
@@ -563,9 +485,9 @@ def _acted() -> None:
             _drop_upload()
             state.like, state.ids = value, ()
         case "filter":
-            state.filter = state.filter | json.loads(value)
-        case "unfilter":
-            state.filter = {}
+            filters.narrow(state.filter | json.loads(value))
+        case "keep":
+            filters.narrow(json.loads(value))
         case "forget":
             _drop_upload()
             state.like = None

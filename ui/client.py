@@ -160,6 +160,17 @@ class Service:
         facts: dict[str, Any] = _json(self._send("GET", "/info"))
         return facts
 
+    def facets(self) -> dict[str, Any]:
+        """How many pictures have which values of each field; nothing of an older service."""
+        try:
+            told = _json(self._send("GET", "/facets"))
+        except ServiceError as error:
+            if error.problem == "refused":
+                return {}
+            raise
+        facets = told.get("facets") if isinstance(told, dict) else None
+        return facets if isinstance(facets, dict) else {}
+
     def close(self) -> None:
         """Let go of the connections."""
         self._http.close()

@@ -17,7 +17,9 @@ from html import escape
 from typing import Any
 
 from ui.answers import Answer, Picture, ServiceError
+from ui.conditions import chips_html, describe_filter
 from ui.facets import can_filter
+from ui.links import link_html
 from ui.question import Question
 from ui.selection import choose_html
 from ui.texts import Texts
@@ -38,7 +40,7 @@ def start_html(question: Question, texts: Texts, examples: Sequence[str] = ()) -
         said = escape(texts.start_negative.format(negative=question.negative))
         return f'<p class="note" id="sightline-results" tabindex="-1" dir="auto">{said}</p>'
     chips = "".join(
-        f"<li>{_link(Question(text=example), 'ask', example, example, css='pill')}</li>"
+        f"<li>{link_html(Question(text=example), 'ask', example, example, css='pill')}</li>"
         for example in examples
     )
     told = f"{texts.start} {texts.for_example}" if chips else texts.start
@@ -70,6 +72,8 @@ def summary(question: Question, answer: Answer, like: str, upload: str | None, t
         told = texts.for_query.format(text=question.text)
     if question.negative:
         told += texts.without.format(negative=question.negative)
+    if question.filter:
+        told += texts.only_with.format(filter=describe_filter(question.filter))
     return head + told
 
 
@@ -94,6 +98,7 @@ def answer_html(
 ) -> str:
     """The heading, the pictures and how they were found."""
     parts = [_heading(heading, texts if answer.relevant else None)]
+    parts.append(chips_html(question, texts, upload=upload))
     if answer.suggestion:
         parts.append(_meant(answer.suggestion, question, texts, upload))
     if answer.pictures:
@@ -120,13 +125,13 @@ def answer_html(
         told = texts.none_filter.format(filter=describe_filter(question.filter))
         without = None if upload else replace(question, filter={})
         parts.append(f'<p class="note" dir="auto">{escape(told)}</p>')
-        parts.append(f"<p>{_link(without, 'unfilter', '', texts.drop_filter, css='pill')}</p>")
+        parts.append(f"<p>{link_html(without, 'keep', '{}', texts.drop_filter, css='pill')}</p>")
     elif answer.ranked:
         parts.append(f'<p class="note">{escape(texts.none_hint)}</p>')
     if answer.ranked:
         parts.append(_how(answer, info, texts))
     if not upload:
-        link = _link(question, "copy", texts.copied, texts.link)
+        link = link_html(question, "copy", texts.copied, texts.link)
         parts.append(f'<p class="permalink">{link}</p>')
     return "".join(parts)
 
@@ -134,7 +139,7 @@ def answer_html(
 def _meant(suggestion: str, question: Question, texts: Texts, upload: bool) -> str:
     """What may have been meant, to be asked with one key."""
     other = None if upload else replace(question, text=suggestion)
-    link = _link(other, "ask", suggestion, suggestion, css="pill")
+    link = link_html(other, "ask", suggestion, suggestion, css="pill")
     return f'<p class="meant" dir="auto">{escape(texts.meant)} {link}</p>'
 
 
@@ -159,7 +164,7 @@ def seed_html(pictures: Sequence[tuple[str, str]], told: str, drop: str, without
     return (
         f'<p class="seed">{images}'
         f'<span dir="auto"{unheard}>{escape(told)}</span> '
-        f"{_link(without, 'forget', '', drop, css='pill')}</p>"
+        f"{link_html(without, 'forget', '', drop, css='pill')}</p>"
     )
 
 
@@ -194,18 +199,6 @@ def explain(error: ServiceError, texts: Texts) -> tuple[str, str]:
             return texts.refused, hints.get(field, said)
         case "failed":
             return texts.failed, texts.failed_hint
-
-
-def describe_filter(conditions: Mapping[str, Any]) -> str:
-    """A filter in few signs: ``licence = CC0, year ≥ 1990``."""
-    signs = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<"}
-    parts = []
-    for name, condition in conditions.items():
-        if isinstance(condition, dict):
-            parts += [f"{name} {signs.get(op, op)} {bound}" for op, bound in condition.items()]
-        else:
-            parts.append(f"{name} = {condition}")
-    return ", ".join(parts)
 
 
 def alt_of(picture: Picture, texts: Texts) -> str:
@@ -311,7 +304,7 @@ def _card(
     caption = picture.caption or alt
     # It has been read out with the picture.
     unheard = f' aria-hidden="true"{spoken}' if caption == alt else ""
-    like = _link(
+    like = link_html(
         # Words, exclusion and filter stay: what to take away says the reader.
         replace(question, like=picture.id, ids=()),
         "like",
@@ -385,7 +378,7 @@ def _value(name: str, value: object, question: Question, texts: Texts, upload: b
     if not question.ids and can_filter(value):
         narrowed = None if upload else replace(question, filter={**question.filter, name: value})
         label = texts.only.format(field=name, value=said)
-        return _link(narrowed, "filter", json.dumps({name: value}), said, label=label)
+        return link_html(narrowed, "filter", json.dumps({name: value}), said, label=label)
     return escape(said)
 
 
@@ -436,30 +429,3 @@ def facts(info: Mapping[str, Any], texts: Texts) -> list[tuple[str, str]]:
         told = [index["kind"], index.get("metric"), index.get("tuned_with")]
         rows.append((texts.how_index, " · ".join(str(part) for part in told if part)))
     return rows
-
-
-def _link(
-    leads_to: Question | None,
-    action: str,
-    value: str,
-    text: str,
-    *,
-    label: str | None = None,
-    css: str | None = None,
-    lang: str | None = None,
-) -> str:
-    """A link to a question; a button where no address can hold it, which has no room for files."""
-    attributes = {
-        "href": leads_to.link() if leads_to else None,
-        "type": None if leads_to else "button",
-        "data-action": action,
-        "data-value": value,
-        "aria-label": label,
-        "class": css,
-        "lang": lang,
-    }
-    written = " ".join(
-        f'{name}="{escape(value)}"' for name, value in attributes.items() if value is not None
-    )
-    tag = "a" if leads_to else "button"
-    return f"<{tag} {written}>{escape(text)}</{tag}>"

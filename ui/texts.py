@@ -31,7 +31,12 @@ class Texts:
     any: str
     at_least: str
     at_most: str
-    filters_later: str
+    all_but: str
+    bars: str
+    filters: str
+    take_away: str
+    clear_all: str
+    only_with: str
     upload: str
     upload_label: str
     upload_hint: str

@@ -24,6 +24,18 @@ PICTURES = tuple(
     for n in range(4)
 )  # fmt: skip
 
+FACETS = {
+    "licence": {
+        "values": [{"value": "CC0", "count": 2}, {"value": "MIT", "count": 2}],
+        "missing": 0,
+    },
+    "year": {"values": [{"value": 1990 + n, "count": 1} for n in range(4)], "missing": 0},
+    "taken_at": {
+        "dates": [{"year": 2018 + n, "count": n, "months": {}} for n in range(1, 4)],
+        "missing": 0,
+    },
+}
+
 
 class FakeService:
     """Takes the place of the client's methods; remembers what was asked."""
@@ -33,6 +45,7 @@ class FakeService:
         self.shown: list[tuple[str, ...]] = []
         self.trouble: ServiceError | None = None
         self.bundle = "one"
+        self.counted = 0
         self.many = 4
 
     def search(self, question: Question) -> Answer:
@@ -44,6 +57,10 @@ class FakeService:
     def pictures(self, ids: Sequence[str]) -> Answer:
         self.shown.append(tuple(ids))
         return Answer(PICTURES, {}, 0.0, ranked=False)
+
+    def facets(self) -> dict[str, Any]:
+        self.counted += 1
+        return FACETS
 
     def info(self) -> dict[str, Any]:
         if self.trouble:
@@ -57,6 +74,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
     monkeypatch.setattr(Service, "search", lambda self, question, offset=0: fake.search(question))
     monkeypatch.setattr(Service, "pictures", lambda self, ids: fake.pictures(ids))
     monkeypatch.setattr(Service, "info", lambda self: fake.info())
+    monkeypatch.setattr(Service, "facets", lambda self: fake.facets())
     st.cache_data.clear()
     yield fake
     st.cache_data.clear()
@@ -102,7 +120,7 @@ def test_a_link_fills_the_fields(service: FakeService) -> None:
     assert app.text_input("text").value == "a fox"
     assert app.text_input("negative").value == "snow"
     assert app.radio("k").value == 24
-    assert app.selectbox("facet_licence").value == "MIT"
+    assert app.multiselect("facet_licence").value == ['"MIT"']
     assert app.number_input("facet_gte_year").value == 1991
 
 
@@ -124,16 +142,55 @@ def test_an_address_that_lags_behind_takes_nothing_from_the_field(service: FakeS
 
 def test_filters_are_offered_set_and_given_up(service: FakeService) -> None:
     app = page(q="a fox")
-    healthy(app.selectbox("facet_licence").select("CC0").run())
+    healthy(app.multiselect("facet_licence").select('"CC0"').run())
     assert service.asked[-1].filter == {"licence": "CC0"}
     healthy(app.number_input("facet_gte_year").set_value(1991).run())
     healthy(app.number_input("facet_lte_year").set_value(1992).run())
     assert service.asked[-1].filter == {"licence": "CC0", "year": {"gte": 1991, "lte": 1992}}
-    healthy(app.selectbox("facet_licence").set_value(None).run())
+    healthy(app.multiselect("facet_licence").set_value([]).run())
     healthy(app.number_input("facet_gte_year").set_value(None).run())
     assert service.asked[-1].filter == {"year": {"lte": 1992}}
     healthy(app.number_input("facet_lte_year").set_value(None).run())
     assert params(app) == {"q": "a fox"}
+
+
+def test_several_values_are_chosen_or_all_but_these(service: FakeService) -> None:
+    app = page(q="a fox")
+    assert not app.checkbox
+    healthy(app.multiselect("facet_licence").set_value(['"CC0"', '"MIT"']).run())
+    assert service.asked[-1].filter == {"licence": {"in": ["CC0", "MIT"]}}
+    healthy(app.checkbox("facet_not_licence").check().run())
+    assert service.asked[-1].filter == {"licence": {"not_in": ["CC0", "MIT"]}}
+    healthy(app.multiselect("facet_licence").set_value(['"MIT"']).run())
+    assert service.asked[-1].filter == {"licence": {"not_in": ["MIT"]}}
+    healthy(app.checkbox("facet_not_licence").uncheck().run())
+    assert service.asked[-1].filter == {"licence": "MIT"}
+
+
+def test_dates_are_chosen_by_year(service: FakeService) -> None:
+    app = page(q="a fox")
+    assert app.selectbox("facet_first_taken_at").options == ["2019 (1)", "2020 (2)", "2021 (3)"]
+    healthy(app.selectbox("facet_first_taken_at").set_value(2020).run())
+    assert service.asked[-1].filter == {"taken_at": {"gte": "2020"}}
+    healthy(app.selectbox("facet_last_taken_at").set_value(2021).run())
+    assert service.asked[-1].filter == {"taken_at": {"gte": "2020", "lt": "2022"}}
+    healthy(app.selectbox("facet_first_taken_at").set_value(None).run())
+    healthy(app.selectbox("facet_last_taken_at").set_value(None).run())
+    assert params(app) == {"q": "a fox"}
+    shared = page(q="a fox", filter='{"taken_at": {"gte": "1999", "lt": "2020"}}')
+    assert shared.selectbox("facet_first_taken_at").value == 1999
+    assert shared.selectbox("facet_last_taken_at").value == 2019
+
+
+def test_what_there_is_to_filter_by_is_asked_once_of_a_bundle(service: FakeService) -> None:
+    app = page()
+    assert app.multiselect("facet_licence").options == ["CC0 (2)", "MIT (2)"]
+    healthy(app.text_input("text").input("a fox").run())
+    page()
+    assert service.counted == 1
+    service.bundle = "two"
+    healthy(app.text_input("text").input("a dog").run())
+    assert service.counted == 2
 
 
 @pytest.mark.parametrize(
@@ -158,6 +215,13 @@ def test_filters_are_offered_set_and_given_up(service: FakeService) -> None:
         {"": ""},
         {"unheard of": "x" * 200},
         {"nested": {"a": {"b": []}}},
+        {"licence": {"in": ["CC0", "CC0", 1, True]}},
+        {"licence": {"in": []}},
+        {"taken_at": {"gte": "2019", "lt": "2019"}},
+        {"taken_at": {"gte": "0000", "lt": "0000"}},
+        {"taken_at": {"gte": "2019-02"}},
+        {"taken_at": 2019},
+        {"year": {"gte": 1990.0}},
         {str(n): n for n in range(30)},
     ],
     ids=str,
@@ -208,7 +272,7 @@ def test_filters_do_not_stay_with_pictures_that_were_chosen(service: FakeService
     for field in ("licence", "year"):
         app = page(ids="id-0,id-1")
         if field == "licence":
-            app.selectbox("facet_licence").select("CC0")
+            app.multiselect("facet_licence").select('"CC0"')
         else:
             app.number_input("facet_gte_year").set_value(1991)
         healthy(app.run())
