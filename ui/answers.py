@@ -17,13 +17,14 @@ _LEAST_THUMBHASH = 6
 class Picture:
     """One result.
 
-    ``src`` is the thumbnail, as an address that the reader's browser can load or as a data URI,
-    empty where it cannot be had; ``said`` is all that the service says, in its own names.
+    ``similarity`` is None where nothing was sought.  ``src`` is the thumbnail, as an address that
+    the reader's browser can load or as a data URI, empty where it cannot be had; ``said`` is all
+    that the service says, in its own names.
     """
 
     id: str
     image_path: str
-    similarity: float
+    similarity: float | None
     alt_text: str
     src: str
     original: str | None

@@ -31,7 +31,7 @@ sys.path.append(
     )
 )
 
-from ui import archive, filters, results, selection
+from ui import archive, browsing, filters, results, selection
 from ui.answers import Answer, ServiceError
 from ui.client import Addresses, Service
 from ui.languages import accepted_languages, texts_for
@@ -116,6 +116,17 @@ def _facets(version: str) -> dict[str, Any]:
         return {}
 
 
+@st.cache_data(ttl=300, show_spinner=False)
+def _first_pictures(version: str, question: Question) -> Answer | None:
+    """What is to be seen before anything is asked; an older service shows nothing unsought."""
+    try:
+        return _service().search(question)
+    except ServiceError as error:
+        if error.problem == "refused":
+            return None
+        raise
+
+
 def main() -> None:
     """Draw the page for this run of the script."""
     texts = _texts()
@@ -144,23 +155,25 @@ def main() -> None:
         place = _fields(question, texts, upload=bool(upload), speech=bool(info.get("speech")))
     version = str(info.get("version") or "")
     renewed = is_renewed(st.session_state, version)
-    if upload or question.seeks:
+    known = _facets(version) if info else {}
+    if upload or question.seeks or question.browses:
         with status:
-            renewed |= _ask(question, upload, version, texts)
+            renewed |= _ask(browsing.in_order(question, known), upload, version, texts)
     if renewed:
         st.session_state.renewed = texts.renewed
         _info.clear()
         with contextlib.suppress(ServiceError):
             info = _info()
+            known = _facets(str(info.get("version") or ""))
         with head:
             _header(info, texts)
     # Another bundle may have others.
-    known = _facets(str(info.get("version") or "")) if info else {}
     with place:
+        browsing.draw(question, known, texts, upload=bool(upload))
         filters.draw(known, texts)
     st.query_params.from_dict({} if upload else question.to_params())
     st.session_state.params = st.query_params.to_dict()
-    _results(question, upload, trouble, info, texts)
+    _results(question, upload, trouble, info, known, texts)
 
 
 def _texts() -> Texts:
@@ -189,7 +202,7 @@ def _prepare() -> None:
         state.text, state.negative, state.k = question.text, question.negative, question.k
         state.like, state.filter = question.like, dict(question.filter)
         state.ids = question.ids
-        state.weight = question.weight
+        state.weight, state.sort = question.weight, question.sort
         state.params = params
     state.changed = False
 
@@ -204,6 +217,7 @@ def _question() -> Question:
         k=state.k,
         ids=state.ids,
         weight=state.weight,
+        sort=state.sort,
     )
 
 
@@ -342,10 +356,14 @@ def _ask(question: Question, upload: Upload | None, version: str, texts: Texts) 
             state.focus = further[0].id if further else False
             answer = whole
         state.answer = answer
-        state.alts |= {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
+        state.alts |= _alts(answer, texts)
     state.asked = asked
     state.serial += 1
     return renewed
+
+
+def _alts(answer: Answer, texts: Texts) -> dict[str, str]:
+    return {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
 
 
 def _answer(question: Question, upload: Upload | None, offset: int) -> Answer:
@@ -361,6 +379,7 @@ def _results(
     upload: Upload | None,
     trouble: ServiceError | None,
     info: Mapping[str, Any],
+    known: Mapping[str, Any],
     texts: Texts,
 ) -> None:
     state = st.session_state
@@ -372,23 +391,39 @@ def _results(
     parts += [results.notice_html(state.unheard), results.notice_html(state.renewed)]
     if upload or question.like:
         parts.append(_seed(question, upload, like, texts))
-    if not upload and not question.seeks:
+    if not upload and not question.seeks and not question.browses:
         parts.append(
             results.error_html(trouble, texts)
             if trouble
             else results.start_html(question, texts, _examples(info))
         )
+        first = browsing.first_pictures(known)
+        answer = None
+        if not trouble:
+            with contextlib.suppress(ServiceError):
+                answer = _first_pictures(str(info.get("version") or ""), first)
+        if answer and answer.pictures:
+            facts = selection.facts_of(answer.pictures, ranked=False)
+            state.alts |= _alts(answer, texts)
+            told = texts.some_pictures if browsing.is_mixed(first) else texts.newest_pictures
+            everything = browsing.everything(known)
+            parts.append(results.first_html(answer, told, everything, texts))
     elif isinstance(state.answer, ServiceError):
         parts.append(results.error_html(state.answer, texts))
         said = " ".join(results.explain(state.answer, texts))
     else:
-        answer: Answer = state.answer
+        answer = state.answer
         facts = selection.facts_of(answer.pictures, ranked=answer.ranked)
-        heading = results.summary(question, answer, like, upload.name if upload else None, texts)
+        name = upload.name if upload else None
+        sort = browsing.in_order(question, known).sort
+        order = browsing.orders(known, sort, texts)[sort] if sort else ""
+        heading = results.summary(question, answer, like, name, texts, order=order)
         # Of further ones, that they came; the rest has been said.
         said = state.came or results.announcement(heading, answer, texts)
         parts.append(
-            results.answer_html(answer, question, heading, texts, info=info, upload=bool(upload))
+            results.answer_html(
+                answer, question, heading, texts, info=info, upload=bool(upload), order=order
+            )
         )
     _show(
         key="results",
@@ -488,6 +523,12 @@ def _acted() -> None:
             filters.narrow(state.filter | json.loads(value))
         case "keep":
             filters.narrow(json.loads(value))
+        case "clear":
+            filters.narrow({})
+            if not _upload() and not _question().seeks:
+                state.sort = ""
+        case "order":
+            state.sort = value
         case "forget":
             _drop_upload()
             state.like = None

@@ -18,7 +18,7 @@ _SIGNS = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<", "not_in": "≠", "in
 
 def describe_filter(conditions: Mapping[str, Any]) -> str:
     """A filter in few signs: ``licence = CC0, year ≥ 1990``."""
-    return ", ".join(told for told, _ in each_condition(conditions))
+    return ", ".join(_of_field(name, condition) for name, condition in conditions.items())
 
 
 def each_condition(conditions: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -30,7 +30,7 @@ def each_condition(conditions: Mapping[str, Any]) -> Iterable[tuple[str, dict[st
         without = {other: value for other, value in conditions.items() if other != name}
         choice = Choice.of(condition)
         if choice is not None:
-            sign = "≠" if choice.excluded else "="
+            sign = _sign(choice)
             for place, value in enumerate(choice.values):
                 rest = (*choice.values[:place], *choice.values[place + 1 :])
                 left = replace(choice, values=rest).condition
@@ -41,15 +41,19 @@ def each_condition(conditions: Mapping[str, Any]) -> Iterable[tuple[str, dict[st
             yield _of_field(name, condition), without
 
 
-def chips_html(question: Question, texts: Texts, *, upload: bool) -> str:
+def chips_html(question: Question, texts: Texts, *, upload: bool, order: str = "") -> str:
     """The filter that is in use: each condition can be taken away, and all of them at once.
+
+    Where nothing is sought, the order that was asked for can be taken away as well.
 
     Args:
         question: what is asked.
         texts: the page's words.
         upload: whether a picture is asked with, which no address can hold.
+        order: the order in words.
     """
-    if not question.filter or question.ids:
+    ordered = bool(question.sort and question.browses and not upload)
+    if question.ids or not (question.filter or ordered):
         return ""
 
     def chip(told: str, kept: dict[str, Any]) -> str:
@@ -61,14 +65,21 @@ def chips_html(question: Question, texts: Texts, *, upload: bool) -> str:
 
     each = list(each_condition(question.filter))
     chips = "".join(chip(told, kept) for told, kept in each)
-    if len(each) > 1:
-        nothing = None if upload else replace(question, filter={})
-        chips += f"<li>{link_html(nothing, 'keep', '{}', texts.clear_all, css='clear')}</li>"
+    if ordered:
+        leads_to, label = replace(question, sort=""), texts.take_away.format(filter=order)
+        link = link_html(leads_to, "order", "", f"{order} ×", label=label, css="pill")
+        chips += f'<li dir="auto">{link}</li>'
+    if len(each) + ordered > 1:
+        kept_order = "" if ordered else question.sort
+        nothing = None if upload else replace(question, filter={}, sort=kept_order)
+        chips += f"<li>{link_html(nothing, 'clear', '', texts.clear_all, css='clear')}</li>"
     # Safari forgets that an unmarked list is a list.
     return f'<ul class="chips" role="list" aria-label="{escape(texts.filters)}">{chips}</ul>'
 
 
 def _of_field(name: str, condition: Any) -> str:
+    if choice := Choice.of(condition):
+        return f"{name} {_sign(choice)} {_plain(list(choice.values))}"
     if not isinstance(condition, dict):
         return f"{name} = {_plain(condition)}"
     years = years_of(condition)
@@ -79,6 +90,10 @@ def _of_field(name: str, condition: Any) -> str:
         f"{name} {_SIGNS.get(operator, operator)} {_plain(bound)}"
         for operator, bound in condition.items()
     )
+
+
+def _sign(choice: Choice) -> str:
+    return "≠" if choice.excluded else "="
 
 
 def _plain(value: Any) -> str:

@@ -48,7 +48,31 @@ def start_html(question: Question, texts: Texts, examples: Sequence[str] = ()) -
     return start + (f'<ul class="examples" dir="auto">{chips}</ul>' if chips else "")
 
 
-def summary(question: Question, answer: Answer, like: str, upload: str | None, texts: Texts) -> str:
+def first_html(answer: Answer, heading: str, everything: Question, texts: Texts) -> str:
+    """Pictures to be seen before anything is asked, and a link to all there are.
+
+    Args:
+        answer: the pictures.
+        heading: what they are.
+        everything: what shows all.
+        texts: the page's words.
+    """
+    cards = [
+        _card(picture, Question(), None, texts, False, eager=True) for picture in answer.pictures
+    ]
+    link = link_html(everything, "order", everything.sort, texts.all_pictures, css="pill")
+    return f'<h2 class="first">{escape(heading)}</h2>{_grid(cards)}<p class="more">{link}</p>'
+
+
+def summary(
+    question: Question,
+    answer: Answer,
+    like: str,
+    upload: str | None,
+    texts: Texts,
+    *,
+    order: str = "",
+) -> str:
     """What was found, in a sentence: the heading, and what a screen reader announces first."""
     shown = len(answer.relevant)
     if shown and answer.total is not None and answer.total > shown:
@@ -60,7 +84,7 @@ def summary(question: Question, answer: Answer, like: str, upload: str | None, t
     if upload is not None:
         pattern = texts.for_upload_both if question.text else texts.for_upload
         told = pattern.format(name=upload, text=question.text)
-    elif not answer.ranked:
+    elif question.ids:
         gone = len(question.ids) - len(answer.pictures)
         told = texts.some(texts.gone, gone) if gone else ""
         return texts.some(texts.chosen_pictures, len(answer.pictures)) + told
@@ -68,12 +92,16 @@ def summary(question: Question, answer: Answer, like: str, upload: str | None, t
         told = texts.for_both.format(like=like, text=question.text)
     elif question.like:
         told = texts.for_like.format(like=like)
-    else:
+    elif question.text:
         told = texts.for_query.format(text=question.text)
-    if question.negative:
+    else:
+        told = ""
+    if question.negative and answer.ranked:
         told += texts.without.format(negative=question.negative)
     if question.filter:
         told += texts.only_with.format(filter=describe_filter(question.filter))
+    if order:
+        told += f", {order}"
     return head + told
 
 
@@ -95,15 +123,16 @@ def answer_html(
     *,
     info: Mapping[str, Any],
     upload: bool = False,
+    order: str = "",
 ) -> str:
     """The heading, the pictures and how they were found."""
     parts = [_heading(heading, texts if answer.relevant else None)]
-    parts.append(chips_html(question, texts, upload=upload))
+    parts.append(chips_html(question, texts, upload=upload, order=order))
     if answer.suggestion:
         parts.append(_meant(answer.suggestion, question, texts, upload))
     if answer.pictures:
         # What is found by its words need not look like them: the first is not always the nearest.
-        nearest = max(picture.similarity for picture in answer.pictures)
+        nearest = max(picture.similarity or 0.0 for picture in answer.pictures)
         best = max(nearest, 0.0) if answer.ranked else None
         if best is not None and not answer.relevant:
             # A bar that is full says "this is it".
@@ -318,7 +347,7 @@ def _card(
         f"</figcaption></figure>{choose_html(picture, alt, texts)}"
         f'<div class="about">'
         f'<span class="path" dir="ltr">{escape(picture.image_path)}</span>'
-        f"{'' if best is None else _similarity(picture.similarity, best, texts)}"
+        f"{'' if best is None else _similarity(picture.similarity or 0.0, best, texts)}"
         f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div></li>'
     )
 

@@ -37,6 +37,14 @@ class Texts:
     take_away: str
     clear_all: str
     only_with: str
+    order: str
+    by_relevance: str
+    newest: str
+    oldest: str
+    by_path: str
+    newest_pictures: str
+    some_pictures: str
+    all_pictures: str
     upload: str
     upload_label: str
     upload_hint: str

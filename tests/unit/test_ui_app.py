@@ -42,14 +42,16 @@ class FakeService:
 
     def __init__(self) -> None:
         self.asked: list[Question] = []
+        # What stands there before anything is asked.
+        self.first: list[Question] = []
         self.shown: list[tuple[str, ...]] = []
         self.trouble: ServiceError | None = None
         self.bundle = "one"
         self.counted = 0
         self.many = 4
 
-    def search(self, question: Question) -> Answer:
-        self.asked.append(question)
+    def search(self, question: Question, offset: int | None) -> Answer:
+        (self.first if offset is None else self.asked).append(question)
         if self.trouble:
             raise self.trouble
         return Answer(PICTURES, {"encode": 1.0}, 2.0, version=self.bundle)
@@ -71,7 +73,11 @@ class FakeService:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
     fake = FakeService()
-    monkeypatch.setattr(Service, "search", lambda self, question, offset=0: fake.search(question))
+
+    def fake_search(self: Service, question: Question, offset: int | None = None) -> Answer:
+        return fake.search(question, offset)
+
+    monkeypatch.setattr(Service, "search", fake_search)
     monkeypatch.setattr(Service, "pictures", lambda self, ids: fake.pictures(ids))
     monkeypatch.setattr(Service, "info", lambda self: fake.info())
     monkeypatch.setattr(Service, "facets", lambda self: fake.facets())
@@ -102,6 +108,55 @@ def test_nothing_is_asked_before_there_is_a_question(service: FakeService) -> No
     app = page()
     assert service.asked == []
     assert params(app) == {}
+    assert app.radio("order").value is None
+
+
+def test_the_newest_pictures_are_there_before_anything_is_asked(service: FakeService) -> None:
+    page()
+    app = page()
+    assert service.first == [Question(sort="-taken_at")], "they are asked for once"
+    healthy(app.text_input("text").input("a fox").run())
+    assert len(service.first) == 1
+    service.bundle = "two"
+    st.cache_data.clear()
+    page()
+    assert len(service.first) == 2
+
+
+def test_an_older_service_shows_nothing_before_it_is_asked(service: FakeService) -> None:
+    def refused(question: Question, offset: int | None) -> Answer:
+        raise ServiceError("refused", "a text is needed")
+
+    service.search = refused  # type: ignore[method-assign]
+    page()
+
+
+def test_pictures_come_in_an_order_that_stands_in_the_address(service: FakeService) -> None:
+    app = page(q="a fox")
+    assert app.radio("order").options == ["best first", "newest first", "oldest first", "by path"]
+    assert app.radio("order").value == ""
+    healthy(app.radio("order").set_value("taken_at").run())
+    assert service.asked[-1] == Question("a fox", sort="taken_at")
+    assert params(app) == {"q": "a fox", "sort": "taken_at"}
+    healthy(app.radio("order").set_value("").run())
+    assert params(app) == {"q": "a fox"}
+    assert page(q="a fox", sort="-mood").radio("order").value == "-mood"
+
+
+def test_pictures_that_nobody_seeks_are_filtered_and_put_into_order(service: FakeService) -> None:
+    app = page()
+    healthy(app.multiselect("facet_licence").select('"CC0"').run())
+    assert service.asked == [Question(filter={"licence": "CC0"}, sort="-taken_at")]
+    # The order is nobody's wish, and in no address.
+    assert list(params(app)) == ["filter"]
+    assert app.radio("order").options == ["newest first", "oldest first", "by path"]
+    assert app.radio("order").value == "-taken_at"
+    healthy(app.radio("order").set_value("path").run())
+    assert service.asked[-1].sort == "path"
+    healthy(app.text_input("negative").input("snow").run())
+    assert "negative" not in service.asked[-1].body()
+    healthy(app.text_input("text").input("a fox").run())
+    assert service.asked[-1] == Question("a fox", "snow", None, {"licence": "CC0"}, sort="path")
 
 
 def test_what_is_typed_is_asked_once_and_stands_in_the_address(service: FakeService) -> None:

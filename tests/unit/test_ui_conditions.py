@@ -19,7 +19,7 @@ from ui.question import Question
     [
         ("CC0", "f = CC0"),
         (True, "f = true"),
-        ({"in": ["CC0", "MIT"]}, "f = CC0, f = MIT"),
+        ({"in": ["CC0", "MIT"]}, "f = CC0 / MIT"),
         ({"not_in": ["CC0"]}, "f ≠ CC0"),
         ({"gte": 1990, "lt": 2000}, "f ≥ 1990, f < 2000"),
         ({"gte": "2019", "lt": "2022"}, "f = 2019–2021"),
@@ -35,7 +35,8 @@ def test_a_condition_is_told_in_few_signs(condition: Any, told: str) -> None:
 
 
 def kept(html: str) -> list[dict[str, Any]]:
-    return [json.loads(unescape(value)) for value in re.findall('data-value="(.*?)"', html)]
+    values = re.findall('data-action="keep" data-value="(.*?)"', html)
+    return [json.loads(unescape(value)) for value in values]
 
 
 def test_each_condition_and_each_value_can_be_taken_away() -> None:
@@ -45,8 +46,8 @@ def test_each_condition_and_each_value_can_be_taken_away() -> None:
         {"licence": "MIT", "year": {"gte": 1990}},
         {"licence": "CC0", "year": {"gte": 1990}},
         {"licence": {"in": ["CC0", "MIT"]}},
-        {},
     ]
+    assert 'data-action="clear"' in html
     assert html.count('href="?q=a+fox') == 4
     assert ENGLISH.clear_all in html
     assert ENGLISH.take_away.format(filter="year ≥ 1990") in unescape(html)
@@ -63,6 +64,19 @@ def test_no_address_holds_a_picture_that_was_brought() -> None:
     html = chips_html(Question(filter={"a": 1, "b": 2}), ENGLISH, upload=True)
     assert "href" not in html
     assert html.count('<button type="button"') == 3
+
+
+def test_the_order_is_taken_away_where_nothing_is_sought() -> None:
+    question = Question(sort="path", filter={"a": 1})
+    html = chips_html(question, ENGLISH, upload=False, order="by path")
+    assert re.findall('data-action="(.*?)"', html) == ["keep", "order", "clear"]
+    assert re.findall('href="(.*?)"', html)[1:] == [Question(filter={"a": 1}).link(), "?"]
+    sought = Question(text="a fox", sort="path", filter={"a": 1})
+    for html in (
+        chips_html(sought, ENGLISH, upload=False, order="by path"),
+        chips_html(question, ENGLISH, upload=True, order="by path"),
+    ):
+        assert re.findall('data-action="(.*?)"', html) == ["keep"]
 
 
 def test_where_nothing_is_filtered_there_is_none() -> None:

@@ -107,6 +107,24 @@ def test_what_is_not_to_be_seen_is_nothing_to_look_for() -> None:
     assert Question(text="a fox").seeks
 
 
+def test_pictures_are_to_be_seen_that_nobody_seeks() -> None:
+    assert Question(filter={"a": 1}).browses
+    assert Question(sort="path").browses
+    assert not Question().browses
+    assert not Question(text="a fox", sort="path").browses
+    assert not Question(ids=("a",), sort="path").browses
+    # There is nothing that something could be taken from, and no words to be spelt.
+    asked = Question(negative="snow", sort="path", filter={"a": 1})
+    assert asked.body() == {"sort": "path", "filter": {"a": 1}, "k": 12}
+    assert Question(text="a fox", sort="path").body()["sort"] == "path"
+
+
+def test_an_order_stands_in_the_link_unless_it_is_the_usual_one() -> None:
+    assert Question.from_params({"sort": " -taken_at "}).link() == "?sort=-taken_at"
+    assert Question.from_params({"sort": "relevance"}) == Question()
+    assert Question.from_params({"sort": "x" * 130}) == Question()
+
+
 def test_others_may_resemble_several() -> None:
     several = Question(text="a fox", like="a,b,,a,c", k=12)
     assert several.likes == ("a", "b", "c")
