@@ -290,7 +290,7 @@ def _fields(question: Question, texts: Texts, *, upload: bool, speech: bool) -> 
         st.button(texts.search, type="primary", on_click=_again)
     with st.container(key="ways"):
         left, right = st.columns(2)
-    with left, st.expander(texts.refine, expanded=bool(question.negative or question.filter)):
+    with left, st.expander(texts.refine, expanded=bool(question.negative)):
         st.text_input(
             texts.negative,
             key="negative",

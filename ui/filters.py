@@ -173,9 +173,10 @@ def bars_html(
         least: where what is chosen begins, None for at the first.
         most: where it ends, None for at the last.
     """
+    first, last = bars[0][0], bars[-1][0]
     highest, top = max((count, label) for label, count in bars)
     told = texts.bars.format(
-        field=name, first=bars[0][0], last=bars[-1][0], top=top, pictures=_pictures(texts, highest)
+        field=name, first=first, last=last, top=top, pictures=_pictures(texts, highest)
     )
     spans = []
     for label, count in bars:
@@ -186,7 +187,9 @@ def bars_html(
         spans.append(
             f'<span{" class=out" if out else ""} title="{title}" style="height:{height}%"></span>'
         )
-    return f'<div class="bars" role="img" aria-label="{escape(told)}">{"".join(spans)}</div>'
+    # It has been read out with the bars.
+    ends = f'<p class="ends" aria-hidden="true"><span>{escape(first)}</span>{escape(last)}</p>'
+    return f'<div class="bars" role="img" aria-label="{escape(told)}">{"".join(spans)}</div>{ends}'
 
 
 def _pictures(texts: Texts, number: int) -> str:

@@ -211,6 +211,7 @@ def test_more_like_these(site: str, service: httpx.Client, visit: Open) -> None:
     ready(page, "like “2 chosen pictures”")
     assert parse_qs(urlparse(page.url).query)["like"] == [",".join(ids)]
     asked = {"query": "a guitar", "queries": [{"like": one} for one in ids], "k": 14}
+    asked["mode"] = "auto"
     answer = service.post("/search", json=asked).json()["results"]
     expected = [one["image_path"] for one in answer if one["id"] not in ids][:12]
     assert page.locator("ul.grid .path").all_text_contents() == expected
