@@ -17,7 +17,7 @@ from serving.asgi import has_left
 from serving.errors import RequestError, overloaded
 from serving.settings import Settings
 from serving.state import State
-from serving.wire import MAX_ARCHIVED
+from serving.wire.fields import MAX_ARCHIVED
 from serving.zipped import Images
 
 # So many at once, per worker: each reads a disk for as long as its caller takes.

@@ -10,7 +10,7 @@ from models.database import SlowQueryError
 from models.facets import Facet, Facets
 from serving.errors import RequestError
 from serving.plan import SOON, Planner, matching
-from serving.wire import FacetsRequest
+from serving.wire.requests import FacetsRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,8 @@ from serving.settings import Settings
 from serving.ticket import WHENEVER, Ticket
 from serving.timing import Timing
 from serving.uploads import Upload, within_json
-from serving.wire import (
-    DEFAULT_K,
-    MAX_TEXTS,
-    EncodeRequest,
-    ImageSearchRequest,
-    SearchRequest,
-)
+from serving.wire.fields import DEFAULT_K, MAX_TEXTS
+from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
 
 # Between a thousandth of a gigabyte and the next, so that searches hardly notice.
 _SCRUB_PAUSE_SECONDS = 0.01

@@ -26,7 +26,8 @@ from models.words import Named
 from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
 from serving.facets import Among
-from serving.wire import MAX_PAGED, ImageSearchRequest, SearchRequest
+from serving.wire.fields import MAX_PAGED
+from serving.wire.requests import ImageSearchRequest, SearchRequest
 
 Vector = NDArray[np.float32]
 Tokens = list[int]

@@ -24,7 +24,7 @@ from serving.metrics import Metrics
 from serving.places import Place, arranged, duplicates, told
 from serving.plan import Plan, Vector, Weighted
 from serving.timing import Timing
-from serving.wire import MAX_K, MAX_PAGED
+from serving.wire.fields import MAX_K, MAX_PAGED
 
 # What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
 # k that equals at the border of k are all there, and are taken in their order.

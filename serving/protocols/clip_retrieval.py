@@ -28,15 +28,9 @@ from serving.protocols.protocol import Protocol, Question
 from serving.search import Found, Hit
 from serving.ticket import Ticket
 from serving.uploads import within_json
-from serving.wire import (
-    MAX_QUERY,
-    ImageSearchRequest,
-    Json,
-    Position,
-    ResultCount,
-    SearchRequest,
-    SentPicture,
-)
+from serving.wire.fields import MAX_QUERY, Position, ResultCount, SentPicture
+from serving.wire.requests import ImageSearchRequest, SearchRequest
+from serving.wire.responses import Json
 
 INDEX = "sightline"
 # The original's: above this cosine to one that comes before it a picture is a duplicate.

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from serving.errors import RequestError
     from serving.metrics import Metrics
     from serving.settings import Settings
-    from serving.wire import SearchRequest
+    from serving.wire.requests import SearchRequest
     from sightline.previews import preview_for
 
     asked = {"query": arguments.query, "k": arguments.k}

@@ -36,7 +36,7 @@ from serving.search import Searcher
 from serving.settings import Settings
 from serving.ticket import Ticket
 from serving.timing import Timing
-from serving.wire import EncodeRequest, ImageSearchRequest, SearchRequest
+from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
 from tests.build.pictures import picture
 
 QUERY = "a red fox in the snow"

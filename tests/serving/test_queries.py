@@ -15,7 +15,7 @@ import pytest
 from models.bundle import Bundle
 from serving.app import App
 from serving.routes import MAX_JSON
-from serving.wire import SearchRequest
+from serving.wire.requests import SearchRequest
 from tests.build.pictures import picture
 from tests.serving.conftest import Make, ask, error_of, search, with_client
 from tests.serving.test_answers import OTHER, QUERY, assert_found, text

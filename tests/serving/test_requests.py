@@ -218,7 +218,7 @@ def test_an_answer_that_fails_half_way_is_broken_off(
     """Only so can the caller know that what came is not all."""
     from starlette.responses import Response
 
-    from serving.wire import Json
+    from serving.wire.responses import Json
 
     async def half(self: Json, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

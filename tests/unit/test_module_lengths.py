@@ -18,7 +18,6 @@ STILL_LONGER = {
     "serving/engine.py",
     "serving/plan.py",
     "serving/search.py",
-    "serving/wire.py",
     "ui/app.py",
     "ui/results.py",
 }
