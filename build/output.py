@@ -21,6 +21,7 @@ from pathlib import Path
 from build.errors import BuildError
 from build.packages import PACKAGE_FILES
 from models.manifest import (
+    CHANGED,
     EMBEDDINGS,
     INDEX,
     ITEMS,
@@ -28,13 +29,18 @@ from models.manifest import (
     MANIFEST,
     ROW_CHECKSUMS,
     THUMBNAILS,
+    TUNING,
     DamagedError,
     Manifest,
     verify_files,
 )
 
 _OWN_FILES = frozenset(
-    {MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS, *PACKAGE_FILES}
+    {
+        *(MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS, TUNING),
+        *CHANGED,
+        *PACKAGE_FILES,
+    }
 )
 
 _LINUX = sys.platform == "linux"

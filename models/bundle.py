@@ -28,6 +28,9 @@ from models.index import VectorIndex
 from models.items import ItemStore
 from models.looks import LookStore
 from models.manifest import (
+    CHANGED,
+    CHANGED_EMBEDDINGS,
+    CHANGED_THUMBNAILS,
     EMBEDDINGS,
     IMAGE_ENCODER,
     INDEX,
@@ -38,6 +41,7 @@ from models.manifest import (
     TEXT_ENCODER,
     THUMBNAILS,
     TOKENIZER,
+    TUNING,
     DamagedError,
     Manifest,
     ModelCard,
@@ -139,7 +143,11 @@ class Bundle:
                 # At once, since SQLite finds a file by its path only.
                 return _done(Database(folder, name))
 
-            databases = [open_database(name) for name in (ITEMS, THUMBNAILS)]
+            databases = {
+                name: open_database(name)
+                for name in (ITEMS, THUMBNAILS, CHANGED_THUMBNAILS)
+                if name in folder
+            }
             model = manifest.model
             encoder = pool.submit(
                 TextEncoder, path, model, threads=threads, graph=read(TEXT_ENCODER)
@@ -161,15 +169,24 @@ class Bundle:
                 elif whole:
                     verified.append(pool.submit(pictures.check))
             if whole:
-                for name in (ITEMS, THUMBNAILS, EMBEDDINGS, LOOKS):
+                for name in (*databases, EMBEDDINGS, CHANGED_EMBEDDINGS, LOOKS):
                     if name in folder and not folder.in_memory(name):
                         verified.append(pool.submit(_check, folder, name))
+                # Only the build reads it.
+                if TUNING in folder and not folder.checked(TUNING):
+                    verified.append(pool.submit(_check, folder, TUNING))
             # First, since a damaged file makes its loader fail less clearly.
             for each in verified:
                 each.result()
-            items, thumbnails = (database.result() for database in databases)
-            vectors, store = index.result(), ItemStore(items)
+            opened = {name: database.result() for name, database in databases.items()}
+            vectors, store = index.result(), ItemStore(opened[ITEMS])
             seen = None if looks is None else looks.result()
+            thumbnails = ThumbnailStore(
+                opened[THUMBNAILS],
+                opened.get(CHANGED_THUMBNAILS),
+                vectors.embeddings.row_of,
+                vectors.embeddings.unchanged,
+            )
             bundle = cls(
                 folder=path,
                 manifest=manifest,
@@ -178,14 +195,15 @@ class Bundle:
                 index=vectors,
                 items=store,
                 collection=LocalCollection(vectors, store, seen),
-                thumbnails=ThumbnailStore(thumbnails),
+                thumbnails=thumbnails,
                 looks=seen,
                 threads=threads,
                 image_encoder=pictures,
                 _files=folder,
             )
-        if EMBEDDINGS in folder and folder.checked(EMBEDDINGS):
-            bundle.index.embeddings.trust()
+        for name in (EMBEDDINGS, CHANGED_EMBEDDINGS):
+            if name in folder and folder.checked(name):
+                bundle.index.embeddings.trust(name)
         if bundle.looks is not None and folder.checked(LOOKS):
             bundle.looks.trust()
         bundle._check_fit()
@@ -211,8 +229,8 @@ class Bundle:
             for size in self._check(name):
                 done += size
                 yield Scrubbed(done, total)
-            if name == EMBEDDINGS:
-                self.index.embeddings.trust()
+            if name in (EMBEDDINGS, CHANGED_EMBEDDINGS):
+                self.index.embeddings.trust(name)
             if name == LOOKS and self.looks is not None:
                 self.looks.trust()
 
@@ -261,6 +279,8 @@ def _check_names(manifest: Manifest, path: Path) -> None:
     needed = [TOKENIZER, TEXT_ENCODER, INDEX, ITEMS, THUMBNAILS]
     if manifest.index.kind != "flat":
         needed += [EMBEDDINGS, ROW_CHECKSUMS]
+    if any(name in manifest.files for name in CHANGED):
+        needed += CHANGED
     for name in needed:
         if name not in manifest.files:
             raise DamagedError(f"{path / MANIFEST} does not name {name}. Build it again.")

@@ -32,9 +32,10 @@ from models.filters import (
     nfc,
     read_filter,
 )
-from models.runs import SCHEMA, Gathered, RunStore, write_run
+from models.runs import SCHEMA, Gathered, RunStore, stored, write_run
 
 Mask = NDArray[np.bool_]
+Moved = NDArray[np.int64]
 
 _TELLABLE: dict[Kind, str] = {
     "number": "a number",
@@ -54,9 +55,26 @@ class FactWriter:
         self._names: dict[str, dict[Kind, Gathered]] = {}
         self._pictures = 0
 
+    @classmethod
+    def of(cls, connection: sqlite3.Connection, now_at: Moved) -> FactWriter:
+        """The facts that a database has, of pictures that have moved.
+
+        Args:
+            connection: to the database; its tables are taken out.
+            now_at: where the picture of each position is now, int64 ``[n]``; -1: gone.
+        """
+        writer = cls()
+        for name, kind, values, counts, positions in stored(connection):
+            gathered = writer._fields.setdefault(name, {}).setdefault(kind, Gathered())
+            gathered.take(values, counts, now_at[positions])
+        writer._pictures = int(now_at.max(initial=-1)) + 1
+        for table in ("facts", "runs", "facets"):
+            connection.execute(f"DROP TABLE {table}")
+        return writer
+
     def add(self, position: int, metadata: Mapping[str, Any]) -> None:
-        """Take in what is known of a picture; to be called in order of position."""
-        self._pictures = position + 1
+        """Take in what is known of a picture."""
+        self._pictures = max(self._pictures, position + 1)
         for name, value in metadata.items():
             kinds = self._names.get(name)
             if kinds is None:

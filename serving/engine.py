@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from models import machine
 from models.bundle import Bundle
 from models.collection import Kept
-from models.manifest import THUMBNAILS, DamagedError
+from models.manifest import CHANGED_THUMBNAILS, THUMBNAILS, DamagedError
 from models.pictures import Limits, PictureError, decode
 from models.preprocessing import preprocess, reduced_side
 from serving.batcher import LONG_COST, Batcher
@@ -133,7 +133,10 @@ class Engine:
     @property
     def thumbnails(self) -> str:
         """Part of a thumbnail's address: changes whenever a thumbnail may have."""
-        return self.bundle.manifest.files[THUMBNAILS].sha256[:8]
+        files = self.bundle.manifest.files
+        # The second file is that of a bundle that was changed.
+        there = [name for name in (THUMBNAILS, CHANGED_THUMBNAILS) if name in files]
+        return "".join(files[name].sha256[:8] for name in there)
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""

@@ -32,6 +32,7 @@ NAMES = {
     "index.faiss",
     "embeddings.npy",
     "embeddings.checksums.npy",
+    "tuning.npz",
     "items.sqlite",
     "looks.bin",
     "thumbnails.sqlite",
@@ -543,7 +544,7 @@ def test_a_bundle_below_a_size_is_hashed_whole(
             NAMES if whole else AT_ONCE
         )
         # Whoever has hashed all vectors need not check each.
-        assert opened.index.embeddings._unchecked.any() != whole
+        assert opened.index.embeddings._first.unchecked.any() != whole
 
 
 def test_a_picture_encoder_that_computes_otherwise_is_refused(
