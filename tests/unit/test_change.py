@@ -56,6 +56,7 @@ def facts_of(number: int) -> dict[str, Any]:
         "year": 1950 + number % 40 if number % 3 else None,
         "title": f"Title {number}",
         "rare": number if number % 50 == 0 else None,
+        "when": f"20{number % 10:02}-0{1 + number % 9}-11" if number % 2 else None,
         "seen": number % 2 == 0,
         "tags": [WORDS[number % 5], WORDS[number % 3]] if number % 6 else None,
     }
@@ -170,7 +171,7 @@ def answers(folder: Path) -> dict[str, Any]:
             "items": {
                 item.image_path: (
                     *(item.id, item.width, item.height, item.caption, item.alt_text),
-                    *(item.text, item.metadata, item.sources),
+                    *(item.text, item.metadata, item.sources, item.thumbhash),
                     bundle.index.reconstruct(position).tobytes(),
                     bundle.thumbnails.get(position),
                 )
@@ -179,6 +180,16 @@ def answers(folder: Path) -> dict[str, Any]:
             "ids": {item.id: bundle.items.position_of(item.id) == at for at, item in items.items()},
             "filters": [found(conditions) for conditions in filters],
             "words": [named(query) for query in (*WORDS, "0017", '"owl number"', "owl lamp")],
+            "facets": [bundle.items.facets(None), bundle.items.facets(["year", "when", "rare"])],
+            "order": {
+                by: [path[at] for at in bundle.items.ordered(by, stop=400).positions.tolist()]
+                for by in ("path", "spread")
+            },
+            "spelling": [bundle.items.meant(word, lambda _: False) for word in ("foxx", "numbr")],
+            "looks": {
+                item.image_path: None if bundle.looks is None else bundle.looks.look(position)
+                for position, item in items.items()
+            },
             "near": [[path[at] for at in row] for row in positions.tolist()],
             "similarities": similarities.tolist(),
             "mean": bundle.index.mean().round(6).tolist(),
