@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.collection import Collection, Kept, Matching
 from models.database import SlowQueryError
-from models.fusion import Mode
+from models.fusion import Mode, named_in
 from models.order import Ordered
-from models.wording import is_quoted, undressed
+from models.wording import undressed
 from models.words import Named
 from serving.algebra import read_terms
 from serving.errors import RequestError, overloaded
@@ -299,15 +299,8 @@ class Planner:
 
     def _named(self, words: str, kept: Kept | None, mode: Mode) -> tuple[Named, Kept | None]:
         """The pictures of which some words are said, and what is left to search among."""
-        named_by = self._collection.named
         try:
-            named, left = named_by(words, kept, many=mode == "text")
-            # Quotes around all of a query are often but a habit: where nobody has said it so, it
-            # is found as without them.
-            unsaid = named.must is not None and not len(named.must)
-            if mode == "auto" and unsaid and is_quoted(words):
-                named, left = named_by(undressed(words), kept)
-            return named, left
+            return named_in(self._collection, words, mode, kept)
         except SlowQueryError:
             raise RequestError(
                 503,
