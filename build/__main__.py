@@ -18,6 +18,7 @@ _COMMANDS = {
     "change": "add, replace and remove pictures of a bundle by their embeddings",
     "bento": "put a bundle into the BentoML model store and build a bento of it",
     "export": "write a bundle's embeddings and items as npy or parquet, for other programs",
+    "load": "put a bundle's images into Milvus, where they are searched from then on",
     "info": "say what a bundle or a model package is",
     "duplicates": "list what looks alike in a bundle, as CSV and as a page",
     "evaluate": "measure what a bundle's search finds, or a model of captioned pictures",

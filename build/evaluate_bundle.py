@@ -151,7 +151,7 @@ def sheet_rows(bundle: Bundle, evaluation: BundleEvaluation) -> list[Row]:
                 alt_text=item.alt_text,
                 why=_told(one),
                 hit=one.position in question.hits,
-                webp=bundle.thumbnails.get(one.position),
+                webp=bundle.thumbnail(item),
             )
             for one, item in zip(first, items, strict=True)
         ]

@@ -132,6 +132,15 @@ class Output:
             )
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """A second name for a file, which is read-only; a copy where the disk is another."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def _exchange(one: Path, other: Path) -> bool:
     """Let two folders change names in one step; False where the system cannot.
 

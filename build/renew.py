@@ -68,6 +68,7 @@ def write_renewed(old: Bundle, moves: Moves, coming: Coming, folder: Path) -> Ma
                 position += 1
 
     def thumbnails() -> Iterator[bytes | None]:
+        assert old.thumbnails is not None
         for of in order.tolist():
             yield old.thumbnails.get(of) if of < count else coming.thumbnail(of - count)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,7 @@ _TELLABLE: dict[Kind, str] = {
     "null": "null",
     "empty": "empty",
 }
+KINDS = tuple(_TELLABLE)
 
 
 class FactWriter:
@@ -79,7 +80,7 @@ class FactWriter:
             kinds = self._names.get(name)
             if kinds is None:
                 kinds = self._names[name] = self._fields.setdefault(nfc(name), {})
-            for kind, each in _facts(value):
+            for kind, each in facts_of(value):
                 gathered = kinds.get(kind)
                 if gathered is None:
                     gathered = kinds[kind] = Gathered()
@@ -108,7 +109,7 @@ class FactWriter:
         facets.write(connection)
 
 
-def _facts(value: Any) -> Iterable[tuple[Kind, Value]]:
+def facts_of(value: Any) -> Iterable[tuple[Kind, Value]]:
     """What can be asked for of a metadata value: itself, or the members of a list or object."""
     fact = _fact(value)
     if fact is not None:
@@ -136,6 +137,24 @@ def _as_float(number: int) -> float:
         return float(number)
     except OverflowError:
         return float("inf") if number > 0 else float("-inf")
+
+
+def warnings_of(condition: Condition, there: Sequence[Kind]) -> list[str]:
+    """What to tell people of a condition, for each kind that no picture has, or the field.
+
+    Args:
+        condition: of a filter.
+        there: the kinds of values that there are of its field.
+    """
+    name = condition.field
+    if not there:
+        return [f"no picture has a field {name!r}"]
+    told = " or ".join(_TELLABLE[kind] for kind in there)
+    return [
+        f"{name!r} is {_TELLABLE[kind]} in no picture: it is {told}"
+        for kind in dict.fromkeys(interval.kind for interval in condition.intervals or ())
+        if kind not in there
+    ]
 
 
 @dataclass(frozen=True)
@@ -208,13 +227,5 @@ class FactStore:
                     found[run.positions[ends[inside.start] : ends[inside.stop]]] = True
         return found
 
-    def _warnings(self, condition: Condition, deadline: float) -> Iterator[str]:
-        name = condition.field
-        there = self._runs.kinds(name, _TELLABLE, deadline)
-        if not there:
-            yield f"no picture has a field {name!r}"
-            return
-        told = " or ".join(_TELLABLE[kind] for kind in there)
-        for kind in dict.fromkeys(interval.kind for interval in condition.intervals or ()):
-            if kind not in there:
-                yield f"{name!r} is {_TELLABLE[kind]} in no picture: it is {told}"
+    def _warnings(self, condition: Condition, deadline: float) -> list[str]:
+        return warnings_of(condition, self._runs.kinds(condition.field, KINDS, deadline))

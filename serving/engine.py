@@ -7,6 +7,7 @@ the pictures that are sent as queries.
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,6 +38,8 @@ from serving.timing import Timing
 from serving.uploads import Upload, within_json
 from serving.wire.fields import DEFAULT_K, MAX_TEXTS
 from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
+
+logger = logging.getLogger("sightline")
 
 # Between a thousandth of a gigabyte and the next, so that searches hardly notice.
 _SCRUB_PAUSE_SECONDS = 0.01
@@ -101,7 +104,7 @@ class Engine:
         self._metrics = metrics
         self._limits = Limits(pixels=settings.max_pixels)
         self._max_upload = settings.max_upload
-        # Used by the batch thread only.
+        # Texts are encoded by the batch thread only.
         self._searcher = Searcher(
             bundle, VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics), metrics
         )
@@ -136,7 +139,7 @@ class Engine:
         files = self.bundle.manifest.files
         # The second file is that of a bundle that was changed.
         there = [name for name in (THUMBNAILS, CHANGED_THUMBNAILS) if name in files]
-        return "".join(files[name].sha256[:8] for name in there)
+        return "".join(files[name].sha256[:8] for name in there) or self.version[:8]
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""
@@ -144,9 +147,14 @@ class Engine:
         for _ in range(_WARM_UP_RUNS):
             await self._batches.in_parts([(tokens, 1)])
             # By its vector: a text would be remembered, and counted, as if it had been asked.
-            await self._batches(
-                Plan(k=DEFAULT_K, sought=(Weighted(self.bundle.collection.mean()),))
-            )
+            warm = Plan(k=DEFAULT_K, sought=(Weighted(self.bundle.collection.mean()),))
+            try:
+                await self._find(warm, WHENEVER)
+            except RequestError as error:
+                # What lies elsewhere may be away now, and back before anybody asks.
+                if error.status != 503 or not self.bundle.collection.is_elsewhere:
+                    raise
+                logger.warning("started all the same: %s", error)
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
@@ -335,7 +343,9 @@ class Engine:
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
-        if plan.kept is not None and self.bundle.collection.goes_alone(plan.kept):
+        if self.bundle.collection.is_elsewhere:
+            plan, found = await self._find_elsewhere(plan, ticket)
+        elif plan.kept is not None and self.bundle.collection.goes_alone(plan.kept):
             plan, found = await self._find_alone(plan, ticket)
         else:
             found = await self._batches(plan, plan.cost, ticket)
@@ -415,6 +425,13 @@ class Engine:
         if request.facets is None:
             return found
         return await self._with_facets(request.facets, browsed.kept, found)
+
+    async def _find_elsewhere(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
+        """A search that waits for a server, and lets no batch wait with it."""
+        encoded = await self._batches(_Sought(plan), plan.cost, ticket)
+        assert isinstance(encoded, Plan)
+        [found], _ = await self.planner.look_up(self._searcher.search, [encoded], [])
+        return encoded, found
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
         """A search that shares nothing with others: its texts encoded, it gives way to them."""

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.collection import Collection, Kept, Matching
 from models.database import SlowQueryError
+from models.elsewhere import UnavailableError, UnsupportedError
 from models.fusion import Mode, named_in
 from models.order import Ordered
 from models.wording import undressed
 from models.words import Named
 from serving.algebra import read_terms
-from serving.errors import RequestError, overloaded
+from serving.errors import RequestError, overloaded, unavailable, unsupported
 from serving.facets import Among
 from serving.wire.fields import MAX_PAGED
 from serving.wire.requests import ImageSearchRequest, SearchRequest
@@ -43,6 +44,8 @@ T = TypeVar("T")
 NEGATIVE_WEIGHT = 0.5
 SOON = {"Retry-After": "1"}
 _THREADS = 4
+# Those wait for a server most of the time.
+_THREADS_ELSEWHERE = 32
 _MOST_UNDER_WAY = 256
 # To look up more pictures than this takes longer than to find them.
 _FEW = 100
@@ -66,10 +69,10 @@ class Plan:
     looks alone count; ``mode`` is None where nobody wants to know what counted.  ``sort`` is the
     order of those that are relevant (:mod:`models.order`), None for the best first.  ``filtered``,
     ``tokenized`` and ``encoded`` are the seconds that it took to find ``kept`` and ``named``,
-    the tokens and, of texts that were encoded beforehand, their vectors; ``warnings`` tell of
-    conditions that no picture can meet, and ``suggestion`` is what the query may have meant.
-    ``facets`` are the fields whose values are to be counted, among the pictures that ``facets_of``
-    says, None for no such count.
+    the tokens and, of texts that were encoded beforehand, their vectors; ``was_text`` says that
+    this was all there was; ``warnings`` tell of conditions that no picture can meet, and
+    ``suggestion`` is what the query may have meant.  ``facets`` are the fields whose values are to
+    be counted, among the pictures that ``facets_of`` says, None for no such count.
     """
 
     k: int
@@ -90,6 +93,7 @@ class Plan:
     filtered: float = 0.0
     tokenized: float = 0.0
     encoded: float = 0.0
+    was_text: bool = False
 
     @property
     def depth(self) -> int:
@@ -122,7 +126,7 @@ class Plan:
     @property
     def is_text(self) -> bool:
         """Whether one text is all that is sought: sums and pictures have another scale."""
-        return len(self.sought) == 1 and isinstance(self.sought[0].what, list)
+        return self.was_text or (len(self.sought) == 1 and isinstance(self.sought[0].what, list))
 
     @property
     def cost(self) -> int:
@@ -155,7 +159,8 @@ class Planner:
     def __init__(self, bundle: Bundle) -> None:
         self._tokenizer = bundle.tokenizer
         self._collection = bundle.collection
-        self._threads = ThreadPoolExecutor(_THREADS, "look-up")
+        threads = _THREADS_ELSEWHERE if bundle.collection.is_elsewhere else _THREADS
+        self._threads = ThreadPoolExecutor(threads, "look-up")
         self._under_way = 0
 
     async def search(self, request: Question) -> Plan:
@@ -256,10 +261,11 @@ class Planner:
         return [self._tokenizer.pad(ids) for ids in unpadded], sum(map(len, unpadded))
 
     async def look_up(self, what: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what reads the bundle's files in a thread.
+        """Run what reads the bundle's files, or asks a server, in a thread.
 
         Raises:
-            RequestError: 429 where too many do already.
+            RequestError: 429 where too many do already; 503 where what is searched lies elsewhere
+                and does not answer, 501 where this cannot be done there.
         """
         if self._under_way >= _MOST_UNDER_WAY:
             raise overloaded()
@@ -267,6 +273,10 @@ class Planner:
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, lambda: what(*args, **kwargs))
+        except UnavailableError as error:
+            raise unavailable(error) from None
+        except UnsupportedError as error:
+            raise unsupported(error) from None
         finally:
             self._under_way -= 1
 

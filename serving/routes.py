@@ -282,4 +282,4 @@ class Routes:
             found = originals.find(Path(root), item.image_path, with_gps=with_gps)
             if found is not None:
                 return found
-        return engine.bundle.thumbnails.get(item.position)
+        return engine.bundle.thumbnail(item)

@@ -113,7 +113,12 @@ class Searcher:
         encoded = time.perf_counter()
         self._metrics.encode_seconds.observe(encoded - started)
         known = [
-            replace(plan, sought=(Weighted(vector),), encoded=encoded - started)
+            replace(
+                plan,
+                sought=(Weighted(vector),),
+                encoded=encoded - started,
+                was_text=plan.is_text,
+            )
             for plan, vector in zip(sought, vectors[len(plans) :], strict=True)
         ]
         if not plans:

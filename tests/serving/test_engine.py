@@ -158,6 +158,18 @@ def test_what_is_found_is_the_same(
 
 
 @pytest.mark.usefixtures("shares_nothing")
+def test_a_text_that_matches_nothing_does_so_where_the_search_is_a_call_of_its_own(
+    opened: Bundle, metrics: Metrics
+) -> None:
+    nothing = replace(opened, manifest=opened.manifest.model_copy(update={"floor": 1.0}))
+    engine = Engine(nothing, Settings(), metrics)
+    found = asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
+    engine.close()
+    assert [hit.relevant for hit in found.hits] == [False] * len(found.hits)
+    assert found.hits
+
+
+@pytest.mark.usefixtures("shares_nothing")
 def test_searches_that_share_nothing_give_way_to_those_that_do(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

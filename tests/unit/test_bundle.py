@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import models.bundle
+import models.bundle_files
 import models.folder
 import models.index
 from build.index import IndexOptions, build_index
@@ -401,7 +402,7 @@ def test_of_a_large_one_that_was_checked_before_the_rest_is_checked_nevertheless
     """Whoever has just opened it has not read the rest either."""
     make_large(monkeypatch)
     loaded: list[object] = []
-    monkeypatch.setattr(models.bundle, "compare_picture", lambda *_: loaded.append(_))
+    monkeypatch.setattr(models.bundle_files, "compare_picture", lambda *_: loaded.append(_))
     for name, told in (("embeddings.npy", "is damaged"), ("items.sqlite", "is damaged")):
         flip(bundle / name, at=-1)
         with pytest.raises(DamagedError, match=rf"{name} {told}"):
