@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from models.items import Item
 from serving.counting import Counted
 from serving.engine import Engine
-from serving.search import Found, Hit
+from serving.found import Found, Hit
 from serving.timing import server_timing
 from serving.wire.responses import Json
 

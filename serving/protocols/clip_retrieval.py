@@ -22,10 +22,10 @@ from serving.answer import BUNDLE_HEADER
 from serving.engine import Engine
 from serving.errors import RequestError
 from serving.exchange import Exchange, read
+from serving.found import Found, Hit
 from serving.operations import OF_QUESTIONS, Operation
 from serving.plan import Vector
 from serving.protocols.protocol import Protocol, Question
-from serving.search import Found, Hit
 from serving.ticket import Ticket
 from serving.uploads import within_json
 from serving.wire.fields import MAX_QUERY, Position, ResultCount, SentPicture

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import serving.engine
+import serving.picture_queue
 import serving.queues
 import serving.search
 from models.bundle import Bundle, Scrubbed
@@ -26,11 +27,12 @@ from models.index import VectorIndex
 from models.items import ItemStore
 from models.manifest import DamagedError
 from models.tokenizer import Tokenizer
-from serving import plan
+from serving import plan, planner
 from serving.cache import VectorCache
 from serving.engine import Engine, _cut
 from serving.errors import RequestError
 from serving.metrics import Metrics
+from serving.picture_queue import PictureQueue
 from serving.plan import Weighted
 from serving.search import Searcher
 from serving.settings import Settings
@@ -92,7 +94,7 @@ class Clock:
         self.now = 100.0
         self._patch = patch
         clock = SimpleNamespace(perf_counter=lambda: self.now, monotonic=time.monotonic)
-        for module in (serving.engine, serving.search, plan):
+        for module in (serving.engine, serving.search, planner):
             patch.setattr(module, "time", clock)
 
     def takes(self, seconds: float, owner: type, name: str) -> None:
@@ -241,7 +243,7 @@ def test_to_encode_a_picture_is_part_of_encoding(
     engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
-    clock.takes(1, Engine, "_encode_picture")
+    clock.takes(1, PictureQueue, "_encode")
     clock.takes(2, Searcher, "vectors")
     found = asyncio.run(engine.search_by_image(lambda: picture(1)))
     assert found.timing == Timing(encode=3)
@@ -259,25 +261,26 @@ def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
         now = asyncio.get_running_loop().time()
         return await engine.search_by_image(lambda: picture(1), ticket=Ticket(deadline=now + 0.02))
 
-    decode = serving.engine.decode
+    decode = serving.picture_queue.decode
 
     def slowly(*arguments: Any, **options: Any) -> Any:
         time.sleep(0.05)
         return decode(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving.engine, "decode", slowly)
+        patch.setattr(serving.picture_queue, "decode", slowly)
         patch.setattr(type(engine.bundle.image_encoder), "encode", lambda *_: pytest.fail("late"))
         assert refused(late).status == 504
 
 
 def test_without_its_picture_encoder_a_service_says_so(engine: Engine) -> None:
-    object.__setattr__(engine, "bundle", replace(engine.bundle, image_encoder=None))
+    engine = Engine(replace(engine.bundle, image_encoder=None), Settings(), Metrics())
     error = refused(lambda: engine.encode(EncodeRequest(images=["eA=="])))
     assert error.status == 501
     error = refused(lambda: engine.search_by_image(lambda: picture(1)))
     assert error.status == 501
     assert error.message == "this service was deployed without its picture encoder: search by text"
+    engine.close()
 
 
 @pytest.mark.parametrize(
@@ -383,7 +386,7 @@ def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> 
     asyncio.run(engine.search_by_image(lambda: picture(1)))
     threads = [
         each
-        for pool in (engine._batch_thread, engine._picture_thread, engine.planner._threads)
+        for pool in (engine._batch_thread, engine._pictures._thread, engine.planner._threads)
         for each in pool._threads
     ]
     assert len(threads) == 3
@@ -520,12 +523,12 @@ def test_a_plan_costs_what_there_is_to_encode() -> None:
     assert plan.Plan(k=1, sought=(three, Weighted(np.zeros(4)))).cost == 3
 
 
-@pytest.mark.parametrize("last", ["search", "_encode_picture", "look-up"])
+@pytest.mark.parametrize("last", ["search", "_encode", "look-up"])
 def test_closing_waits_for_nothing_and_the_bundle_for_everything(
     opened: Bundle, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     """A batch, a picture and a look-up that are under way read the bundle to their end."""
-    names = sorted(("search", "_encode_picture", "look-up"), key=lambda name: name == last)
+    names = sorted(("search", "_encode", "look-up"), key=lambda name: name == last)
     gates = {name: threading.Event() for name in names}
     begun: list[str] = []
     closed = threading.Event()
@@ -541,7 +544,7 @@ def test_closing_waits_for_nothing_and_the_bundle_for_everything(
         begun.append(name)
         gates[name].wait(10)
 
-    for owner, name in ((Searcher, "search"), (Engine, "_encode_picture")):
+    for owner, name in ((Searcher, "search"), (PictureQueue, "_encode")):
         work = getattr(owner, name)
 
         def waiting(self: Any, *asked: Any, name: str = name, work: Any = work) -> Any:

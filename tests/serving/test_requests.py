@@ -399,7 +399,7 @@ def test_an_answer_that_takes_too_long_is_one_504(
 def test_what_goes_wrong_in_here_is_500_without_a_word_of_it(
     app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from serving.plan import Planner
+    from serving.planner import Planner
 
     def broken(self: Planner, request: object) -> None:
         raise RuntimeError("secret")
