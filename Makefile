@@ -3,6 +3,7 @@
 # make image   the container image of a bundle: BUNDLE=bundles/demo BACKEND=docker|podman|buildah
 # make sbom    what is in that image: sbom.cdx.json, in CycloneDX
 # make test    set up and run every test; below the floor of coverage it fails
+# make milvus  the service's own tests once more, searching in Milvus: AT=milvus+http://…
 # make soak    faults again and again, and ten minutes of fuzzing: an hour (docs/reliability.md)
 # make mutants break the code in thousands of ways: do the tests notice? EVERY=1 for all of them
 # make bench   measure this machine: this system beside its peers
@@ -17,6 +18,8 @@ PORT ?= 3000
 UI_PORT ?= 8501
 BACKEND ?= docker
 IMAGE ?= sightline:latest
+# Where `make milvus` searches.
+AT ?= milvus+http://127.0.0.1:19530/tests
 # For `python -m build bento` and for `bentoml containerize`: docs/deploy.md.
 BENTO_OPTIONS ?= --without-image-encoder
 IMAGE_OPTIONS ?=
@@ -31,10 +34,10 @@ LOAD_OPTIONS ?=
 EVERY ?= 3
 
 BIN := .venv/bin
-EXTRAS := serve remote build formats ocr parquet ui mcp speech loadtest bench export audit docs test
+EXTRAS := serve remote milvus milvus-lite build formats ocr parquet ui mcp speech loadtest bench export audit docs test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 
-.PHONY: help demo serve image sbom test soak mutants bench loadtest docs lint lock clean
+.PHONY: help demo serve image sbom test milvus soak mutants bench loadtest docs lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -81,6 +84,10 @@ sbom: .venv/installed-audit
 
 test: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m pytest --cov
+
+# `make test` has the part of these that searches, for the server and for Lite.
+milvus: $(EXTRAS:%=.venv/installed-%)
+	SIGHTLINE_TEST_COLLECTION=$(AT) $(BIN)/python -m pytest tests/serving
 
 # What takes longer than CI can give. docs/reliability.md has what came out.
 soak: $(EXTRAS:%=.venv/installed-%)

@@ -26,15 +26,9 @@ from serving.metrics import METRICS_FOLDER
 from serving.opening import check_bundle, open_bundle
 from serving.settings import Settings
 from serving.tracing import Tracing, exporter
-from serving.wire import (
-    DEFAULT_K,
-    EncodeRequest,
-    EncodeResponse,
-    ImageSearchRequest,
-    SearchRequest,
-    SearchResponse,
-    TranscribeResponse,
-)
+from serving.wire.fields import DEFAULT_K
+from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
+from serving.wire.responses import EncodeResponse, SearchResponse, TranscribeResponse
 
 if TYPE_CHECKING:
     from models.bundle import Bundle

@@ -1,4 +1,4 @@
-"""The command line: ``python -m build {model,index,bento,export,info,duplicates,evaluate}``."""
+"""The command line: ``python -m build {model,index,watch,change,…}``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from models.manifest import DamagedError
 _COMMANDS = {
     "model": "export an open_clip model to ONNX, verified (needs the `export` extra)",
     "index": "embed a folder of pictures into a bundle (resumable, incremental)",
+    "watch": "keep the bundle of a folder current: build again whenever something changes in it",
+    "change": "add, replace and remove pictures of a bundle by their embeddings",
     "bento": "put a bundle into the BentoML model store and build a bento of it",
     "export": "write a bundle's embeddings and items as npy or parquet, for other programs",
+    "load": "put a bundle's images into Milvus, where they are searched from then on",
     "info": "say what a bundle or a model package is",
     "duplicates": "list what looks alike in a bundle, as CSV and as a page",
     "evaluate": "measure what a bundle's search finds, or a model of captioned pictures",

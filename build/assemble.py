@@ -7,7 +7,7 @@ import random
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,6 +23,7 @@ from build.captions import read_captions
 from build.describe import describe
 from build.examples import examples
 from build.journal import Journal
+from build.made_of import FORM
 from build.metadata import Fields
 from build.metadata.description import (
     NOTHING_SAID,
@@ -43,7 +44,7 @@ from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
 from models.index import EXACT_UP_TO, Metric, VectorIndex
-from models.items import write_items
+from models.items import Item, write_items
 from models.looks import look_of, write_looks
 from models.manifest import ITEMS, LOOKS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
 from models.pictures import decode, read_content
@@ -110,44 +111,32 @@ def assemble(
     Raises:
         BuildError: the captioner cannot describe pictures, or no text can be read here.
     """
-    said = _said(root, pictures, journal, metadata)
-    written = {}
-    if captioner is not None and root is not None:
-        bare = _without_caption(pictures, said)
-        written = write_captions(root, bare, journal, captioner, _content_of(pictures))
-    texts = {}
-    if ocr is not None and root is not None:
-        there = _with_file(pictures)
-        texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
+    said = what_is_said(root, pictures, journal, metadata)
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = _tagger(package)
-    guess = None if tagger is None else tagger.alt_texts
     count = len(pictures.paths)
     queries = pictures.queries
     if queries is None and count > EXACT_UP_TO:
-        queries = text_encoder.encode(tokenizer.encode(_tuning_texts(pictures, said)))
-    with Progress("indexing", count, 0) as progress:
-        index = VectorIndex.build(pictures.vectors, metric, queries, progress.advance)
-
-    for name in PACKAGE_FILES:
-        shutil.copyfile(package.folder / name, folder / name)
-    index_files = index.save(folder)
+        captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+        queries = text_encoder.encode(tokenizer.encode(tuning_texts(captions)))
     items = describe(
         pictures.paths,
         pictures.sizes,
         pictures.vectors,
         said,
-        guess,
-        written=written,
-        texts=texts,
+        None if tagger is None else tagger.alt_texts,
+        **read_by_machines(root, pictures, said, journal, threads, captioner, ocr),
     )
     hashes = thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, threads)
     items = (replace(item, thumbhash=one) for item, one in zip(items, hashes, strict=True))
-    write_items(folder / ITEMS, counted("describing", count, items), read_vocabulary(VOCABULARY))
-    thumbnails = counted("thumbnails", count, _thumbnails(pictures, journal))
-    write_thumbnails(folder / THUMBNAILS, ((at, webp) for at, webp in thumbnails if webp))
-    looks = write_looks(folder / LOOKS, _looks(pictures, journal))
-    own_files = (ITEMS, THUMBNAILS, *([LOOKS] if looks else []))
+    thumbnails = (
+        None if size is None else journal.thumbnail(path)
+        for path, size in zip(pictures.paths, pictures.sizes, strict=True)
+    )
+    looks = looks_of(pictures, journal)
+    index, files = write_parts(
+        folder, pictures.vectors, metric, queries, items, thumbnails, looks, package.folder
+    )
     least = None if tagger is None else floor(index, tokenizer, text_encoder)
     manifest = Manifest(
         model=package.card,
@@ -173,14 +162,79 @@ def assemble(
         ocr=ocr,
         versions=versions(),
         made_of=made_of,
+        form=FORM,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        files=record_files(folder, (*PACKAGE_FILES, *index_files, *own_files)),
+        files=record_files(folder, files),
     )
     manifest.write(folder)
     return manifest
 
 
-def _said(
+def write_parts(
+    folder: Path,
+    vectors: NDArray[np.float32],
+    metric: Metric,
+    queries: NDArray[np.float32] | None,
+    items: Iterable[Item],
+    thumbnails: Iterable[bytes | None],
+    looks: Iterable[bytes | None],
+    package: Path,
+) -> tuple[VectorIndex, tuple[str, ...]]:
+    """Write all of a bundle but its manifest into an empty folder.
+
+    Args:
+        folder: where to.
+        vectors: float32 ``[n, dim]``, rows of length one.
+        metric: of the index.
+        queries: what an index of codes is tuned with, float32 ``[m, dim]``.
+        items: of each vector, in the same order.
+        thumbnails: the same; None where there is none.
+        looks: the same; None where there is none.
+        package: the folder with the model's files.
+
+    Returns:
+        The index, and the names of the files.
+    """
+    count = len(vectors)
+    with Progress("indexing", count, 0) as progress:
+        index = VectorIndex.build(vectors, metric, queries, progress.advance)
+    for name in PACKAGE_FILES:
+        shutil.copyfile(package / name, folder / name)
+    index_files = index.save(folder)
+    described = counted("describing", count, items)
+    write_items(folder / ITEMS, described, read_vocabulary(VOCABULARY))
+    numbered = enumerate(counted("thumbnails", count, thumbnails))
+    write_thumbnails(folder / THUMBNAILS, ((at, webp) for at, webp in numbered if webp))
+    seen = write_looks(folder / LOOKS, looks)
+    return index, (*PACKAGE_FILES, *index_files, ITEMS, THUMBNAILS, *([LOOKS] if seen else []))
+
+
+def read_by_machines(
+    root: Path | None,
+    pictures: Pictures,
+    said: Mapping[str, Description],
+    journal: Journal,
+    threads: int,
+    captioner: CaptionModel | None,
+    ocr: OcrFacts | None,
+) -> dict[str, dict[str, str]]:
+    """What a captioner says of pictures that have no caption, and what can be read in them.
+
+    Returns:
+        By path, as ``written`` and ``texts``: :func:`build.describe.describe`.
+    """
+    written: dict[str, str] = {}
+    if captioner is not None and root is not None:
+        bare = _without_caption(pictures, said)
+        written = write_captions(root, bare, journal, captioner, _content_of(pictures))
+    texts: dict[str, str] = {}
+    if ocr is not None and root is not None:
+        there = _with_file(pictures)
+        texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
+    return {"written": written, "texts": texts}
+
+
+def what_is_said(
     root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
 ) -> dict[str, Description]:
     """What pictures' files, the files beside them and a table say, by path."""
@@ -246,21 +300,14 @@ def _captions(pictures: Pictures, said: Mapping[str, Description]) -> dict[int, 
     return {position: caption for position, caption in enumerate(captions) if caption}
 
 
-def _tuning_texts(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
-    """Texts such as users may search for, the same for the same pictures."""
-    captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+def tuning_texts(captions: Iterable[str | None]) -> list[str]:
+    """Texts such as users may search for, the same for the same captions."""
     texts = list(dict.fromkeys(caption for caption in captions if caption))
     texts += read_vocabulary(VOCABULARY)
     return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
 
 
-def _thumbnails(pictures: Pictures, journal: Journal) -> Iterator[tuple[int, bytes | None]]:
-    """Positions and thumbnails, one at a time: together they may not fit."""
-    for position, (path, size) in enumerate(zip(pictures.paths, pictures.sizes, strict=True)):
-        yield position, None if size is None else journal.thumbnail(path)
-
-
-def _looks(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
+def looks_of(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
     """How each picture looks from afar, None where there is none."""
     for path, size in zip(pictures.paths, pictures.sizes, strict=True):
         look = None if size is None else journal.look(path)

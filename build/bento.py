@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import shutil
 import subprocess
 import tempfile
 import tomllib
@@ -16,6 +14,7 @@ from typing import Any
 import bentoml
 import yaml
 
+from build.output import link_or_copy
 from models.installation import bento_source
 from models.manifest import (
     IMAGE_ENCODER,
@@ -65,19 +64,22 @@ def store_bundle(folder: Path, *, with_image_encoder: bool = True) -> StoredBund
     }
     with bentoml.models.create(STORED_BUNDLE, metadata=facts) as stored:
         for name in manifest.files:
-            _link_or_copy(folder / name, Path(stored.path_of(name)))
+            link_or_copy(folder / name, Path(stored.path_of(name)))
         manifest.write(Path(stored.path))
         sha256 = record_file(Path(stored.path_of(MANIFEST))).sha256
     return StoredBundle(stored.tag, sha256)
 
 
-def build_bento(bundle: StoredBundle | None, *, remote: bool = False) -> bentoml.Tag:
+def build_bento(
+    bundle: StoredBundle | None, *, remote: bool = False, milvus: bool = False
+) -> bentoml.Tag:
     """Build a bento of this code.
 
     Args:
         bundle: the bundle to carry; None for a bento that is told by ``SIGHTLINE_BUNDLE``
             where to find one.
         remote: with what it takes to fetch a bundle by its address.
+        milvus: or with what it takes to search in Milvus.
     """
     options: dict[str, Any] = yaml.safe_load((_SOURCE / "bentofile.yaml").read_text())
     options["models"] = [str(bundle.tag)] if bundle else []
@@ -85,6 +87,8 @@ def build_bento(bundle: StoredBundle | None, *, remote: bool = False) -> bentoml
     options["docker"]["env"] = image_labels(bundle)
     if remote:
         options["python"]["requirements_txt"] = "./requirements/remote.txt"
+    if milvus:
+        options["python"]["requirements_txt"] = "./requirements/milvus.txt"
     # BentoML takes a list of requirements from below the current folder only.
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(_SOURCE):
         bentofile = Path(folder) / "bentofile.yaml"
@@ -118,11 +122,3 @@ def _git(*arguments: str) -> str:
     except OSError:
         return ""
     return asked.stdout.strip() if asked.returncode == 0 else ""
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

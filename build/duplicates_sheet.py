@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from typing import TextIO
 
 from build.duplicates import Member
-from models.thumbnails import ThumbnailStore
+from models.items import Item
 
 # A browser takes a few thousand pictures in one page, of some ten kilobytes each.
+# Gives a picture's thumbnail.
+Thumbnail = Callable[[Item], bytes | None]
 MOST_GROUPS = 200
 MOST_SHOWN = 12
 
@@ -32,7 +34,7 @@ img { display: block; max-width: 100%; max-height: 10rem }
 
 
 def write_sheet(
-    stream: TextIO, groups: Iterable[list[Member]], count: int, thumbnails: ThumbnailStore
+    stream: TextIO, groups: Iterable[list[Member]], count: int, thumbnail: Thumbnail
 ) -> None:
     """Write the first 200 groups, and of each the first 12 pictures, with alt texts.
 
@@ -40,7 +42,7 @@ def write_sheet(
         stream: of a text file in UTF-8.
         groups: the groups to show, at most ``MOST_GROUPS``.
         count: how many groups there are.
-        thumbnails: the bundle's.
+        thumbnail: gives a picture's as WebP, None where there is none.
     """
     stream.write(_HEAD)
     shown = min(count, MOST_GROUPS)
@@ -48,17 +50,17 @@ def write_sheet(
     stream.write(f"<p>Groups of pictures that look alike: {which}.</p>\n")
     for number, group in enumerate(groups, start=1):
         stream.write(f"<h2>Group {number}: {len(group)} pictures</h2>\n<ul>\n")
-        stream.writelines(_figures(group[:MOST_SHOWN], thumbnails))
+        stream.writelines(_figures(group[:MOST_SHOWN], thumbnail))
         stream.write("</ul>\n")
         if len(group) > MOST_SHOWN:
             stream.write(f"<p>… and {len(group) - MOST_SHOWN} more.</p>\n")
     stream.write("</html>\n")
 
 
-def _figures(group: Iterable[Member], thumbnails: ThumbnailStore) -> Iterator[str]:
+def _figures(group: Iterable[Member], thumbnail: Thumbnail) -> Iterator[str]:
     for member in group:
         item = member.item
-        webp = thumbnails.get(item.position)
+        webp = thumbnail(item)
         picture = "<em>no thumbnail</em>"
         if webp is not None:
             data = base64.b64encode(webp).decode("ascii")

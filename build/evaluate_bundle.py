@@ -23,7 +23,7 @@ from build.figures import Figures, gain
 from build.progress import Progress
 from build.questions import Question
 from models.bundle import Bundle
-from models.fusion import Fused, Mode, fuse, rankings_of
+from models.fusion import Fused, Mode, fuse, named_in, rankings_of
 from models.wording import undressed
 from models.words import Named
 
@@ -151,7 +151,7 @@ def sheet_rows(bundle: Bundle, evaluation: BundleEvaluation) -> list[Row]:
                 alt_text=item.alt_text,
                 why=_told(one),
                 hit=one.position in question.hits,
-                webp=bundle.thumbnails.get(one.position),
+                webp=bundle.thumbnail(item),
             )
             for one, item in zip(first, items, strict=True)
         ]
@@ -186,7 +186,7 @@ def search(
     for text, vector in zip(texts, vectors, strict=True):
         named, kept = Named({}), None
         if mode != "image":
-            named, kept = collection.named(text, many=mode == "text")
+            named, kept = named_in(collection, text, mode)
         _, near = collection.search(vector[np.newaxis], DEPTH, kept)
         yield fuse(rankings_of(mode, named, near[0][near[0] >= 0].tolist()))
 

@@ -182,6 +182,16 @@ def read_given(embeddings: Path, paths: Path | None, root: Path | None, dim: int
     return Given(names, files, said, queries)
 
 
+def read_paths(file: Path, root: Path | None) -> list[str]:
+    """The pictures that a text file, or a parquet table, names, as a bundle has them.
+
+    Raises:
+        BuildError: the file cannot be read, or a path is empty, leads out of ``root`` or repeats
+            another.
+    """
+    return _distinct([_read_list(file)], root)
+
+
 @dataclass(frozen=True)
 class _List:
     """The paths of a file as they stand there; ``unit`` is what ``first`` counts."""

@@ -28,7 +28,7 @@ from models import machine
 from models.formats import extra_for
 from models.index import Metric
 from models.installation import extra as how_to_install
-from models.manifest import Manifest, OcrFacts, Skipped
+from models.manifest import Manifest, ModelCard, OcrFacts, Skipped
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def build_index(options: IndexOptions) -> Outcome:
             output.recover()
             old = output.whole_manifest()
             if given:
-                pictures, checksum = _given(options, package, journal), ""
+                pictures, checksum = given_pictures(options, package.card, journal), ""
             else:
                 found = _find(options, package, journal)
                 checksum = _made_of(options, package, captioner, ocr, found)
@@ -255,10 +255,13 @@ def _outcome(options: IndexOptions, pictures: Pictures | _Found, *, changed: boo
     )
 
 
-def _given(options: IndexOptions, package: Package, journal: Journal) -> Pictures:
-    """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk."""
+def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
+    """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk.
+
+    Raises:
+        BuildError: the vectors or the paths are of another form, or do not fit together.
+    """
     assert options.embeddings is not None
-    card = package.card
     given = read_given(options.embeddings, options.paths, options.images, card.embedding_dim)
     rows = sorted(range(len(given.paths)), key=given.paths.__getitem__)
     if options.sample_size is not None:

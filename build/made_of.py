@@ -12,7 +12,7 @@ from typing import Any
 from models.manifest import Skipped
 
 # To be raised when the same pictures and words are to make another bundle.
-_FORM = 8
+FORM = 9
 _SIDECARS = (".txt", ".json", ".xmp")
 _TABLES = ("captions.csv", "metadata.jsonl")
 # What is larger is no sidecar (build/captions.py, build/metadata/xmp.py): its times will do.
@@ -38,7 +38,7 @@ def made_of(
     def add(*parts: str) -> None:
         digest.update(json.dumps(parts).encode())
 
-    add("made", str(_FORM), json.dumps(settings, sort_keys=True))
+    add("made", str(FORM), json.dumps(settings, sort_keys=True))
     for path, sha256 in pictures:
         add("picture", path, sha256.hex())
     for each in skipped:

@@ -21,6 +21,7 @@ from pathlib import Path
 from build.errors import BuildError
 from build.packages import PACKAGE_FILES
 from models.manifest import (
+    CHANGED,
     EMBEDDINGS,
     INDEX,
     ITEMS,
@@ -28,13 +29,18 @@ from models.manifest import (
     MANIFEST,
     ROW_CHECKSUMS,
     THUMBNAILS,
+    TUNING,
     DamagedError,
     Manifest,
     verify_files,
 )
 
 _OWN_FILES = frozenset(
-    {MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS, *PACKAGE_FILES}
+    {
+        *(MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS, TUNING),
+        *CHANGED,
+        *PACKAGE_FILES,
+    }
 )
 
 _LINUX = sys.platform == "linux"
@@ -124,6 +130,15 @@ class Output:
                 f"{self.folder} is not only a bundle: it holds {others[0]!r}, and would be "
                 "replaced. Give --output a new folder."
             )
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A second name for a file, which is read-only; a copy where the disk is another."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -44,6 +44,7 @@ _BENTO_SOURCE = (
     "deploy/slim.py",
     "models",
     "pyproject.toml",
+    "requirements/milvus.txt",
     "requirements/remote.txt",
     "requirements/serve.txt",
     "service.py",

@@ -9,8 +9,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,15 +18,19 @@ from typing import Any
 
 import numpy as np
 
+from models.bundle_files import at_once, check_names, check_whole, done, load_image_encoder
 from models.collection import Collection, LocalCollection
 from models.database import Database
 from models.folder import Folder
-from models.golden import compare_picture, compare_texts
-from models.image_encoder import ImageEncoder, LazyImageEncoder
+from models.golden import compare_texts
+from models.image_encoder import LazyImageEncoder
 from models.index import VectorIndex
-from models.items import ItemStore
+from models.items import Item, ItemStore
 from models.looks import LookStore
 from models.manifest import (
+    CHANGED,
+    CHANGED_EMBEDDINGS,
+    CHANGED_THUMBNAILS,
     EMBEDDINGS,
     IMAGE_ENCODER,
     INDEX,
@@ -38,9 +41,9 @@ from models.manifest import (
     TEXT_ENCODER,
     THUMBNAILS,
     TOKENIZER,
+    TUNING,
     DamagedError,
     Manifest,
-    ModelCard,
 )
 from models.text_encoder import TextEncoder
 from models.thumbnails import ThumbnailStore
@@ -50,6 +53,8 @@ from models.tokenizer import Tokenizer
 # larger one only what every answer needs.
 WHOLE_BELOW = 256 << 20
 _ATTEMPTS = 3
+# Makes the collection that is searched, for the model that the manifest describes.
+Elsewhere = Callable[[Manifest], Collection]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +77,28 @@ class Bundle:
     manifest: Manifest
     tokenizer: Tokenizer
     text_encoder: TextEncoder
-    index: VectorIndex
-    items: ItemStore
+    # What is searched: what the bundle itself holds, unless that lies elsewhere.
     collection: Collection
-    thumbnails: ThumbnailStore
+    # None where the bundle was deployed without them.
+    thumbnails: ThumbnailStore | None
     # None where it was built by an earlier release, or of vectors without pictures.
     looks: LookStore | None
     threads: int
     # None where the bundle was deployed without it.
     image_encoder: LazyImageEncoder | None
     _files: Folder
+    # By which the thumbnails are numbered, where they are not by the collection.
+    _numbers: ItemStore | None = None
 
     @classmethod
-    def open(cls, folder: Path, *, threads: int = 1, verify: bool = True) -> Bundle:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        threads: int = 1,
+        verify: bool = True,
+        elsewhere: Elsewhere | None = None,
+    ) -> Bundle:
         """Check the files of the bundle and load what queries need.
 
         Of a bundle below ``WHOLE_BELOW`` bytes every file is hashed; of a larger one what every
@@ -100,6 +114,8 @@ class Bundle:
             threads: how many threads one run of an encoder may use.
             verify: hash the files; False where the caller has just opened the bundle and
                 checked its image encoder.
+            elsewhere: makes the collection to search in place of the bundle's own, of which then
+                nothing is read and nothing has to be there.
 
         Raises:
             DamagedError: names the file that is missing, altered or does not fit, or the
@@ -109,7 +125,7 @@ class Bundle:
         while True:
             held = Folder(folder)
             try:
-                return cls._open(held, threads, verify)
+                return cls._open(held, threads, verify, elsewhere)
             except DamagedError:
                 attempts -= 1
                 # A build may have replaced it just then: what that has put there will do.
@@ -117,14 +133,24 @@ class Bundle:
                     raise
 
     @classmethod
-    def _open(cls, folder: Folder, threads: int, verify: bool) -> Bundle:
+    def _open(
+        cls, folder: Folder, threads: int, verify: bool, elsewhere: Elsewhere | None
+    ) -> Bundle:
         path = folder.path
         manifest = Manifest.parse(folder.document(MANIFEST), path / MANIFEST)
-        _check_names(manifest, path)
-        folder.open(manifest.files)
+        check_names(manifest, path, whole=elsewhere is None)
+        unused = (
+            ()
+            if elsewhere is None
+            else (
+                *(INDEX, EMBEDDINGS, ROW_CHECKSUMS, LOOKS),
+                *CHANGED,
+            )
+        )
+        folder.open({name: one for name, one in manifest.files.items() if name not in unused})
         whole = sum(map(folder.size, folder)) < WHOLE_BELOW
         if not verify:
-            folder.trust(name for name in folder if whole or _at_once(folder, name))
+            folder.trust(name for name in folder if whole or at_once(folder, name))
         verified: list[Future[Any]] = []
         with ThreadPoolExecutor() as pool:
 
@@ -137,15 +163,21 @@ class Bundle:
                 if folder.in_memory(name):
                     return pool.submit(Database, folder, name, read(name))
                 # At once, since SQLite finds a file by its path only.
-                return _done(Database(folder, name))
+                return done(Database(folder, name))
 
-            databases = [open_database(name) for name in (ITEMS, THUMBNAILS)]
+            databases = {
+                name: open_database(name)
+                for name in (ITEMS, THUMBNAILS, CHANGED_THUMBNAILS)
+                if name in folder
+            }
             model = manifest.model
             encoder = pool.submit(
                 TextEncoder, path, model, threads=threads, graph=read(TEXT_ENCODER)
             )
             mean = np.array(manifest.mean, dtype=np.float32)
-            index = pool.submit(VectorIndex.load, folder, manifest.index, mean)
+            index = None
+            if elsewhere is None:
+                index = pool.submit(VectorIndex.load, folder, manifest.index, mean)
             tokenizer = pool.submit(Tokenizer.load, path, model, read(TOKENIZER))
             looks = None
             if LOOKS in folder:
@@ -153,7 +185,7 @@ class Bundle:
                 verified.append(looks)
             pictures = None
             if IMAGE_ENCODER in folder:
-                load = partial(_load_image_encoder, folder, model, threads)
+                load = partial(load_image_encoder, folder, model, threads)
                 pictures = LazyImageEncoder(load, checked=not verify)
                 # Last, since it takes the longest and nothing waits for it but the end.
                 if folder.in_memory(IMAGE_ENCODER):
@@ -161,36 +193,85 @@ class Bundle:
                 elif whole:
                     verified.append(pool.submit(pictures.check))
             if whole:
-                for name in (ITEMS, THUMBNAILS, EMBEDDINGS, LOOKS):
+                for name in (*databases, EMBEDDINGS, CHANGED_EMBEDDINGS, LOOKS):
                     if name in folder and not folder.in_memory(name):
-                        verified.append(pool.submit(_check, folder, name))
+                        verified.append(pool.submit(check_whole, folder, name))
+                # Only the build reads it.
+                if TUNING in folder and not folder.checked(TUNING):
+                    verified.append(pool.submit(check_whole, folder, TUNING))
             # First, since a damaged file makes its loader fail less clearly.
             for each in verified:
                 each.result()
-            items, thumbnails = (database.result() for database in databases)
-            vectors, store = index.result(), ItemStore(items)
+            opened = {name: database.result() for name, database in databases.items()}
+            items = ItemStore(opened[ITEMS]) if ITEMS in opened else None
             seen = None if looks is None else looks.result()
+            thumbnails = None
+            if index is None:
+                assert elsewhere is not None
+                collection = elsewhere(manifest)
+                # Of a bundle that was changed the index's files say which is whose.
+                if items is not None and not any(name in manifest.files for name in CHANGED):
+                    thumbnails = ThumbnailStore(opened[THUMBNAILS])
+            else:
+                assert items is not None
+                vectors = index.result()
+                collection = LocalCollection(vectors, items, seen)
+                thumbnails = ThumbnailStore(
+                    opened[THUMBNAILS],
+                    opened.get(CHANGED_THUMBNAILS),
+                    vectors.embeddings.row_of,
+                    vectors.embeddings.unchanged,
+                )
             bundle = cls(
                 folder=path,
                 manifest=manifest,
                 tokenizer=tokenizer.result(),
                 text_encoder=encoder.result(),
-                index=vectors,
-                items=store,
-                collection=LocalCollection(vectors, store, seen),
-                thumbnails=ThumbnailStore(thumbnails),
+                collection=collection,
+                thumbnails=thumbnails,
                 looks=seen,
                 threads=threads,
                 image_encoder=pictures,
                 _files=folder,
+                _numbers=None if elsewhere is None else items,
             )
-        if EMBEDDINGS in folder and folder.checked(EMBEDDINGS):
-            bundle.index.embeddings.trust()
+        for name in (EMBEDDINGS, CHANGED_EMBEDDINGS):
+            if name in folder and folder.checked(name):
+                bundle.index.embeddings.trust(name)
         if bundle.looks is not None and folder.checked(LOOKS):
             bundle.looks.trust()
-        bundle._check_fit()
+        if elsewhere is None:
+            bundle._check_fit()
         compare_texts(path, manifest.model, bundle.tokenizer, bundle.text_encoder, quickly=True)
         return bundle
+
+    @property
+    def index(self) -> VectorIndex:
+        """The index, of a bundle whose own is searched."""
+        return self._own.index
+
+    @property
+    def items(self) -> ItemStore:
+        """The items, of a bundle whose own are searched."""
+        return self._own.items
+
+    @property
+    def _own(self) -> LocalCollection:
+        assert isinstance(self.collection, LocalCollection)
+        return self.collection
+
+    def thumbnail(self, item: Item) -> bytes | None:
+        """The thumbnail of an item of the collection as WebP, None where there is none here.
+
+        Raises:
+            DamagedError: it is not as it was written.
+        """
+        if self.thumbnails is None:
+            return None
+        position: int | None = item.position
+        if self._numbers is not None:
+            position = self._numbers.position_of(item.id)
+        return None if position is None else self.thumbnails.get(position)
 
     def scrub(self) -> Iterator[Scrubbed]:
         """Check the files that the start has left out; to be run in a thread of its own.
@@ -211,15 +292,17 @@ class Bundle:
             for size in self._check(name):
                 done += size
                 yield Scrubbed(done, total)
-            if name == EMBEDDINGS:
-                self.index.embeddings.trust()
+            if name in (EMBEDDINGS, CHANGED_EMBEDDINGS):
+                self.index.embeddings.trust(name)
             if name == LOOKS and self.looks is not None:
                 self.looks.trust()
 
     def close(self) -> None:
         """Close its files; to be called when nobody uses it any more."""
         self.collection.close()
-        self.thumbnails.close()
+        for store in (self._numbers, self.thumbnails):
+            if store is not None:
+                store.close()
         self._files.close()
 
     def _is_checked(self, name: str) -> bool:
@@ -254,41 +337,3 @@ class Bundle:
                 f"{self.folder / INDEX} holds vectors {self.index.dim} wide, but the model makes "
                 f"{self.manifest.model.embedding_dim}. Build it again."
             )
-
-
-def _check_names(manifest: Manifest, path: Path) -> None:
-    """Every file that a bundle is made of has to be vouched for; the picture encoder may lack."""
-    needed = [TOKENIZER, TEXT_ENCODER, INDEX, ITEMS, THUMBNAILS]
-    if manifest.index.kind != "flat":
-        needed += [EMBEDDINGS, ROW_CHECKSUMS]
-    for name in needed:
-        if name not in manifest.files:
-            raise DamagedError(f"{path / MANIFEST} does not name {name}. Build it again.")
-
-
-def _at_once(folder: Folder, name: str) -> bool:
-    """Whether a file is read before the first answer, however large the bundle."""
-    return name in (TEXT_ENCODER, TOKENIZER, INDEX) or folder.in_memory(name)
-
-
-def _load_image_encoder(folder: Folder, model: ModelCard, threads: int) -> ImageEncoder:
-    graph = folder.read(IMAGE_ENCODER)
-    if folder.in_memory(IMAGE_ENCODER):
-        folder.confirm(IMAGE_ENCODER, graph)
-    else:
-        # Whatever was known of it: somebody may have written into the file since.
-        folder.settle(IMAGE_ENCODER, hashlib.sha256(graph).hexdigest())
-    encoder = ImageEncoder(folder.path, model, threads=threads, graph=graph)
-    compare_picture(folder.path, model, encoder)
-    return encoder
-
-
-def _check(folder: Folder, name: str) -> None:
-    for _ in folder.check(name):
-        pass
-
-
-def _done(database: Database) -> Future[Database]:
-    future: Future[Database] = Future()
-    future.set_result(database)
-    return future

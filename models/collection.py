@@ -40,7 +40,14 @@ class Matching:
 
 
 class Collection(Protocol):
-    """Images with their embeddings; safe from several threads."""
+    """Images with their embeddings; safe from several threads.
+
+    ``is_elsewhere`` says that every call waits for a server.  Such a one may raise an
+    :class:`models.elsewhere.UnavailableError` wherever it is asked, and an
+    :class:`models.elsewhere.UnsupportedError` where it is asked for what it cannot do.
+    """
+
+    is_elsewhere: bool
 
     @property
     def dim(self) -> int:
@@ -159,36 +166,38 @@ class LocalCollection:
         looks: of the same images; None where it was built without.
     """
 
+    is_elsewhere = False
+
     def __init__(
         self, index: VectorIndex, items: ItemStore, looks: LookStore | None = None
     ) -> None:
-        self._index = index
-        self._items = items
+        self.index = index
+        self.items = items
         self._looks = looks
 
     @property
     def dim(self) -> int:
         """The width of an embedding."""
-        return self._index.dim
+        return self.index.dim
 
     def mean(self) -> Vectors:
         """The mean of the embeddings, float32 ``[dim]``."""
-        return self._index.mean()
+        return self.index.mean()
 
     def search(
         self, queries: Vectors, k: int, kept: Kept | None = None
     ) -> tuple[Vectors, Positions]:
         """The images nearest to each query: :meth:`VectorIndex.search`."""
         among = None if kept is None else positions_of(kept)
-        return self._index.search(queries, min(k, len(self._index)), among)
+        return self.index.search(queries, min(k, len(self.index)), among)
 
     def goes_alone(self, kept: Kept) -> bool:
         """Whether a search among these weighs as much as one among all."""
-        return self._index.is_slow_among(len(positions_of(kept)))
+        return self.index.is_slow_among(len(positions_of(kept)))
 
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """The embeddings at some positions, float32 ``[n, dim]``."""
-        return self._index.embeddings.rows(np.array(positions, dtype=np.int64))
+        return self.index.embeddings.rows(np.array(positions, dtype=np.int64))
 
     def looks(self, positions: Sequence[int]) -> Vectors | None:
         """How the images at some positions look: :meth:`LookStore.get`."""
@@ -198,19 +207,19 @@ class LocalCollection:
 
     def get(self, positions: Sequence[int]) -> list[Item]:
         """The items at some positions: :meth:`ItemStore.get`."""
-        return self._items.get(positions)
+        return self.items.get(positions)
 
     def find(self, image_id: str) -> Item | None:
         """The item with an id, None where there is no such id."""
-        return self._items.find(image_id)
+        return self.items.find(image_id)
 
     def id_of_path(self, image_path: str) -> str | None:
         """The id of the image with exactly this path, None where there is none."""
-        return self._items.id_of_path(image_path)
+        return self.items.id_of_path(image_path)
 
     def count(self, kept: Kept | None = None) -> int:
         """How many images there are, or are kept."""
-        return len(self._index) if kept is None else len(positions_of(kept))
+        return len(self.index) if kept is None else len(positions_of(kept))
 
     def these(self, positions: Sequence[int]) -> Kept:
         """Those at some positions."""
@@ -218,7 +227,7 @@ class LocalCollection:
 
     def matching(self, conditions: Mapping[str, Any]) -> Matching:
         """The images whose metadata meet all conditions: :meth:`FactStore.matching`."""
-        found = self._items.matching(conditions)
+        found = self.items.matching(conditions)
         return Matching(Positioned(found.positions), found.warnings)
 
     def named(
@@ -226,7 +235,7 @@ class LocalCollection:
     ) -> tuple[Named, Kept | None]:
         """The images of which some words are said: :meth:`WordStore.find`."""
         among = None if kept is None else positions_of(kept)
-        named = self._items.named(query, among, many=many)
+        named = self.items.named(query, among, many=many)
         for needed in (named.must, named.many):
             if needed is not None:
                 among = needed if among is None else np.intersect1d(among, needed)
@@ -234,20 +243,20 @@ class LocalCollection:
 
     def meant(self, query: str, is_known: Callable[[str], bool]) -> str | None:
         """What a query may have meant: :meth:`Speller.meant`."""
-        return self._items.meant(query, is_known)
+        return self.items.meant(query, is_known)
 
     def ordered(self, by: str, kept: Kept | None = None, *, start: int = 0, stop: int) -> Ordered:
         """The images in some places of an order: :meth:`OrderStore.page`."""
         among = None if kept is None else positions_of(kept)
-        return self._items.ordered(by, among, start=start, stop=stop)
+        return self.items.ordered(by, among, start=start, stop=stop)
 
     def facets(self, fields: Sequence[str] | None, kept: Kept | None = None) -> Facets:
         """How many images have each value of some fields: :meth:`FacetStore.count`."""
-        return self._items.facets(fields, None if kept is None else positions_of(kept))
+        return self.items.facets(fields, None if kept is None else positions_of(kept))
 
     def close(self) -> None:
         """Close the files."""
-        self._items.close()
+        self.items.close()
 
 
 def positions_of(kept: Kept) -> Positions:

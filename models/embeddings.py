@@ -2,7 +2,8 @@
 
 ``embeddings.npy`` is a NumPy file, float32 ``[n, dim]``, each row of length one.  It is much
 larger than what a search reads of it, so it is mapped, and a row is checked when it is first
-used: ``embeddings.checksums.npy`` has a checksum of each, uint64 ``[n]``.
+used: ``embeddings.checksums.npy`` has a checksum of each, uint64 ``[n]``.  Of a bundle that was
+changed the new rows lie in a file of their own, behind those of the first (:mod:`models.rows`).
 
 A search touches a thousand rows at a time, and a CRC-32 of each is a thousand calls, which keep
 the interpreter from everything else.  So the checksum of a row is the sum of its 32-bit words,
@@ -13,24 +14,24 @@ shows, any other but for one in 2^64.
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import read_array
 from models.folder import Folder
-from models.manifest import EMBEDDINGS, ROW_CHECKSUMS, DamagedError
+from models.manifest import CHANGED_EMBEDDINGS, EMBEDDINGS, ROW_CHECKSUMS, DamagedError
+from models.rows import Rows, load_rows
 
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
 Checksums = NDArray[np.uint64]
 
-_HEADER = 4096
 # Rows that are summed up in one go, a megabyte or two of them.
 _AT_ONCE = 512
 
@@ -47,15 +48,15 @@ class Embeddings:
     def __init__(
         self, rows: Vectors, checksums: Checksums | None = None, path: Path | None = None
     ) -> None:
-        self._rows = rows
-        self._checksums = checksums
-        self._path = path
-        self._unchecked = np.full(len(rows), checksums is not None)
+        self._first = _Part(rows, checksums, path)
+        # Those of a change, and which row each position has: both or none.
+        self._changed: _Part | None = None
+        self._row_of: Rows | None = None
 
     def save(self, folder: Path) -> tuple[str, ...]:
         """Write the vectors and their checksums into a folder, and give the files' names."""
-        np.save(folder / EMBEDDINGS, self._rows)
-        np.save(folder / ROW_CHECKSUMS, checksums_of(self._rows))
+        np.save(folder / EMBEDDINGS, self._first.rows)
+        np.save(folder / ROW_CHECKSUMS, checksums_of(self._first.rows))
         return EMBEDDINGS, ROW_CHECKSUMS
 
     @classmethod
@@ -67,26 +68,49 @@ class Embeddings:
         """
         content = folder.read(ROW_CHECKSUMS)
         folder.confirm(ROW_CHECKSUMS, content)
-        checksums = _array(content, np.dtype("<u8"), folder.path / ROW_CHECKSUMS)
+        checksums = read_array(content, np.dtype("<u8"), folder.path / ROW_CHECKSUMS)
         path = folder.path / EMBEDDINGS
-        if folder.in_memory(EMBEDDINGS):
-            content = folder.read(EMBEDDINGS)
-            folder.confirm(EMBEDDINGS, content)
-            embeddings = cls(_array(content, np.dtype("<f4"), path))
-        else:
-            rows = _array(folder.map(EMBEDDINGS), np.dtype("<f4"), path)
-            embeddings = cls(rows, checksums, path)
-        if checksums.ndim != 1 or len(checksums) != len(embeddings):
+        parts = [_read(folder, name) for name in (EMBEDDINGS, CHANGED_EMBEDDINGS) if name in folder]
+        count = sum(len(rows) for rows, _ in parts)
+        if (
+            checksums.ndim != 1
+            or len(checksums) != count
+            or len({rows.shape[1:] for rows, _ in parts}) > 1
+        ):
             raise DamagedError(f"{path} and its checksums do not fit together. Build it again.")
+        rows, in_memory = parts[0]
+        embeddings = cls(rows, None if in_memory else checksums[: len(rows)], path)
+        embeddings._row_of = load_rows(folder, count)
+        if len(parts) > 1:
+            changed, in_memory = parts[1]
+            needed = None if in_memory else checksums[len(rows) :]
+            embeddings._changed = _Part(changed, needed, folder.path / CHANGED_EMBEDDINGS)
+        if (embeddings._row_of is None) != (embeddings._changed is None):
+            raise DamagedError(f"{path} and its rows do not fit together. Build it again.")
         return embeddings
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._first.rows) if self._row_of is None else len(self._row_of)
 
     @property
     def dim(self) -> int:
         """The width of a vector."""
-        return int(self._rows.shape[1])
+        return int(self._first.rows.shape[1])
+
+    @property
+    def row_of(self) -> Rows | None:
+        """The row of each position, uint32 ``[n]``; None where a position is its row."""
+        return self._row_of
+
+    @property
+    def unchanged(self) -> int:
+        """How many rows are in the first file."""
+        return len(self._first.rows)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are in all files, those of pictures that are gone among them."""
+        return self.unchanged + (0 if self._changed is None else len(self._changed.rows))
 
     def row(self, position: int) -> Vectors:
         """The vector at ``position``, float32 ``[dim]``.
@@ -94,8 +118,7 @@ class Embeddings:
         Raises:
             DamagedError: it is not as it was written.
         """
-        self._check(np.array([position]))
-        row: Vectors = self._rows[position].copy()
+        row: Vectors = self.rows(np.array([position]))[0]
         return row
 
     def rows(self, positions: Positions) -> Vectors:
@@ -104,8 +127,15 @@ class Embeddings:
         Raises:
             DamagedError: one is not as it was written.
         """
-        self._check(positions)
-        rows: Vectors = self._rows[positions]
+        rows: Vectors
+        if self._row_of is None or self._changed is None:
+            self._first.check(positions)
+            rows = self._first.rows[positions]
+            return rows
+        rows = np.empty((len(positions), self.dim), dtype=np.float32)
+        for part, where, at in self._by_part(self._row_of, self._changed, positions):
+            part.check(at)
+            rows[where] = part.rows[at]
         return rows
 
     def products(self, query: Vectors, positions: Positions) -> Vectors:
@@ -124,37 +154,84 @@ class Embeddings:
         Raises:
             DamagedError: a vector is not as it was written.
         """
-        self._check(positions)
         query = np.ascontiguousarray(query, dtype=np.float32)
-        positions = np.ascontiguousarray(positions, dtype=np.int64)
+        if self._row_of is None or self._changed is None:
+            return self._first.products(query, positions)
         products = np.empty(len(positions), dtype=np.float32)
+        for part, where, at in self._by_part(self._row_of, self._changed, positions):
+            products[where] = part.products(query, at)
+        return products
+
+    def trust(self, name: str = EMBEDDINGS) -> None:
+        """Check rows of a file no more: somebody has hashed the whole of it."""
+        part = self._changed if name == CHANGED_EMBEDDINGS else self._first
+        if part is not None:
+            part.unchecked[:] = False
+
+    def _by_part(
+        self, row_of: Rows, changed: _Part, positions: Positions
+    ) -> Iterator[tuple[_Part, Positions, Positions]]:
+        """Each part, which of the positions have their rows in it, and which rows these are."""
+        at = row_of[positions].astype(np.int64)
+        of_first = at < len(self._first.rows)
+        where = np.flatnonzero(of_first)
+        yield self._first, where, at[where]
+        where = np.flatnonzero(~of_first)
+        yield changed, where, at[where] - len(self._first.rows)
+
+
+class _Part:
+    """The vectors of one file, by row, and which of them are not checked yet."""
+
+    def __init__(self, rows: Vectors, checksums: Checksums | None, path: Path | None) -> None:
+        self.rows = rows
+        self._checksums = checksums
+        self._path = path
+        self.unchecked = np.full(len(rows), checksums is not None)
+
+    def products(self, query: Vectors, at: Positions) -> Vectors:
+        """The inner products of a query with some rows."""
+        self.check(at)
+        at = np.ascontiguousarray(at, dtype=np.int64)
+        products = np.empty(len(at), dtype=np.float32)
         # Reads the rows where they lie; gathering them first takes four times as long.
         faiss.fvec_inner_products_by_idx(
             faiss.swig_ptr(products),
             faiss.swig_ptr(query),
-            faiss.swig_ptr(self._rows),
-            faiss.swig_ptr(positions),
-            self.dim,
+            faiss.swig_ptr(self.rows),
+            faiss.swig_ptr(at),
+            self.rows.shape[1],
             1,
-            len(positions),
+            len(at),
         )
         return products
 
-    def trust(self) -> None:
-        """Check rows no more: somebody has hashed the whole file."""
-        self._unchecked[:] = False
+    def check(self, at: Positions) -> None:
+        """Compare rows with their checksums, once each.
 
-    def _check(self, positions: Positions) -> None:
-        fresh = positions[self._unchecked[positions]]
+        Raises:
+            DamagedError: one is not as it was written.
+        """
+        fresh = at[self.unchecked[at]]
         if not len(fresh):
             return
         assert self._checksums is not None
-        damaged = fresh[checksums_of(self._rows, fresh) != self._checksums[fresh]]
+        damaged = fresh[checksums_of(self.rows, fresh) != self._checksums[fresh]]
         if len(damaged):
             raise DamagedError(
                 f"{self._path} is damaged: the vector at {damaged[0]}. Build it again."
             )
-        self._unchecked[fresh] = False
+        self.unchecked[fresh] = False
+
+
+def _read(folder: Folder, name: str) -> tuple[Vectors, bool]:
+    """The vectors of a file, and whether they are in memory, and hashed."""
+    path = folder.path / name
+    if not folder.in_memory(name):
+        return read_array(folder.map(name), np.dtype("<f4"), path), False
+    content = folder.read(name)
+    folder.confirm(name, content)
+    return read_array(content, np.dtype("<f4"), path), True
 
 
 def checksums_of(rows: Vectors, positions: Positions | None = None) -> Checksums:
@@ -177,17 +254,3 @@ def _factors(count: int) -> Checksums:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31)) | np.uint64(1)
-
-
-def _array(content: Any, dtype: np.dtype[Any], path: Path) -> NDArray[Any]:
-    """The array of a NumPy file, where it lies."""
-    header = io.BytesIO(content[:_HEADER])
-    try:
-        if np.lib.format.read_magic(header) != (1, 0):
-            raise ValueError("it is of another version")
-        shape, fortran, found = np.lib.format.read_array_header_1_0(header)
-        if fortran or found != dtype:
-            raise ValueError(f"it holds {found}")
-        return np.frombuffer(content, dtype, int(np.prod(shape)), header.tell()).reshape(shape)
-    except ValueError as error:
-        raise DamagedError(f"{path} is no array of vectors: {error}. Build it again.") from None

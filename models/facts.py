@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,9 +32,10 @@ from models.filters import (
     nfc,
     read_filter,
 )
-from models.runs import SCHEMA, Gathered, RunStore, write_run
+from models.runs import SCHEMA, Gathered, RunStore, stored, write_run
 
 Mask = NDArray[np.bool_]
+Moved = NDArray[np.int64]
 
 _TELLABLE: dict[Kind, str] = {
     "number": "a number",
@@ -43,6 +44,7 @@ _TELLABLE: dict[Kind, str] = {
     "null": "null",
     "empty": "empty",
 }
+KINDS = tuple(_TELLABLE)
 
 
 class FactWriter:
@@ -54,14 +56,31 @@ class FactWriter:
         self._names: dict[str, dict[Kind, Gathered]] = {}
         self._pictures = 0
 
+    @classmethod
+    def of(cls, connection: sqlite3.Connection, now_at: Moved) -> FactWriter:
+        """The facts that a database has, of pictures that have moved.
+
+        Args:
+            connection: to the database; its tables are taken out.
+            now_at: where the picture of each position is now, int64 ``[n]``; -1: gone.
+        """
+        writer = cls()
+        for name, kind, values, counts, positions in stored(connection):
+            gathered = writer._fields.setdefault(name, {}).setdefault(kind, Gathered())
+            gathered.take(values, counts, now_at[positions])
+        writer._pictures = int(now_at.max(initial=-1)) + 1
+        for table in ("facts", "runs", "facets"):
+            connection.execute(f"DROP TABLE {table}")
+        return writer
+
     def add(self, position: int, metadata: Mapping[str, Any]) -> None:
-        """Take in what is known of a picture; to be called in order of position."""
-        self._pictures = position + 1
+        """Take in what is known of a picture."""
+        self._pictures = max(self._pictures, position + 1)
         for name, value in metadata.items():
             kinds = self._names.get(name)
             if kinds is None:
                 kinds = self._names[name] = self._fields.setdefault(nfc(name), {})
-            for kind, each in _facts(value):
+            for kind, each in facts_of(value):
                 gathered = kinds.get(kind)
                 if gathered is None:
                     gathered = kinds[kind] = Gathered()
@@ -90,7 +109,7 @@ class FactWriter:
         facets.write(connection)
 
 
-def _facts(value: Any) -> Iterable[tuple[Kind, Value]]:
+def facts_of(value: Any) -> Iterable[tuple[Kind, Value]]:
     """What can be asked for of a metadata value: itself, or the members of a list or object."""
     fact = _fact(value)
     if fact is not None:
@@ -118,6 +137,24 @@ def _as_float(number: int) -> float:
         return float(number)
     except OverflowError:
         return float("inf") if number > 0 else float("-inf")
+
+
+def warnings_of(condition: Condition, there: Sequence[Kind]) -> list[str]:
+    """What to tell people of a condition, for each kind that no picture has, or the field.
+
+    Args:
+        condition: of a filter.
+        there: the kinds of values that there are of its field.
+    """
+    name = condition.field
+    if not there:
+        return [f"no picture has a field {name!r}"]
+    told = " or ".join(_TELLABLE[kind] for kind in there)
+    return [
+        f"{name!r} is {_TELLABLE[kind]} in no picture: it is {told}"
+        for kind in dict.fromkeys(interval.kind for interval in condition.intervals or ())
+        if kind not in there
+    ]
 
 
 @dataclass(frozen=True)
@@ -190,13 +227,5 @@ class FactStore:
                     found[run.positions[ends[inside.start] : ends[inside.stop]]] = True
         return found
 
-    def _warnings(self, condition: Condition, deadline: float) -> Iterator[str]:
-        name = condition.field
-        there = self._runs.kinds(name, _TELLABLE, deadline)
-        if not there:
-            yield f"no picture has a field {name!r}"
-            return
-        told = " or ".join(_TELLABLE[kind] for kind in there)
-        for kind in dict.fromkeys(interval.kind for interval in condition.intervals or ()):
-            if kind not in there:
-                yield f"{name!r} is {_TELLABLE[kind]} in no picture: it is {told}"
+    def _warnings(self, condition: Condition, deadline: float) -> list[str]:
+        return warnings_of(condition, self._runs.kinds(condition.field, KINDS, deadline))

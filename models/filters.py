@@ -32,7 +32,7 @@ Value = int | float | str
 
 # A longer text compares with any that may be asked for as its beginning does.
 KEPT_OF_A_TEXT = MAX_TEXT + 1
-_LAST_CHARACTER = "\U0010ffff"
+LAST_CHARACTER = "\U0010ffff"
 _COMPARISONS = ("gt", "gte", "lt", "lte")
 _OPERATORS = (*_COMPARISONS, "in", "not_in", "any", "all", "exists", "prefix")
 
@@ -152,7 +152,7 @@ def _range(limits: Mapping[str, Any], name: str) -> tuple[Interval, ...]:
 
 def _prefix(text: str) -> Interval:
     # No text that is kept has more characters than these.
-    return Interval("text", text, text + _LAST_CHARACTER * KEPT_OF_A_TEXT)
+    return Interval("text", text, text + LAST_CHARACTER * KEPT_OF_A_TEXT)
 
 
 def _comparable(value: Any, where: str) -> tuple[Kind, Value]:

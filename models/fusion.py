@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from models.collection import Collection, Kept
+from models.wording import is_quoted, undressed
 from models.words import Named
 
 # How to find: by what is seen and by what is said, or by one of them.
@@ -29,6 +31,21 @@ class Fused:
     position: int
     score: float = 0.0
     matched: dict[str, int] = field(default_factory=dict)
+
+
+def named_in(
+    collection: Collection, words: str, mode: Mode, kept: Kept | None = None
+) -> tuple[Named, Kept | None]:
+    """The pictures of which some words are said: :meth:`Collection.named`.
+
+    Quotes around all of a query are often but a habit: where nobody has said it so, it is found as
+    without them, unless words alone are to count.
+    """
+    named, left = collection.named(words, kept, many=mode == "text")
+    unsaid = named.must is not None and not len(named.must)
+    if mode == "auto" and unsaid and is_quoted(words):
+        return collection.named(undressed(words), kept)
+    return named, left
 
 
 def rankings_of(mode: Mode, named: Named, near: Sequence[int]) -> dict[str, Sequence[int]]:

@@ -30,22 +30,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import faiss
 import numpy as np
 
+from models.codes import change_codes
 from models.embeddings import Embeddings, Positions, Vectors
 from models.folder import Folder
 from models.manifest import INDEX, DamagedError, IndexFacts
+from models.tuning import NEAREST, Tuning
 
 Metric = Literal["ip", "l2"]
 
 # A flat scan of this many 512-wide vectors takes about as long as encoding the query.
 EXACT_UP_TO = 10_000
-# How many candidates are compared exactly: the fewest of these with which text queries find
-# their ten nearest.  The number does not depend on k, or an answer would depend on what
-# others in its batch ask for.
-_CANDIDATES = (512, 1024, 2048, 4096, 8192)
-_TARGET_RECALL = 0.99
 # So many times as many where more pictures are asked for than there are candidates.
 _FURTHER = 4
-_TUNING_QUERIES = 500
 _DIMENSIONS_A_CODE = 2
 _BITS = 4
 # Codes of this many vectors lie together: with 64, the scan for a batch takes three quarters
@@ -80,6 +76,7 @@ class VectorIndex:
         facts: what it is; ``facts.search_parameters`` go with every search.
         mean: of the vectors, float32 ``[dim]``.
         embeddings: the vectors; None where the index itself has them.
+        tuning: what an index of codes was tuned with; None where it was loaded.
     """
 
     def __init__(
@@ -88,8 +85,10 @@ class VectorIndex:
         facts: IndexFacts,
         mean: Vectors,
         embeddings: Embeddings | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
         self._index = index
+        self._tuning = tuning
         self._mean = mean
         self.facts = facts
         self.embeddings = _own_vectors(index) if embeddings is None else embeddings
@@ -135,12 +134,48 @@ class VectorIndex:
             codes.add(vectors[start : start + _ADDED])
             added(min(_ADDED, len(vectors) - start))
         untuned = cls(codes, IndexFacts(kind="pq", metric=metric), mean, Embeddings(vectors))
-        return cls(codes, _tune(untuned, vectors, queries), mean, untuned.embeddings)
+        probes = Tuning.of(vectors, vectors if queries is None else queries)
+        candidates, recall, tuning = probes.first(untuned.nearest)
+        kind = "text queries" if queries is not None else "of the pictures' own vectors"
+        facts = IndexFacts(
+            kind="pq",
+            metric=metric,
+            search_parameters={"candidates": candidates},
+            recall_at_10=round(recall, 4),
+            tuned_with=f"{len(tuning.queries)} {kind}",
+        )
+        return cls(codes, facts, mean, untuned.embeddings, tuning)
 
     def save(self, folder: Path) -> tuple[str, ...]:
         """Write the index into a folder, and give the names of its files."""
+        self.save_codes(folder)
+        if self._tuning is None:
+            return (INDEX,)
+        return (INDEX, *self.embeddings.save(folder), self._tuning.save(folder))
+
+    def save_codes(self, folder: Path) -> None:
+        """Write the index without the vectors that it is compared with."""
         faiss.write_index(self._index, str(folder / INDEX))
-        return (INDEX,) if self.facts.kind == "flat" else (INDEX, *self.embeddings.save(folder))
+
+    def changed(
+        self,
+        now_at: Positions,
+        new: Positions,
+        vectors: Vectors,
+        mean: Vectors,
+        embeddings: Embeddings,
+    ) -> VectorIndex:
+        """An index of codes after a change; this one is of no use any more.
+
+        Args:
+            now_at: where the picture of each position is now, int64 ``[n]``; -1: gone.
+            new: the positions of those that have come, int64 ``[m]``, ascending.
+            vectors: theirs, float32 ``[m, dim]``.
+            mean: of all vectors now.
+            embeddings: all vectors, at their positions now.
+        """
+        change_codes(self._index, now_at, new, vectors)
+        return VectorIndex(self._index, self.facts, mean, embeddings)
 
     @classmethod
     def load(cls, folder: Folder, facts: IndexFacts, mean: Vectors) -> VectorIndex:
@@ -200,6 +235,19 @@ class VectorIndex:
                 for query, row, near in zip(queries, rows, named, strict=True)
             ]
         return _stack(rows, k)
+
+    def nearest(self, queries: Vectors, candidates: int) -> Positions:
+        """The ten pictures that an index of codes finds with so many candidates, int64 ``[n, 10]``.
+
+        Args:
+            queries: float32 ``[n, dim]``, each of length one.
+            candidates: how many are compared exactly.
+        """
+        parameters = {"candidates": candidates}
+        facts = self.facts.model_copy(update={"search_parameters": parameters})
+        return VectorIndex(self._index, facts, self._mean, self.embeddings).search(
+            queries, NEAREST
+        )[1]
 
     def is_slow_among(self, count: int) -> bool:
         """Whether a search among so many pictures weighs as much as one among all.
@@ -368,22 +416,3 @@ def _stack(rows: list[tuple[Vectors, Positions]], k: int) -> tuple[Vectors, Posi
         cosines[row, : len(best)] = best
         positions[row, : len(found)] = found
     return cosines, positions
-
-
-def _tune(index: VectorIndex, vectors: Vectors, queries: Vectors | None) -> IndexFacts:
-    """The fewest candidates that hold ``_TARGET_RECALL`` of the true ten nearest."""
-    kind = "text queries" if queries is not None else "of the pictures' own vectors"
-    probes = vectors if queries is None else queries
-    chosen = np.random.default_rng(0).permutation(len(probes))[:_TUNING_QUERIES]
-    probes = np.ascontiguousarray(probes[np.sort(chosen)])
-    _, true = faiss.knn(probes, vectors, 10, metric=faiss.METRIC_INNER_PRODUCT)
-    for candidates in _CANDIDATES:
-        facts = index.facts.model_copy(update={"search_parameters": {"candidates": candidates}})
-        tried = VectorIndex(index._index, facts, index.mean(), index.embeddings)
-        _, found = tried.search(probes, 10)
-        shared = [len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)]
-        recall = float(np.mean(shared)) / 10
-        if recall >= _TARGET_RECALL:
-            break
-    told = {"recall_at_10": round(recall, 4), "tuned_with": f"{len(probes)} {kind}"}
-    return facts.model_copy(update=told)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import mmap
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +94,39 @@ def write_looks(path: Path, looks: Iterable[bytes | None]) -> bool:
     return seen
 
 
+def change_looks(
+    path: Path,
+    before: bytes,
+    now_at: NDArray[np.int64],
+    new: NDArray[np.int64],
+    looks: Sequence[bytes | None],
+) -> bool:
+    """Write a file of looks that differs little from another.
+
+    Args:
+        path: the file.
+        before: the content of the other; empty where there is none.
+        now_at: where the picture of each position is now, int64 ``[n]``; -1: gone.
+        new: the positions of those that have come, int64 ``[m]``.
+        looks: theirs; None where there is no picture.
+
+    Returns:
+        Whether there is any look; where there is none, there is no file either.
+    """
+    stays = now_at >= 0
+    nothing = np.array([(np.frombuffer(_NONE, "u1"), zlib.crc32(_NONE))], dtype=_ROW)
+    rows = np.repeat(nothing, int(stays.sum()) + len(new))
+    if before:
+        rows[now_at[stays]] = np.frombuffer(before, dtype=_ROW)[stays]
+    for position, look in zip(new.tolist(), looks, strict=True):
+        if look is not None:
+            rows[position] = (np.frombuffer(look, "u1"), zlib.crc32(look))
+    if not rows["look"].any():
+        return False
+    rows.tofile(path)
+    return True
+
+
 class LookStore:
     """Reads looks; safe from several threads.
 
@@ -143,6 +176,16 @@ class LookStore:
                 )
         self._unchecked[positions] = False
         return unit_looks(rows["look"])
+
+    def look(self, position: int) -> bytes | None:
+        """The look of one picture as it was written, None where there is no picture.
+
+        Raises:
+            DamagedError: it is damaged.
+        """
+        self.get(np.array([position]))
+        look: bytes = self._rows["look"][position].tobytes()
+        return None if look == _NONE else look
 
     def trust(self) -> None:
         """Check rows no more: somebody has hashed the whole file."""

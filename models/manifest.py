@@ -48,6 +48,14 @@ ROW_CHECKSUMS = "embeddings.checksums.npy"
 LOOKS = "looks.bin"
 ITEMS = "items.sqlite"
 THUMBNAILS = "thumbnails.sqlite"
+# Of a bundle that was changed since it was written: see models/rows.py.
+ROWS = "rows.npy"
+CHANGED_EMBEDDINGS = "embeddings.changed.npy"
+CHANGED_THUMBNAILS = "thumbnails.changed.sqlite"
+# What a changed bundle has beside the rest: all of it or nothing.
+CHANGED = (ROWS, CHANGED_EMBEDDINGS, CHANGED_THUMBNAILS)
+# What the build measures an index of codes with: see models/tuning.py.
+TUNING = "tuning.npz"
 # What a bundle is called in a model store, whatever its folder was called.
 STORED_BUNDLE = "sightline-bundle"
 
@@ -379,7 +387,8 @@ class Manifest(_Document):
     where that is not known; ``subject`` is for queries that the whole bundle answers, None in a
     bundle that is older than this (:mod:`models.relevance`).  ``examples`` are texts that find
     something in it.  ``made_of`` is a checksum of all that
-    the bundle was made of, empty where that is not known: the build looks at it, nobody else.
+    the bundle was made of, empty where that is not known, and ``form`` says in which way: the build
+    looks at them, nobody else.
     """
 
     filename: ClassVar[str] = MANIFEST
@@ -401,6 +410,7 @@ class Manifest(_Document):
     ocr: OcrFacts | None = None
     versions: dict[str, str]
     made_of: str
+    form: int = 0
     created: str
     files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
@@ -419,6 +429,7 @@ class Manifest(_Document):
                 "skipped": True,
                 "picture_root": True,
                 "made_of": True,
+                "form": True,
                 "model": {"golden"},
             },
         )

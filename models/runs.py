@@ -79,9 +79,20 @@ class Gathered:
         self.positions = array("I")
 
     def add(self, value: Value, position: int) -> None:
-        """Take in that a picture has a value; in order of position."""
+        """Take in that a picture has a value."""
         self.codes.append(self.values.setdefault(value, len(self.values)))
         self.positions.append(position)
+
+    def take(self, values: Sequence[Value], counts: Sequence[int], positions: Numbers) -> None:
+        """Take in those of a run, so many of each value; position -1 is left out."""
+        kept = positions >= 0
+        part = np.repeat(np.arange(len(values)), counts)[kept]
+        codes = np.zeros(len(values), dtype=np.uintc)
+        # A value that nobody has any more is none of the field's.
+        for number in np.unique(part).tolist():
+            codes[number] = self.values.setdefault(values[number], len(self.values))
+        self.codes.frombytes(codes[part].tobytes())
+        self.positions.frombytes(positions[kept].astype(np.uintc).tobytes())
 
     def months(self) -> Gathered | None:
         """The months, or years, of dates; None where these are no dates, or years only."""
@@ -105,9 +116,9 @@ class Gathered:
         rank = np.empty(len(values), dtype=np.int64)
         rank[[self.values[value] for value in values]] = np.arange(len(values))
         ranks = rank[np.frombuffer(self.codes, dtype=np.uintc)]
-        order = np.argsort(ranks, kind="stable")
-        ranks = ranks[order]
-        positions = np.frombuffer(self.positions, dtype=np.uintc)[order].astype("<u4")
+        positions = np.frombuffer(self.positions, dtype=np.uintc)
+        order = np.lexsort((positions, ranks))
+        ranks, positions = ranks[order], positions[order].astype("<u4")
         # A picture has a value once, though two spellings of a name may each say so.
         once = np.ones(len(ranks), dtype=np.bool_)
         once[1:] = (ranks[1:] != ranks[:-1]) | (positions[1:] != positions[:-1])
@@ -137,6 +148,26 @@ def write_run(connection: sqlite3.Connection, field: str, run: Run, values: list
     if counts is not None:
         row = with_checksum((run.number, json.dumps(values, ensure_ascii=False)))
         connection.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
+
+
+def stored(
+    connection: sqlite3.Connection,
+) -> Iterator[tuple[str, Kind, list[Value], list[int], Numbers]]:
+    """The runs of a database: field, kind, values, how many positions each has, and these.
+
+    Months are left out: they are made of the dates.
+    """
+    query = (
+        "SELECT field, kind, low, positions, counts, parts FROM facts LEFT JOIN runs USING (run) "
+        "WHERE kind != 'month' ORDER BY run"
+    )
+    for field, kind, low, packed, counts, parts in connection.execute(query):
+        positions = np.frombuffer(packed, dtype="<u4")
+        if parts is None:
+            yield field, kind, [low], [len(positions)], positions
+        else:
+            each = np.frombuffer(counts, dtype="<u2").tolist()
+            yield field, kind, json.loads(parts), each, positions
 
 
 class RunStore:

@@ -3,6 +3,8 @@
     thumbnails(position, webp, checksum)
 
 They make up most of a bundle, and no search reads them: they are checked when they are read.
+Of a bundle that was changed the new ones are in a second file, and ``position`` is the number of
+the picture's row (:mod:`models.rows`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from models.database import Database, new_database, with_checksum
+from models.rows import Rows
 
 _SCHEMA = """
 CREATE TABLE thumbnails (
@@ -22,6 +25,7 @@ CREATE TABLE thumbnails (
     checksum INTEGER NOT NULL
 )
 """
+_INSERT = "INSERT INTO thumbnails VALUES (?, ?, ?)"
 THUMBNAIL_SIDE = 320
 _QUALITY = 80
 # Half the time of WebP's usual effort (4) for thumbnails 4 % larger: a thirtieth of all that
@@ -56,9 +60,13 @@ def write_thumbnails(path: Path, thumbnails: Iterable[tuple[int, bytes]]) -> Non
     """Write a new file of pictures' positions and their thumbnails as WebP."""
     with new_database(path) as connection:
         connection.execute(_SCHEMA)
-        connection.executemany(
-            "INSERT INTO thumbnails VALUES (?, ?, ?)", map(with_checksum, thumbnails)
-        )
+        connection.executemany(_INSERT, map(with_checksum, thumbnails))
+
+
+def add_thumbnails(path: Path, thumbnails: Iterable[tuple[int, bytes]]) -> None:
+    """Write more of them into a file that nobody reads yet."""
+    with new_database(path) as connection:
+        connection.executemany(_INSERT, map(with_checksum, thumbnails))
 
 
 class ThumbnailStore:
@@ -66,10 +74,22 @@ class ThumbnailStore:
 
     Args:
         database: the file.
+        changed: the second one, of a bundle that was changed.
+        row_of: the row of each position, uint32 ``[n]``; None where a position is its row.
+        unchanged: how many rows are in the first file.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        changed: Database | None = None,
+        row_of: Rows | None = None,
+        unchanged: int = 0,
+    ) -> None:
         self._database = database
+        self._changed = changed
+        self._row_of = row_of
+        self._unchanged = unchanged
 
     def get(self, position: int) -> bytes | None:
         """A picture's thumbnail as WebP, None where the bundle has none.
@@ -78,10 +98,16 @@ class ThumbnailStore:
             DamagedError: it is not as it was written.
         """
         query = "SELECT position, webp, checksum FROM thumbnails WHERE position = ?"
-        for _, webp in self._database.whole_rows(query, [position]):
+        row = position if self._row_of is None else int(self._row_of[position])
+        database = self._database
+        if self._changed is not None and row >= self._unchanged:
+            database = self._changed
+        for _, webp in database.whole_rows(query, [row]):
             return bytes(webp)
         return None
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         self._database.close()
+        if self._changed is not None:
+            self._changed.close()

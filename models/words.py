@@ -91,20 +91,40 @@ class Named:
 
 
 class WordWriter:
-    """Writes what is said of pictures to a database, in order of position.
+    """Writes what is said of pictures to a database.
 
     Args:
-        connection: to the database, in which the table is made.
+        connection: to the database.
+        new: whether the table is to be made.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, new: bool = True) -> None:
         self._connection = connection
-        connection.execute(FULL_TEXT)
+        # Whether a change was one of what people say, and not of paths and what is read only.
+        self.people_say_otherwise = False
+        if new:
+            connection.execute(FULL_TEXT)
 
     def add(self, item: Item) -> None:
         """Take in what is said of a picture."""
-        said = [" \n".join(texts) for texts in _said(item)]
-        self._connection.execute(_INSERT, [item.position, *said])
+        self._connection.execute(_INSERT, [item.position, *_columns(item)])
+
+    def change(self, old: Item | None, new: Item | None) -> None:
+        """Forget what was said of one, and take in what is said of another; None is no picture.
+
+        ``old`` is needed since there is no copy of what is indexed.
+        """
+        before, now = (
+            None if item is None else [item.position, *_columns(item)] for item in (old, new)
+        )
+        if before == now:
+            return
+        said = [[] if one is None else one[1 : 1 + len(_FIELDS)] for one in (before, now)]
+        self.people_say_otherwise |= any(map(any, said)) and said[0] != said[1]
+        if before is not None:
+            self._connection.execute(_DELETE, before)
+        if now is not None:
+            self._connection.execute(_INSERT, now)
 
     def finish(self) -> None:
         """Put the index in the order in which it is read fastest."""
@@ -188,6 +208,16 @@ class WordStore:
 
 
 _INSERT = f"INSERT INTO words(rowid, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
+# FTS5's way to say it.
+_DELETE = (
+    f"INSERT INTO words(words, rowid, {', '.join(COLUMNS)}) "
+    f"VALUES ('delete', ?{', ?' * len(COLUMNS)})"
+)
+
+
+def _columns(item: Item) -> list[str]:
+    """The text of each column."""
+    return [" \n".join(texts) for texts in _said(item)]
 
 
 def _said(item: Item) -> Iterator[Sequence[str]]:
@@ -195,10 +225,12 @@ def _said(item: Item) -> Iterator[Sequence[str]]:
     for column, fields in _FIELDS.items():
         texts = [
             text
+            # Most have none of them.
             for name in fields
+            if name in item.metadata
             # A field without a source is a sidecar's.
-            if item.sources.get(name, _SIDECAR) in _BY_PEOPLE
-            for text in _texts(item.metadata.get(name))
+            and item.sources.get(name, _SIDECAR) in _BY_PEOPLE
+            for text in _texts(item.metadata[name])
         ]
         if column == "caption":
             by_people = [

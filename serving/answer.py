@@ -10,9 +10,9 @@ from pydantic_core import to_json
 from models.items import Item
 from serving.counting import Counted
 from serving.engine import Engine
-from serving.search import Found, Hit
+from serving.found import Found, Hit
 from serving.timing import server_timing
-from serving.wire import Json
+from serving.wire.responses import Json
 
 # Says which bundle it was that answered.
 BUNDLE_HEADER = "X-Sightline-Bundle"
@@ -22,7 +22,7 @@ _WRITTEN_AT_ONCE = 100
 
 
 async def results(found: Found, engine: Engine) -> Json:
-    """The answer to a search, a :class:`serving.wire.SearchResponse`."""
+    """The answer to a search, a :class:`serving.wire.responses.SearchResponse`."""
     headers = {"Server-Timing": server_timing(found.timing), BUNDLE_HEADER: engine.version}
 
     def written() -> bytes:
@@ -41,13 +41,13 @@ def facets(counted: Counted, engine: Engine) -> Json:
 
 
 def facts(item: Item, engine: Engine) -> Json:
-    """What is known of a picture, a :class:`serving.wire.PictureFacts`."""
+    """What is known of a picture, a :class:`serving.wire.responses.PictureFacts`."""
     headers = {BUNDLE_HEADER: engine.version}
     return Json(to_json(_facts(item, engine.thumbnails)), headers=headers)
 
 
 def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
-    """The fields of a :class:`serving.wire.SearchResponse`."""
+    """The fields of a :class:`serving.wire.responses.SearchResponse`."""
     version = engine.thumbnails
     fields: dict[str, Any] = {"results": [_fields(hit, version) for hit in found.hits]}
     # Only then, since clients of the older system know of no such fields.
@@ -61,7 +61,7 @@ def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
 
 
 def _fields(hit: Hit, version: str) -> dict[str, Any]:
-    """One picture of an answer, as :class:`serving.wire.SearchResult` has it."""
+    """One picture of an answer, as :class:`serving.wire.responses.SearchResult` has it."""
     similarity = None if hit.similarity is None else round(hit.similarity, _DECIMALS)
     result = _facts(hit.item, version, similarity=similarity, relevant=hit.relevant)
     if hit.matched is not None:
@@ -76,7 +76,7 @@ def _fields(hit: Hit, version: str) -> dict[str, Any]:
 
 
 def _facts(item: Item, version: str, **found: Any) -> dict[str, Any]:
-    """A picture as :class:`serving.wire.PictureFacts` has it.
+    """A picture as :class:`serving.wire.responses.PictureFacts` has it.
 
     What a search found of it stands near the top, for people who read answers.
     """

@@ -17,7 +17,7 @@ from serving.asgi import has_left
 from serving.errors import RequestError, overloaded
 from serving.settings import Settings
 from serving.state import State
-from serving.wire import MAX_ARCHIVED
+from serving.wire.fields import MAX_ARCHIVED
 from serving.zipped import Images
 
 # So many at once, per worker: each reads a disk for as long as its caller takes.
@@ -69,13 +69,13 @@ class Archives:
             self._under_way -= 1
 
     def _looked_up(self, bundle: Bundle, ids: list[str]) -> Images:
-        found = {one: bundle.items.find(one) for one in ids}
+        found = {one: bundle.collection.find(one) for one in ids}
         root = self._settings.images or bundle.manifest.picture_root
         images = Images(
             items=[item for item in found.values() if item is not None],
             unknown=[one for one, item in found.items() if item is None],
             root=None if root is None else Path(root),
-            thumbnail=bundle.thumbnails.get,
+            thumbnail=bundle.thumbnail,
             with_gps=self._settings.originals_with_gps,
         )
         if not images.items:

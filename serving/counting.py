@@ -9,8 +9,8 @@ from models.collection import Collection, Kept
 from models.database import SlowQueryError
 from models.facets import Facet, Facets
 from serving.errors import RequestError
-from serving.plan import SOON, Planner, matching
-from serving.wire import FacetsRequest
+from serving.planner import SOON, Planner, matching
+from serving.wire.requests import FacetsRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ the pictures that are sent as queries.
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import repeat
 
 import faiss
 import numpy as np
@@ -20,28 +20,26 @@ from numpy.typing import NDArray
 
 from models import machine
 from models.bundle import Bundle
-from models.collection import Kept
-from models.manifest import THUMBNAILS, DamagedError
-from models.pictures import Limits, PictureError, decode
-from models.preprocessing import preprocess, reduced_side
-from serving.batcher import LONG_COST, Batcher
+from models.manifest import CHANGED_THUMBNAILS, THUMBNAILS, DamagedError
+from serving.batcher import Batcher
+from serving.browsing import browse, with_facets
 from serving.cache import VectorCache
-from serving.counting import count
-from serving.errors import RequestError, overloaded, too_late
+from serving.errors import RequestError, overloaded
+from serving.finishing import finished
+from serving.found import Found
 from serving.metrics import Metrics
-from serving.plan import Plan, Planner, Question, Tokens, Vector, Weighted
-from serving.search import Found, Hit, Searcher
+from serving.picture_queue import PictureQueue
+from serving.plan import Plan, Question, Tokens, Vector, Weighted
+from serving.planner import Planner
+from serving.search import Searcher
 from serving.settings import Settings
 from serving.ticket import WHENEVER, Ticket
 from serving.timing import Timing
 from serving.uploads import Upload, within_json
-from serving.wire import (
-    DEFAULT_K,
-    MAX_TEXTS,
-    EncodeRequest,
-    ImageSearchRequest,
-    SearchRequest,
-)
+from serving.wire.fields import DEFAULT_K, MAX_TEXTS
+from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
+
+logger = logging.getLogger("sightline")
 
 # Between a thousandth of a gigabyte and the next, so that searches hardly notice.
 _SCRUB_PAUSE_SECONDS = 0.01
@@ -58,14 +56,6 @@ class Encoded:
 
     vectors: NDArray[np.float32]
     tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Awaited:
-    """A picture that somebody sent, and until when the answer is waited for (monotonic)."""
-
-    upload: Upload
-    deadline: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +94,14 @@ class Engine:
         self._closes_bundle = closes_bundle
         self.planner = Planner(bundle)
         self._metrics = metrics
-        self._limits = Limits(pixels=settings.max_pixels)
         self._max_upload = settings.max_upload
-        # Used by the batch thread only.
+        # Texts are encoded by the batch thread only.
         self._searcher = Searcher(
             bundle, VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics), metrics
         )
         self._batch_thread = ThreadPoolExecutor(
             1, "batch", initializer=_begin_batches, initargs=(bundle.threads,)
         )
-        self._picture_thread = ThreadPoolExecutor(1, "picture")
         self._batches: Batcher[_Call, _Answer] = Batcher(
             "search",
             self._answer_together,
@@ -122,14 +110,7 @@ class Engine:
             max_batch_size=settings.max_batch_size,
             max_queue=settings.max_queue,
         )
-        self._pictures: Batcher[_Awaited, Vector] = Batcher(
-            "picture",
-            lambda awaited: [self._vector_or_refusal(one) for one in awaited],
-            self._picture_thread,
-            metrics,
-            max_batch_size=1,
-            max_queue=settings.max_picture_queue,
-        )
+        self._pictures = PictureQueue(bundle, settings, metrics)
         self.version = bundle.manifest.version
         # Set once nobody wants to know any more.
         self._scrubbing = threading.Event()
@@ -138,7 +119,10 @@ class Engine:
     @property
     def thumbnails(self) -> str:
         """Part of a thumbnail's address: changes whenever a thumbnail may have."""
-        return self.bundle.manifest.files[THUMBNAILS].sha256[:8]
+        files = self.bundle.manifest.files
+        # The second file is that of a bundle that was changed.
+        there = [name for name in (THUMBNAILS, CHANGED_THUMBNAILS) if name in files]
+        return "".join(files[name].sha256[:8] for name in there) or self.version[:8]
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""
@@ -146,9 +130,14 @@ class Engine:
         for _ in range(_WARM_UP_RUNS):
             await self._batches.in_parts([(tokens, 1)])
             # By its vector: a text would be remembered, and counted, as if it had been asked.
-            await self._batches(
-                Plan(k=DEFAULT_K, sought=(Weighted(self.bundle.collection.mean()),))
-            )
+            warm = Plan(k=DEFAULT_K, sought=(Weighted(self.bundle.collection.mean()),))
+            try:
+                await self._find(warm, WHENEVER)
+            except RequestError as error:
+                # What lies elsewhere may be away now, and back before anybody asks.
+                if error.status != 503 or not self.bundle.collection.is_elsewhere:
+                    raise
+                logger.warning("started all the same: %s", error)
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
@@ -156,7 +145,6 @@ class Engine:
         self._pictures.close()
         self.planner.close()
         self._batch_thread.shutdown(wait=False, cancel_futures=True)
-        self._picture_thread.shutdown(wait=False, cancel_futures=True)
         self._scrubbing.set()
         if self._closes_bundle:
             # Elsewhere, since what still runs in the threads may take its time.
@@ -166,7 +154,7 @@ class Engine:
         """Close the bundle's files once nobody reads them any more."""
         self.planner.close(wait=True)
         self._batch_thread.shutdown()
-        self._picture_thread.shutdown()
+        self._pictures.join()
         if self._scrubber is not None:
             self._scrubber.join()
         self.bundle.close()
@@ -210,7 +198,7 @@ class Engine:
                 of pictures that are sent, what :meth:`search_by_image` says.
         """
         if not request.seeks:
-            return await self._browse(request)
+            return await browse(self.planner, self.bundle.collection, request)
         sent = self._sent(request) if request.queries else []
         return await self._answer(request, sent, ticket)
 
@@ -295,19 +283,10 @@ class Engine:
         """
         vectors = [np.empty((0, self.bundle.collection.dim), dtype=np.float32)]
         if uploads:
-            self._need_image_encoder()
-            with self._pictures.room(LONG_COST * len(uploads)):
-                awaited = [_Awaited(upload, ticket.deadline) for upload in uploads]
-                part = self._pictures.part
-                encoded = await self._pictures.in_parts([(one, part) for one in awaited], ticket)
+            self._pictures.need_encoder()
+            encoded = await self._pictures.vectors(uploads, ticket)
             vectors += [vector[np.newaxis] for vector in encoded]
         return np.concatenate(vectors)
-
-    def _need_image_encoder(self) -> None:
-        if self.bundle.image_encoder is None:
-            raise RequestError(
-                501, "this service was deployed without its picture encoder: search by text"
-            )
 
     def _sent(self, request: Question) -> list[tuple[Upload, float]]:
         """The pictures in a request's JSON, and how much each counts."""
@@ -323,13 +302,12 @@ class Engine:
         """What is found for a request and the pictures that came with it."""
         if not sent:
             return await self._find(await self.planner.search(request), ticket)
-        self._need_image_encoder()
+        self._pictures.need_encoder()
         plan = await self.planner.search(request)
         started = time.perf_counter()
         # One after the other: many of one request must not crowd out those of others.
         seen = [
-            Weighted(await self._pictures(_Awaited(upload, ticket.deadline), 1, ticket), weight)
-            for upload, weight in sent
+            Weighted(await self._pictures.vector(upload, ticket), weight) for upload, weight in sent
         ]
         encoded = time.perf_counter() - started
         found = await self._find(replace(plan, sought=(*plan.sought, *seen)), ticket)
@@ -337,13 +315,17 @@ class Engine:
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
-        if plan.kept is not None and self.bundle.collection.goes_alone(plan.kept):
+        if self.bundle.collection.is_elsewhere:
+            plan, found = await self._find_elsewhere(plan, ticket)
+        elif plan.kept is not None and self.bundle.collection.goes_alone(plan.kept):
             plan, found = await self._find_alone(plan, ticket)
         else:
             found = await self._batches(plan, plan.cost, ticket)
         assert isinstance(found, Found)
         if plan.takes_a_while:
-            found = await self.planner.look_up(self._look_up, plan, found)
+            found = await self.planner.look_up(
+                finished, self.planner, self.bundle.collection, plan, found
+            )
         ran = found.timing
         encode = plan.encoded + ran.encode
         waited = time.perf_counter() - started - encode - ran.search - ran.lookup
@@ -366,57 +348,14 @@ class Engine:
         among = plan.kept
         if found.relevant is not None:
             among = self.bundle.collection.these(np.sort(found.relevant).tolist())
-        return await self._with_facets(plan.facets, among, found)
+        return await with_facets(self.planner, self.bundle.collection, plan.facets, among, found)
 
-    async def _with_facets(self, fields: Sequence[str], among: Kept | None, found: Found) -> Found:
-        """What was found, and how many of some pictures have which values."""
-        started = time.perf_counter()
-        counted = await count(self.planner, self.bundle.collection, fields, among)
-        lookup = found.timing.lookup + time.perf_counter() - started
-        return replace(
-            found,
-            timing=replace(found.timing, lookup=lookup),
-            warnings=(*found.warnings, *counted.warnings),
-            facets=counted.by_field,
-        )
-
-    def _look_up(self, plan: Plan, found: Found) -> Found:
-        """The same with its places put into order and looked up."""
-        started = time.perf_counter()
-        places, warnings = found.places, found.warnings
-        if plan.sort is not None:
-            place_of = {place.position: place for place in places}
-            kept = self.bundle.collection.these(sorted(place_of))
-            ordered = self.planner.ordered(
-                plan.sort, kept, start=plan.page.start, stop=plan.page.stop
-            )
-            places = [place_of[position] for position in ordered.positions.tolist()]
-            warnings = (*warnings, *ordered.warnings)
-        hits = self._searcher.look_up(plan, places)
-        took = time.perf_counter() - started
-        timing = replace(found.timing, lookup=found.timing.lookup + took)
-        return replace(found, hits=hits, places=(), timing=timing, warnings=warnings)
-
-    async def _browse(self, request: SearchRequest) -> Found:
-        started = time.perf_counter()
-        browsed = await self.planner.browse(request)
-        positions = browsed.positions.tolist()
-        collection = self.bundle.collection
-        items = await self.planner.look_up(collection.get, positions)
-        vectors: Iterable[Vector | None] = repeat(None)
-        if request.include_embeddings:
-            vectors = await self.planner.look_up(collection.vectors, positions)
-        hits = [
-            Hit(item, None, relevant=True, vector=vector)
-            for item, vector in zip(items, vectors, strict=False)
-        ]
-        timing = Timing(
-            filter=browsed.filtered, lookup=time.perf_counter() - started - browsed.filtered
-        )
-        found = Found(hits, timing, browsed.warnings, browsed.total)
-        if request.facets is None:
-            return found
-        return await self._with_facets(request.facets, browsed.kept, found)
+    async def _find_elsewhere(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
+        """A search that waits for a server, and lets no batch wait with it."""
+        encoded = await self._batches(_Sought(plan), plan.cost, ticket)
+        assert isinstance(encoded, Plan)
+        [found], _ = await self.planner.look_up(self._searcher.search, [encoded], [])
+        return encoded, found
 
     async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
         """A search that shares nothing with others: its texts encoded, it gives way to them."""
@@ -427,30 +366,6 @@ class Engine:
 
         encoded, found = await self._batches.in_two(_Sought(plan), plan.cost, search, ticket)
         return search(encoded), found
-
-    def _vector_or_refusal(self, awaited: _Awaited) -> Vector | Exception:
-        """A refusal is an answer, so that it reaches only who caused it."""
-        try:
-            return self._encode_picture(awaited)
-        except RequestError as refusal:
-            return refusal
-
-    def _encode_picture(self, awaited: _Awaited) -> Vector:
-        upload = awaited.upload
-        preprocessing = self.bundle.manifest.model.preprocessing
-        content = upload.read()
-        try:
-            # Reduced as at build time, so that a picture finds itself exactly.
-            image = decode(content, reduce_to=reduced_side(preprocessing), limits=self._limits)
-            pixels = preprocess(image, preprocessing)
-        except PictureError as error:
-            status = 413 if error.reason == "too large" else 400
-            raise RequestError(status, f"{upload.field}: {error}", upload.field) from None
-        if time.monotonic() > awaited.deadline:
-            raise too_late()
-        assert self.bundle.image_encoder is not None
-        vector: Vector = self.bundle.image_encoder.encode(pixels[np.newaxis])[0]
-        return vector
 
     def _answer_together(self, calls: Sequence[_Call]) -> list[_Answer]:
         plans = [call for call in calls if isinstance(call, Plan)]

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.asgi import STATUS
 from serving.errors import RequestError, too_late
-from serving.wire import ErrorDetail, ErrorResponse, Json
+from serving.wire.responses import ErrorDetail, ErrorResponse, Json
 
 logger = logging.getLogger("sightline")
 

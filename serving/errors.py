@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from models.elsewhere import UnavailableError, UnsupportedError
+
 
 class RequestError(Exception):
     """A request that gets an answer with ``status`` of 400 or above.
@@ -57,6 +59,16 @@ def starting() -> RequestError:
 def stopping() -> RequestError:
     """What answers is being closed."""
     return RequestError(503, "the service is stopping: try again", headers={"Retry-After": "1"})
+
+
+def unavailable(error: UnavailableError) -> RequestError:
+    """What is searched lies elsewhere, and does not answer from there."""
+    return RequestError(503, f"{error}: try again in a second", headers={"Retry-After": "1"})
+
+
+def unsupported(error: UnsupportedError) -> RequestError:
+    """What is searched lies elsewhere, where this cannot be done."""
+    return RequestError(501, str(error), error.field)
 
 
 def overloaded(what: str = "searches") -> RequestError:

@@ -20,7 +20,7 @@ from serving.errors import RequestError, nobody_waits, too_late
 from serving.settings import Settings
 from serving.state import State
 from serving.ticket import Ticket
-from serving.wire import Json
+from serving.wire.responses import Json
 
 _BOM = b"\xef\xbb\xbf"
 # As JSON they are written in a millisecond or two.

@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from serving.errors import RequestError, no_room, too_long
-from serving.wire import ImageSearchRequest
+from serving.wire.requests import ImageSearchRequest
 
 _MAX_FIELDS = len(ImageSearchRequest.model_fields)
 # What a form needs beside its file: borders, headers and the other fields.

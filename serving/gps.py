@@ -11,6 +11,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 # EXIF is a TIFF within the file: in JPEG and HEIF after "Exif" and two zeros, in PNG and WebP in a
@@ -23,6 +24,10 @@ _EXIF = re.compile(
     rb"|eXIf(?=" + _TIFF + rb")",
     re.DOTALL,
 )
+# How they begin, but for a file that is a TIFF itself.  Nothing else runs while a pattern is looked
+# for, and a plain text is found in a tenth of the time.
+_EXIF_BEGINS = (b"Exif\0\0", b"EXIF", b"eXIf")
+_XMP_BEGINS = b"exif:GPS"
 # XMP, as an attribute or as an element: exif:GPSLatitude="51,30.5N".
 _XMP = re.compile(
     rb"exif:GPS\w{1,40}\s*=\s*(?:\"([^\"<]{0,200})\"|'([^'<]{0,200})')"
@@ -59,7 +64,10 @@ def without_gps(path: Path) -> bytes | None:
 
 
 def _exif_spans(content: mmap.mmap) -> Iterator[tuple[int, int, bytes]]:
-    for match in _EXIF.finditer(content):
+    places = (place for begin in _EXIF_BEGINS for place in _places(content, begin))
+    for match in (_EXIF.match(content, place) for place in chain([0], places)):
+        if match is None:
+            continue
         try:
             for start, end in _gps_values(content, match.end()):
                 yield start, end, b"\0"
@@ -102,10 +110,22 @@ def _gps_values(content: mmap.mmap, tiff: int) -> Iterator[tuple[int, int]]:
 
 
 def _xmp_spans(content: mmap.mmap) -> Iterator[tuple[int, int, bytes]]:
-    for match in _XMP.finditer(content):
+    for place in _places(content, _XMP_BEGINS):
+        # As an attribute, or as an element, which begins before it.
+        match = _XMP.match(content, place) or _XMP.match(content, max(0, place - 1))
+        if match is None:
+            continue
         start, end = next(span for span in map(match.span, (1, 2, 3)) if span != (-1, -1))
         if content[start:end].strip():
             yield start, end, b" "
+
+
+def _places(content: mmap.mmap, text: bytes) -> Iterator[int]:
+    """Where a text lies, from the first place to the last."""
+    place = content.find(text, 0)
+    while place >= 0:
+        yield place
+        place = content.find(text, place + 1)
 
 
 def _renew_checksums(content: mmap.mmap) -> None:

@@ -26,18 +26,14 @@ from serving.operations import (
     probe,
     text_answer,
 )
-from serving.wire import (
-    MAX_ARCHIVED,
-    RELEVANCE,
-    EncodeRequest,
+from serving.wire.fields import MAX_ARCHIVED, RELEVANCE
+from serving.wire.requests import EncodeRequest, FacetsRequest, ImageSearchRequest, SearchRequest
+from serving.wire.responses import (
     EncodeResponse,
     ErrorResponse,
-    FacetsRequest,
-    ImageSearchRequest,
     InfoResponse,
     PictureFacts,
     ReloadResponse,
-    SearchRequest,
     SearchResponse,
     TranscribeResponse,
 )

@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.installation import environment, python
+from models.installation import environment, extra, python
 from models.manifest import STORED_BUNDLE, DamagedError, Manifest
 from serving.errors import SpeechError
 from serving.settings import Settings
 
 if TYPE_CHECKING:
-    from models.bundle import Bundle
+    from models.bundle import Bundle, Elsewhere
 
 _DEMO_BUNDLE = Path("bundles/demo")
 # Set by the process that starts the workers, once it has checked the bundle for them: its
@@ -64,7 +64,7 @@ def try_to_open() -> None:
     from models.bundle import Bundle
 
     try:
-        bundle = Bundle.open(Path(sys.argv[1]))
+        bundle = Bundle.open(Path(sys.argv[1]), elsewhere=_elsewhere(Settings.load()))
         # Here, so that not every worker needs the memory for it at the same time.
         if bundle.image_encoder is not None:
             bundle.image_encoder.check()
@@ -89,11 +89,33 @@ def open_bundle(settings: Settings, *, fresh: bool = False) -> Bundle:
     try:
         folder = _folder(settings, fresh=fresh)
         checked = os.environ.get(_CHECKED_VERSION) == Manifest.read(folder).version
-        bundle = Bundle.open(folder, threads=settings.threads, verify=fresh or not checked)
+        bundle = Bundle.open(
+            folder,
+            threads=settings.threads,
+            verify=fresh or not checked,
+            elsewhere=_elsewhere(settings),
+        )
         _check_speech(settings)
     except (DamagedError, SpeechError) as error:
         raise SystemExit(f"error: {error}") from None
     return bundle
+
+
+def _elsewhere(settings: Settings) -> Elsewhere | None:
+    """Makes the collection that the settings name, where it is not the bundle's own."""
+    address = settings.address
+    if address is None:
+        return None
+    try:
+        from models.milvus.collection import MilvusCollection
+    except ImportError as error:
+        raise SystemExit(
+            f"error: SIGHTLINE_COLLECTION needs packages that are not here ({error}): "
+            f"install them with {extra('milvus')}"
+        ) from None
+    given = settings.collection_token
+    token = None if given is None else given.get_secret_value()
+    return lambda manifest: MilvusCollection(address, manifest, token)
 
 
 def _folder(settings: Settings, *, fresh: bool = False) -> Path:

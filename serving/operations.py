@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from serving.wire import ErrorResponse
+from serving.wire.responses import ErrorResponse
 
 # Fields of a form that are written as JSON.
 _JSON = {"queries", "filter", "facets"}

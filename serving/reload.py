@@ -16,7 +16,7 @@ from models.bundle import Bundle
 from models.manifest import MANIFEST
 from serving.errors import RequestError
 from serving.state import State
-from serving.wire import ReloadResponse
+from serving.wire.responses import ReloadResponse
 
 logger = logging.getLogger("sightline")
 

@@ -30,14 +30,8 @@ from serving.page import index_page
 from serving.settings import Settings
 from serving.state import State
 from serving.tracing import TIMING
-from serving.wire import (
-    EncodeRequest,
-    FacetsRequest,
-    ImageSearchRequest,
-    Json,
-    ReloadResponse,
-    SearchRequest,
-)
+from serving.wire.requests import EncodeRequest, FacetsRequest, ImageSearchRequest, SearchRequest
+from serving.wire.responses import Json, ReloadResponse
 
 _FOREVER = "max-age=31536000, immutable"
 _A_WHILE = "max-age=3600"
@@ -288,4 +282,4 @@ class Routes:
             found = originals.find(Path(root), item.image_path, with_gps=with_gps)
             if found is not None:
                 return found
-        return engine.bundle.thumbnails.get(item.position)
+        return engine.bundle.thumbnail(item)

@@ -6,25 +6,22 @@ In one thread, which has the index and the encoder to itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
-from models.facets import Facet
 from models.fusion import fuse, rankings_of
-from models.items import Item
 from models.relevance import relevant
 from models.words import Named
 from serving.cache import VectorCache
+from serving.found import Found, Place, look_up
 from serving.metrics import Metrics
-from serving.places import Place, arranged, duplicates, told
 from serving.plan import Plan, Vector, Weighted
 from serving.timing import Timing
-from serving.wire import MAX_K, MAX_PAGED
+from serving.wire.fields import MAX_K, MAX_PAGED
 
 # What is searched for each query, and cut to its own k, whoever shares the batch: enough more than
 # k that equals at the border of k are all there, and are taken in their order.
@@ -33,51 +30,10 @@ _BEYOND_K = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """One picture found, its cosine similarity to the query, and whether to show it.
-
-    ``similarity`` is None where nothing was sought.
-
-    ``score`` is what the order goes by; ``matched`` the rank in each ranking that it is in, None
-    where nobody asked for that; ``duplicates`` how many others were folded into it, None where
-    that was not asked for, and ``duplicate_ids`` the first of these.
-    """
-
-    item: Item
-    similarity: float | None
-    relevant: bool
-    vector: Vector | None = None
-    score: float = 0.0
-    matched: dict[str, int] | None = None
-    duplicates: int | None = None
-    duplicate_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The pictures found, best first, and what to tell of the question.
-
-    ``total_relevant`` is how many of those looked at are relevant, where that was asked for, and
-    ``relevant`` are their positions, where these are to be counted; ``facets`` what was counted.
-    ``suggestion`` is what the query may have meant.  ``places`` are what is still to be looked up,
-    of a plan that takes a while.
-    """
-
-    hits: list[Hit]
-    timing: Timing
-    warnings: tuple[str, ...] = ()
-    total_relevant: int | None = None
-    suggestion: str | None = None
-    places: Sequence[Place] = ()
-    relevant: NDArray[np.int64] | None = None
-    facets: dict[str, Facet] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Page:
     """What one search asked for, best first; the rest as :class:`Found` has it.
 
-    Where there is an order to put them into, all that are relevant.
+    Where they are still to be folded, varied or put into order, all of them.
     """
 
     places: list[Place]
@@ -113,7 +69,12 @@ class Searcher:
         encoded = time.perf_counter()
         self._metrics.encode_seconds.observe(encoded - started)
         known = [
-            replace(plan, sought=(Weighted(vector),), encoded=encoded - started)
+            replace(
+                plan,
+                sought=(Weighted(vector),),
+                encoded=encoded - started,
+                was_text=plan.is_text,
+            )
             for plan, vector in zip(sought, vectors[len(plans) :], strict=True)
         ]
         if not plans:
@@ -121,7 +82,12 @@ class Searcher:
         vectors = vectors[: len(plans)]
         pages = self._pages(plans, vectors, *self._nearest(plans, vectors))
         searched = time.perf_counter()
-        hits = self._look_up_together(plans, pages)
+        # Of what takes a while later: no other search is to wait for it.
+        now = [
+            () if plan.takes_a_while else page.places
+            for plan, page in zip(plans, pages, strict=True)
+        ]
+        hits = look_up(self._collection, plans, now)
         timing = Timing(
             encode=encoded - started,
             search=searched - encoded,
@@ -226,10 +192,6 @@ class Searcher:
                 if plan.mode is not None:
                     for rank, place in enumerate(places, (page.start or 0) + 1):
                         place.matched = {"image": rank}
-            if plan.is_arranged:
-                places, total = arranged(plan, places, self._collection)
-            if plan.sort is not None:
-                places = [place for place in places if place.relevant]
             pages.append(_Page(places, total, at))
         return pages
 
@@ -266,37 +228,4 @@ class Searcher:
             )
             for one in fuse(rankings)
             if similarity[one.position] >= least
-        ]
-
-    def look_up(self, plan: Plan, places: Sequence[Place]) -> list[Hit]:
-        """What is found at some places; safe from several threads."""
-        positions = sorted(told(places))
-        items = {item.position: item for item in self._collection.get(positions)}
-        return self._hits(plan, places, items)
-
-    def _look_up_together(self, plans: Sequence[Plan], pages: Sequence[_Page]) -> list[list[Hit]]:
-        """The hits of each plan that takes no while."""
-        now = [
-            () if plan.takes_a_while else page.places
-            for plan, page in zip(plans, pages, strict=True)
-        ]
-        wanted = sorted(told(place for places in now for place in places))
-        items = {item.position: item for item in self._collection.get(wanted)}
-        return [self._hits(plan, places, items) for plan, places in zip(plans, now, strict=True)]
-
-    def _hits(self, plan: Plan, places: Sequence[Place], items: Mapping[int, Item]) -> list[Hit]:
-        vectors: Iterable[Vector | None] = repeat(None)
-        if plan.with_vectors and places:
-            vectors = self._collection.vectors([place.position for place in places])
-        return [
-            Hit(
-                items[place.position],
-                place.similarity,
-                place.relevant,
-                vector,
-                place.score,
-                place.matched,
-                *duplicates(place, items),
-            )
-            for place, vector in zip(places, vectors, strict=False)
         ]

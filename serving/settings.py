@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models import machine
+from models.milvus.address import Address
 
 # What decoding takes at its worst for each pixel: models/pictures.py.
 _BYTES_A_PIXEL = 10
@@ -47,6 +48,15 @@ class Settings(BaseSettings):
     bundle_cache: Path = Field(
         Path(tempfile.gettempdir()) / "sightline-bundles",
         description="folder for bundles that were fetched",
+    )
+    collection: str | None = Field(
+        None,
+        description="what is searched in place of the bundle's own index: "
+        "`milvus+http://HOST:19530/NAME`, `milvus+https://…` or `milvus+file:///PATH.db`; needs "
+        "the extra `milvus`",
+    )
+    collection_token: SecretStr | None = Field(
+        None, description="`USER:PASSWORD` or an API key for it"
     )
     images: Path | None = Field(
         None,
@@ -140,6 +150,13 @@ class Settings(BaseSettings):
             _keys(given.get_secret_value())
         return given
 
+    @field_validator("collection")
+    @classmethod
+    def _somewhere(cls, given: str | None) -> str | None:
+        if given is not None:
+            Address.parse(given)
+        return given
+
     @field_validator("api_keys_file")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:
@@ -167,10 +184,24 @@ class Settings(BaseSettings):
         return given
 
     @model_validator(mode="after")
+    def _one_process_has_a_file(self) -> Settings:
+        if self.workers > 1 and self.address is not None and self.address.is_file:
+            raise ValueError(
+                "SIGHTLINE_COLLECTION: a file of Milvus Lite is for one process: set "
+                "SIGHTLINE_WORKERS=1, or run a server"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _queries_are_in_requests(self) -> Settings:
         if self.log_queries and not self.log_requests:
             raise ValueError("SIGHTLINE_LOG_QUERIES needs SIGHTLINE_LOG_REQUESTS=1")
         return self
+
+    @property
+    def address(self) -> Address | None:
+        """Where the collection is that is searched, None where it is the bundle's own."""
+        return None if self.collection is None else Address.parse(self.collection)
 
     @property
     def keys(self) -> list[bytes]:

@@ -25,7 +25,7 @@ def within_json(picture: str, field: str, limit: int) -> Upload:
     """A picture that was sent as base64.
 
     Args:
-        picture: a :data:`serving.wire.SentPicture`.
+        picture: a :data:`serving.wire.fields.SentPicture`.
         field: where it stood.
         limit: the most bytes that it may have.
 

@@ -35,14 +35,14 @@ class Images:
         items: the images, each once.
         unknown: ids that were asked for and are no image's.
         root: where the originals lie, None for nowhere.
-        thumbnail: an image's thumbnail by its position, as WebP.
+        thumbnail: an image's thumbnail as WebP, None where there is none.
         with_gps: whether originals may say where they were taken.
     """
 
     items: Sequence[Item]
     unknown: Sequence[str]
     root: Path | None
-    thumbnail: Callable[[int], bytes | None]
+    thumbnail: Callable[[Item], bytes | None]
     with_gps: bool
 
     def size(self) -> int:
@@ -80,7 +80,7 @@ class Images:
         """Write one image, with a stop after every piece."""
         source = self._opened(item)
         if source is None:
-            content = self.thumbnail(item.position)
+            content = self.thumbnail(item)
             if content is None:
                 small.append(f"nothing at all: {item.image_path}")
                 return

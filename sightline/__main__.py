@@ -22,6 +22,8 @@ _COMMANDS = {
     "page": ("sightline", "show the page of a service that runs"),
     "mcp": ("sightline", "let assistants look for pictures in a service that runs"),
     "info": ("build", "say what a bundle or a model package is"),
+    "watch": ("build", "keep the bundle of a folder current"),
+    "change": ("build", "add, replace and remove pictures of a bundle by their embeddings"),
     "model": ("build", "export an open_clip model to ONNX, verified (needs the `export` extra)"),
     "duplicates": ("build", "list what looks alike in a bundle, as CSV and as a page"),
     "evaluate": ("build", "measure what a bundle's search finds, or a model of captioned pictures"),

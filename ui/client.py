@@ -25,7 +25,7 @@ _FETCHERS = 8
 
 # Streamlit keeps what it hands to a browser in memory.
 _MOST_ARCHIVED = 256 << 20
-# Of the service's: serving/wire.py.
+# Of the service's: serving/wire/fields.py.
 _MAX_OFFSET = 1000
 _MAX_BROWSED = 100_000
 

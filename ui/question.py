@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 COUNTS = (12, 24, 48, 96)
 MAX_TEXT = 1000
-# Of the service's: serving/wire.py and serving/algebra.py.
+# Of the service's: serving/wire/fields.py and serving/algebra.py.
 MAX_CHOSEN = 400
 MAX_LIKES = 16
 _MAX_SORT = 129

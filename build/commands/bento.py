@@ -22,7 +22,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave the picture encoder out: smaller, and no /search_by_image",
     )
-    parser.add_argument(
+    more = parser.add_mutually_exclusive_group()
+    more.add_argument(
+        "--milvus",
+        action="store_true",
+        help="with what it takes to search in Milvus: SIGHTLINE_COLLECTION",
+    )
+    more.add_argument(
         "--remote",
         action="store_true",
         help="with what it takes to fetch a bundle from https://, s3:// or gs://",
@@ -43,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"bundle  {bundle.tag}")
     elif arguments.without_image_encoder:
         raise BuildError("--without-image-encoder needs --bundle: nothing else has the encoder.")
-    bento = build_bento(bundle, remote=arguments.remote)
+    bento = build_bento(bundle, remote=arguments.remote, milvus=arguments.milvus)
     print(f"bento   {bento}")
     print(f"\nserve it:  bentoml serve {bento}\nimage:     {image_command(str(bento))}")
     return 0

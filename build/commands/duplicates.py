@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.sheet is not None:
                 with arguments.sheet.open("w", encoding="utf-8") as stream:
                     first = members(bundle, groups[:MOST_GROUPS])
-                    write_sheet(stream, first, len(groups), bundle.thumbnails)
+                    write_sheet(stream, first, len(groups), bundle.thumbnail)
         except OSError as error:
             name = error.filename or "the list"
             raise BuildError(f"{name} cannot be written: {error.strerror}.") from None

@@ -21,21 +21,7 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
     parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the pictures")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="BUNDLE", help="the bundle to make or renew"
-    )
-    parser.add_argument(
-        "--model",
-        type=Path,
-        metavar="PACKAGE",
-        help=f"a model package ({command('model')}); by default the embedded demo model",
-    )
-    parser.add_argument(
-        "--metric",
-        choices=("ip", "l2"),
-        default="ip",
-        help="inner product (default) or Euclidean distance; both rank alike",
-    )
+    configure_folder(parser)
     parser.add_argument(
         "--sample-size", type=_positive, metavar="N", help="take N of the pictures by lot"
     )
@@ -53,6 +39,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PATHS.txt",
         help="line n: the picture of row n; or a .parquet of paths and captions "
         "(the extra `parquet`)",
+    )
+
+
+def configure_folder(parser: argparse.ArgumentParser) -> None:
+    """Declare what a bundle of a folder is to be made of, but for the folder."""
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="BUNDLE", help="the bundle to make or renew"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="PACKAGE",
+        help=f"a model package ({command('model')}); by default the embedded demo model",
+    )
+    parser.add_argument(
+        "--metric",
+        choices=("ip", "l2"),
+        default="ip",
+        help="inner product (default) or Euclidean distance; both rank alike",
     )
     parser.add_argument(
         "--captioner",

@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
 
 from build.demo_gallery.packages import Package, fetch
 from build.demo_model import sources
-from build.demo_model.vector_art import render_svg
+from build.demo_model.icons import Icons, render
 from build.demo_model.wordnet import Synset
 
-_WIDTH = 256
-_TALLEST = 512
 # Signs, buttons, computer symbols and corner ornaments show nothing that one would name.
 _NOTHING_TO_NAME = {
     *("shapes", "computer", "signs_and_symbols", "special", "buttons", "logos", "unsorted"),
@@ -126,7 +120,7 @@ def _everything(cache: Path, shown: set[str]) -> Iterator[_Named]:
     for package in sources.EMOJI_ICONS:
         yield from _emoji_icons(package, cache, emoji)
     for package in sources.NAMED_ICONS:
-        icons = _Icons(package, cache)
+        icons = Icons(package, cache)
         for icon in icons.names:
             name = _words(icon)
             if name and "abstract" not in name:
@@ -148,7 +142,7 @@ def _clip_art(cache: Path, shown: set[str]) -> Iterator[_Named]:
         seen.add(digest)
         names, keywords = _clip_art_names(relative, text)
         rendered = cache / "rendered" / "openclipart" / (name.replace("/", "__") + ".png")
-        if names and _render(text, rendered):
+        if names and render(text, rendered):
             yield Picture(rendered, f"clip:{names[0]}", "openclipart"), names, keywords
 
 
@@ -231,7 +225,7 @@ def _noto(cache: Path, emoji: _EmojiNames) -> Iterator[_Named]:
 
 
 def _emoji_icons(package: Package, cache: Path, emoji: _EmojiNames) -> Iterator[_Named]:
-    icons = _Icons(package, cache)
+    icons = Icons(package, cache)
     codes = {icon: code for code, icon in reversed(icons.characters.items())}
     if not codes:
         named = {icon: emoji.code_of(icon) for icon in icons.names}
@@ -241,48 +235,6 @@ def _emoji_icons(package: Package, cache: Path, emoji: _EmojiNames) -> Iterator[
             for found in emoji.named(code, Path(), package.name):
                 picture = Picture(icons.render(icon), found[0].concept, package.name)
                 yield picture, found[1], found[2]
-
-
-class _Icons:
-    """A set of icons in Iconify's JSON."""
-
-    def __init__(self, package: Package, cache: Path) -> None:
-        folder = fetch(package, cache)
-        self._set: dict[str, Any] = json.loads((folder / "icons.json").read_text("utf-8"))
-        self._rendered = cache / "rendered" / package.name.rpartition("/")[2]
-        self.names: list[str] = list(self._set["icons"])
-        characters = folder / "chars.json"
-        self.characters: dict[str, str] = (
-            json.loads(characters.read_text("utf-8")) if characters.exists() else {}
-        )
-
-    def render(self, name: str) -> Path:
-        path = self._rendered / f"{name}.png"
-        icon = self._set["icons"][name]
-        width, height = (icon.get(side, self._set.get(side, 16)) for side in ("width", "height"))
-        box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
-        links = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
-        svg = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" {links} viewBox="{box}">{icon["body"]}</svg>'
-        )
-        _render(svg, path)
-        return path
-
-
-def _render(svg: str, path: Path) -> bool:
-    """Draw into ``path`` unless it is there; False if there is nothing to see."""
-    if path.exists():
-        return True
-    try:
-        drawing = Image.open(io.BytesIO(render_svg(svg, _WIDTH))).convert("RGBA")
-    except ValueError:
-        return False
-    if drawing.getchannel("A").getextrema()[1] == 0:
-        return False
-    drawing.thumbnail((_TALLEST, _TALLEST))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawing.save(path)
-    return True
 
 
 def _words(text: str) -> str:

@@ -10,9 +10,9 @@ from torch import nn
 
 from build.demo_model.features import PREPROCESSING
 from build.demo_model.image_tower import ImageTower
+from build.demo_model.model import DemoModel
 from build.demo_model.student import CONTEXT_LENGTH
 from build.demo_model.teacher import DIM
-from build.demo_model.train import DemoModel
 from build.export import Checkpoint, export
 from build.export.precision import Precision
 from models.manifest import ModelCard

@@ -11,7 +11,6 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody knows it by
 from numpy.typing import NDArray
 from open_clip.tokenizer import SimpleTokenizer
-from torch import nn
 
-from build.captions import read_captions
 from build.demo_gallery.packages import fetch
 from build.demo_model import sources
 from build.demo_model.backbone import FEATURES, load_backbone, photograph_means
@@ -37,6 +34,7 @@ from build.demo_model.features import extract
 from build.demo_model.head import Drawings, train_head
 from build.demo_model.image_tower import Committee, ConSE, ImageTower, PhotographGate
 from build.demo_model.kept import kept_as
+from build.demo_model.model import DemoModel
 from build.demo_model.rounding import fold_norms, round_to_storage
 from build.demo_model.stamps import QUESTIONS, write_evaluation_sets
 from build.demo_model.student import (
@@ -56,8 +54,8 @@ from build.demo_model.texts import (
     questions,
     read_descriptions,
 )
+from build.demo_model.validation import GALLERY_QUESTIONS, read_validation, validate
 from build.demo_model.wordnet import read_synsets
-from build.evaluate import Pictures, read_queries
 
 SEED = 0
 TEXTS = 70_000
@@ -67,8 +65,6 @@ HEAD_EPOCHS = 30
 ALIGNMENT_STEPS = 600
 # Of ConSE in drawings and in photographs: in the middle of what is best on the gallery.
 WEIGHTS = (1.0, 2.0)
-# Questions about the gallery; no choice goes by those about the stamps.
-_QUESTIONS = Path(__file__).with_name("gallery_questions.json")
 _VIEWS = (None, 1)
 _TWIN = 0.9
 _SAME_QUESTION = 0.85
@@ -76,34 +72,6 @@ _SURE_SENSE = 0.3
 # A quarter of all drawings are black silhouettes of fantasy games.
 _SILHOUETTES = "@iconify-json/game-icons"
 _SILHOUETTE_WEIGHT = 0.4
-
-
-class DemoModel(nn.Module):
-    """Both towers under the names that open_clip gives them."""
-
-    def __init__(self, text: nn.Module, visual: ImageTower) -> None:
-        super().__init__()
-        self.text = text
-        self.visual = visual
-
-    def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
-        """Vectors ``[n, 384]`` of padded ids ``[n, 32]``."""
-        vectors: torch.Tensor = self.text(ids)
-        return vectors
-
-    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Vectors ``[n, 384]`` of preprocessed pictures ``[n, 3, 260, 260]``."""
-        vectors: torch.Tensor = self.visual(pixels)
-        return vectors
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Captioned pictures that training does not see: their features, and by kind the
-    queries with their hits."""
-
-    features: torch.Tensor
-    queries: dict[str, list[tuple[str, list[int]]]]
 
 
 class Log:
@@ -192,7 +160,7 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     said = encode(student, tokenizer, [text for several in classes for text in several])
     starts = np.cumsum([0, *(len(several) for several in classes[:-1])])
     conse = ConSE(F.normalize(torch.from_numpy(np.add.reduceat(said, starts)), dim=-1))
-    validation = _read_validation(backbone, gallery, work)
+    validation = read_validation(backbone, gallery, work)
     gate = PhotographGate(drawings.features.flatten(0, 1), photographs)
     tower = ImageTower(backbone, Committee(heads), conse, gate, WEIGHTS)
     with torch.no_grad():
@@ -244,7 +212,7 @@ def _unlike_questions(
     """The descriptions without those that say what a question of the evaluation says."""
     asked = [
         entry["query"]
-        for file in (*QUESTIONS, _QUESTIONS)
+        for file in (*QUESTIONS, GALLERY_QUESTIONS)
         for entry in json.loads(file.read_text("utf-8"))
     ]
     said = sorted({text for several in descriptions.values() for text in several})
@@ -316,44 +284,6 @@ def _nearest(features: NDArray[np.float32], others: NDArray[np.float32]) -> NDAr
 
     nearest: NDArray[np.float32] = (unit(features) @ unit(others).T).max(1)
     return nearest
-
-
-def _read_validation(backbone: nn.Module, gallery: Path, work: Path) -> Validation:
-    suffixes = {".jpg", ".png", ".webp"}
-    paths = sorted(path for path in gallery.rglob("*") if path.suffix in suffixes)
-    names = [path.relative_to(gallery).as_posix() for path in paths]
-    captions, _ = read_captions(gallery, names)
-    hits: dict[str, dict[str, list[int]]] = {"drawing": {}, "photograph": {}}
-    for row, name in enumerate(names):
-        caption = captions.get(name)
-        if caption and caption.text and caption.metadata.get("kind") in hits:
-            hits[caption.metadata["kind"]].setdefault(caption.text, []).append(row)
-    features = extract(backbone, paths, None, work / "features-gallery.npy")
-    queries = {kind: list(by_caption.items()) for kind, by_caption in hits.items()}
-    candidates = Pictures(gallery, names, features, [None] * len(names), [])
-    queries["question"] = [
-        (query.text, sorted(query.hits)) for query in read_queries(_QUESTIONS, candidates)
-    ]
-    return Validation(torch.from_numpy(features), queries)
-
-
-@torch.no_grad()
-def validate(
-    vectors: torch.Tensor, validation: Validation, student: nn.Module, tokenizer: SimpleTokenizer
-) -> dict[str, float]:
-    """The mean of R@1, R@5 and R@10 in percent, for drawings, photographs and questions."""
-    scores = {}
-    for kind, queries in validation.queries.items():
-        texts = torch.from_numpy(encode(student, tokenizer, [text for text, _ in queries]))
-        similarities = texts @ vectors.T
-        ranks = np.array(
-            [
-                int((row > row[hits].max()).sum()) + 1
-                for row, (_, hits) in zip(similarities, queries, strict=True)
-            ]
-        )
-        scores[kind] = round(100 * float(np.mean([(ranks <= k).mean() for k in (1, 5, 10)])), 2)
-    return scores
 
 
 def _config() -> dict[str, Any]:

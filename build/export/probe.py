@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from build.export.probe_graph import probe_graph
 from build.export.quantise import Quantised
-from build.export.text_graph import probe_graph
 from build.export.text_tower import TextTower
 from build.tags import VOCABULARY, read_vocabulary
 

@@ -8,7 +8,6 @@ are given by their path get OpenAI's preprocessing, whatever they were trained w
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from dataclasses import dataclass, field, replace
@@ -20,32 +19,21 @@ from open_clip import factory
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
 from build.errors import BuildError
-from build.export.weights import sha256
+from build.export.published import (
+    agreed_settings,
+    did_you_mean,
+    did_you_mean_model,
+    known_tag,
+    no_such_weights,
+    published_as,
+    settings_of,
+    usual_tag,
+)
 
 RANDOM = "random"
 HUB, FOLDER = "hf-hub:", "local-dir:"
 CONFIG = "open_clip_config.json"
 
-# The tag that is meant by a model's name, where there are several: those that find most in
-# open_clip's docs/openclip_retrieval_results.csv (mean of text-to-image R@1, R@5 and R@10 on
-# Flickr30k and COCO: for ViT-B-32 71.4, 68.2 with datacomp_xl, 64.3 with openai), among those
-# whose licences let anyone use them.
-_USUAL_TAGS = (
-    "webli",
-    "laion2b_s34b_b79k",
-    "laion2b_s34b_b88k",
-    "laion2b_s32b_b82k",
-    "laion2b_s32b_b79k",
-    "laion2b_s39b_b160k",
-    "datacomp_s34b_b86k",
-    "laion_aesthetic_s13b_b82k",
-    "laion2b_s29b_b131k_ft_soup",
-    "laion400m_e31",
-    "openai",
-)
-_SETTINGS = ("mean", "std", "interpolation", "resize_mode", "fill_color")
-# OpenAI's: a folder named after the whole checksum; LAION's: its first digits end the name.
-_CHECKSUM = re.compile(r"/([0-9a-f]{64})/|-([0-9a-f]{8})\.pth?$")
 _WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
 # In open_clip's own order.
 _USUAL_FILES = (
@@ -104,13 +92,13 @@ def find_source(model: str, pretrained: str | None, preprocessing_of: str | None
             raise BuildError(f"{model} says its own preprocessing: leave --preprocessing-of out")
         return _hub(model, pretrained) if model.startswith(HUB) else _folder(model, pretrained)
     if model not in open_clip.list_models():
-        raise BuildError(f"open_clip knows no model {model!r}{_did_you_mean_model(model)}")
-    source = pretrained or _usual_tag(model)
-    tag = _tag(model, source)
+        raise BuildError(f"open_clip knows no model {model!r}{did_you_mean_model(model)}")
+    source = pretrained or usual_tag(model)
+    tag = known_tag(model, source)
     if preprocessing_of and (source == RANDOM or (tag and not Path(source).is_file())):
         raise BuildError("--preprocessing-of is for checkpoint files: a tag has its own")
     if source == RANDOM:
-        return Source(model, model, RANDOM, None, None, _agreed(model) or {})
+        return Source(model, model, RANDOM, None, None, agreed_settings(model) or {})
     if tag is not None:
         # By the module, where whoever replaces the download replaces it.
         weights = factory.download_pretrained(get_pretrained_cfg(model, tag))
@@ -128,7 +116,7 @@ def asks_hub(model: str, pretrained: str | None) -> bool:
     names = (text.get("hf_tokenizer_name"), text.get("hf_model_name"))
     if any(name and not Path(name).exists() for name in names):
         return True
-    return pretrained is None or _tag(model, pretrained) is not None
+    return pretrained is None or known_tag(model, pretrained) is not None
 
 
 def _hub(model: str, pretrained: str | None) -> Source:
@@ -189,24 +177,24 @@ def _file(model: str, source: str, preprocessing_of: str | None) -> Source:
     if path.is_dir():
         raise BuildError(f"{source} is a folder: give it as --model {FOLDER}{source}")
     if not path.is_file():
-        raise BuildError(_no_such_weights(model, source))
+        raise BuildError(no_such_weights(model, source))
     found = Source(model, model, path.name, path)
     tags = list_pretrained_tags_by_model(model)
     if preprocessing_of is not None:
-        tag = _tag(model, preprocessing_of)
+        tag = known_tag(model, preprocessing_of)
         if tag is None:
             raise BuildError(
                 f"--preprocessing-of: {model} has no tag {preprocessing_of!r}"
-                f"{_did_you_mean(preprocessing_of, tags)}; its tags are {', '.join(tags) or 'none'}"
+                f"{did_you_mean(preprocessing_of, tags)}; its tags are {', '.join(tags) or 'none'}"
             )
-        return _with_preprocessing(_of_name(found), _settings(model, tag), f"{tag}'s, as asked")
-    if (tag := _published_as(model, path)) is not None:
+        return _with_preprocessing(_of_name(found), settings_of(model, tag), f"{tag}'s, as asked")
+    if (tag := published_as(model, path)) is not None:
         return _of_tag(found, tag, f"{tag}'s: the file is that tag's, by its SHA-256")
     _refuse_other_settings(model, path)
-    agreed = _agreed(model)
+    agreed = agreed_settings(model)
     if agreed is None:
         # Reversed, so that the first tag of each way stays.
-        ways = {_in_words(_settings(model, tag)): tag for tag in reversed(tags)}
+        ways = {_in_words(settings_of(model, tag)): tag for tag in reversed(tags)}
         raise BuildError(
             f"the published weights of {model} differ in their preprocessing, and {path.name} "
             "does not say which it was trained with. Say which: "
@@ -241,7 +229,7 @@ def _of_tag(source: Source, tag: str, whose: str) -> Source:
     quick = bool(published.get("quick_gelu", False))
     told = (*source.told, f"activation: {_activation(quick)}, {whose}")
     return _with_preprocessing(
-        replace(source, quick_gelu=quick, told=told), _settings(source.model, tag), whose
+        replace(source, quick_gelu=quick, told=told), settings_of(source.model, tag), whose
     )
 
 
@@ -265,67 +253,3 @@ def _activation(quick: bool) -> str:
 
 def _in_words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in settings.items())
-
-
-def _settings(model: str, tag: str) -> dict[str, Any]:
-    published = get_pretrained_cfg(model, tag)
-    return {key: published[key] for key in _SETTINGS if key in published}
-
-
-def _agreed(model: str) -> dict[str, Any] | None:
-    """The preprocessing that all tags of a model have; None where they do not agree."""
-    found = [_settings(model, tag) for tag in list_pretrained_tags_by_model(model)]
-    if any(settings != found[0] for settings in found):
-        return None
-    return found[0] if found else {}
-
-
-def _tag(model: str, source: str) -> str | None:
-    """The tag as open_clip's table has it, which does not care for case and hyphens."""
-    wanted = source.lower().replace("-", "_")
-    return wanted if wanted in list_pretrained_tags_by_model(model) else None
-
-
-def _usual_tag(model: str) -> str:
-    tags = list_pretrained_tags_by_model(model)
-    if not tags:
-        raise BuildError(
-            f"{model} has no published weights: give a checkpoint file with --pretrained"
-        )
-    return next((tag for tag in _USUAL_TAGS if tag in tags), tags[0])
-
-
-def _published_as(model: str, path: Path) -> str | None:
-    """The tag whose published file this is: OpenAI's and LAION's addresses hold a checksum."""
-    published = {
-        tag: found[1] or found[2]
-        for tag in list_pretrained_tags_by_model(model)
-        if (found := _CHECKSUM.search(get_pretrained_cfg(model, tag).get("url", "")))
-    }
-    if not published:
-        return None
-    checksum = sha256(path)
-    return next((tag for tag, known in published.items() if checksum.startswith(known)), None)
-
-
-def _no_such_weights(model: str, source: str) -> str:
-    if Path(source).suffix or "/" in source:
-        return f"there is no checkpoint file {source}"
-    tags = list_pretrained_tags_by_model(model)
-    return (
-        f"{model} has no weights {source!r}{_did_you_mean(source, tags)}: it is no file, and the "
-        f"tags are {', '.join(tags) or 'none'}"
-    )
-
-
-def _did_you_mean_model(model: str) -> str:
-    return _did_you_mean(model, open_clip.list_models()) or (
-        "; `python -c 'import open_clip; print(open_clip.list_models())'` lists what it knows"
-    )
-
-
-def _did_you_mean(word: str, words: list[str]) -> str:
-    """The nearest of some words, for the end of a message; hyphens and case do not count."""
-    bare = {re.sub(r"[^a-z0-9]", "", known.lower()): known for known in reversed(words)}
-    near = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", word.lower()), bare, n=3)
-    return f"; did you mean {' or '.join(bare[name] for name in near)}?" if near else ""

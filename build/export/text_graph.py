@@ -20,14 +20,13 @@ time and does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from build.export.graph_writer import GraphWriter
 from build.export.quantise import TOKENS, Quantised
 from build.export.text_tower import Linear, Norm, TextTower
 
@@ -42,28 +41,24 @@ def text_graph(tower: TextTower, quantised: Mapping[str, Quantised]) -> onnx.Mod
     Both axes are dynamic where the tower is causal; elsewhere ``tokens`` is the context
     length.  Embeddings have length one.  Parts that are not in ``quantised`` are in fp32.
     """
-    return _TextGraph(tower, quantised).build()
+    return TextGraph(tower, quantised).build()
 
 
-def probe_graph(tower: TextTower, quantised: Mapping[str, Quantised]) -> onnx.ModelProto:
-    """:func:`text_graph` with a second input, ``rounded`` bool ``[parts]``.
+class TextGraph(GraphWriter):
+    """Writes the graph of a tower.
 
-    It says, run by run, which of the parts of ``quantised`` are to be as they are there and
-    which in fp32.  Every part is computed both ways: this is for measuring what each does.
-    Embeddings have the length that the tower gives them.
+    Args:
+        tower: its weights.
+        quantised: those of them that are rounded.
     """
-    return _ProbeGraph(tower, quantised).build()
 
-
-class _TextGraph:
     def __init__(self, tower: TextTower, quantised: Mapping[str, Quantised]) -> None:
+        super().__init__()
         self._tower = tower
         self._quantised = quantised
-        self._nodes: list[onnx.NodeProto] = []
-        self._initialisers: dict[str, onnx.TensorProto] = {}
-        self._count = 0
 
     def build(self) -> onnx.ModelProto:
+        """The whole graph."""
         tower = self._tower
         width = tower.positions.shape[1]
         dim = width if tower.projection is None else tower.projection.weight.shape[1]
@@ -296,64 +291,3 @@ class _TextGraph:
             domain=_CONTRIB,
         )
         return self._op("Mul", [product, row_scale])
-
-    def _op(
-        self, kind: str, inputs: Sequence[str], *, output: str | None = None, **more: Any
-    ) -> str:
-        [name] = self._ops(kind, inputs, 1, output=output, **more)
-        return name
-
-    def _ops(
-        self,
-        kind: str,
-        inputs: Sequence[str],
-        outputs: int,
-        *,
-        output: str | None = None,
-        **more: Any,
-    ) -> list[str]:
-        self._count += 1
-        names = [output or f"{kind}_{self._count}_{number}" for number in range(outputs)]
-        self._nodes.append(helper.make_node(kind, list(inputs), names, **more))
-        return names
-
-    def _keep(self, value: NDArray[Any] | np.generic) -> str:
-        """Store a constant once, however often it is used."""
-        array = np.asarray(value)
-        name = f"constant_{len(self._initialisers)}"
-        for known, tensor in self._initialisers.items() if array.size == 1 else ():
-            if tensor == numpy_helper.from_array(array, known):
-                return known
-        self._initialisers[name] = numpy_helper.from_array(array, name)
-        return name
-
-    def _int(self, value: int) -> str:
-        return self._keep(np.int64(value))
-
-    def _ints(self, values: list[int]) -> str:
-        return self._keep(np.array(values, dtype=np.int64))
-
-
-class _ProbeGraph(_TextGraph):
-    """Computes every part both ways and goes on with what the input ``rounded`` says."""
-
-    def _inputs(self) -> list[onnx.ValueInfoProto]:
-        parts = [len(self._quantised)]
-        rounded = helper.make_tensor_value_info("rounded", TensorProto.BOOL, parts)
-        return [*super()._inputs(), rounded]
-
-    def _put_out(self, vectors: str) -> None:
-        self._op("Identity", [vectors], output="embedding")
-
-    def _linear(self, vectors: str, part: str, linear: Linear) -> str:
-        rounded = self._multiply_rounded(vectors, self._quantised[part])
-        return self._choose(part, rounded, self._multiply_exactly(vectors, linear))
-
-    def _look_up(self, ids: str) -> str:
-        rounded = self._look_up_rounded(ids, self._quantised[TOKENS])
-        return self._choose(TOKENS, rounded, self._look_up_exactly(ids))
-
-    def _choose(self, part: str, rounded: str, exact: str) -> str:
-        number = list(self._quantised).index(part)
-        is_rounded = self._op("Gather", ["rounded", self._int(number)])
-        return self._op("Where", [is_rounded, rounded, exact])

@@ -22,21 +22,15 @@ from serving.answer import BUNDLE_HEADER
 from serving.engine import Engine
 from serving.errors import RequestError
 from serving.exchange import Exchange, read
+from serving.found import Found, Hit
 from serving.operations import OF_QUESTIONS, Operation
 from serving.plan import Vector
 from serving.protocols.protocol import Protocol, Question
-from serving.search import Found, Hit
 from serving.ticket import Ticket
 from serving.uploads import within_json
-from serving.wire import (
-    MAX_QUERY,
-    ImageSearchRequest,
-    Json,
-    Position,
-    ResultCount,
-    SearchRequest,
-    SentPicture,
-)
+from serving.wire.fields import MAX_QUERY, Position, ResultCount, SentPicture
+from serving.wire.requests import ImageSearchRequest, SearchRequest
+from serving.wire.responses import Json
 
 INDEX = "sightline"
 # The original's: above this cosine to one that comes before it a picture is a duplicate.

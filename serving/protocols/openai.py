@@ -33,7 +33,8 @@ from serving.operations import OF_QUESTIONS, Operation
 from serving.protocols.protocol import Protocol, Question
 from serving.ticket import Ticket
 from serving.uploads import Upload, within_json
-from serving.wire import MAX_IMAGES, MAX_QUERY, Json, QueryText, SentPicture
+from serving.wire.fields import MAX_IMAGES, MAX_QUERY, QueryText, SentPicture
+from serving.wire.responses import Json
 
 # OpenAI's own limit.
 MAX_INPUTS = 2048

@@ -19,7 +19,8 @@ from serving.operations import OF_QUESTIONS, Operation
 from serving.protocols.protocol import Protocol, Question
 from serving.ticket import Ticket
 from serving.uploads import within_json
-from serving.wire import MAX_IMAGES, MAX_QUERY, MAX_TEXTS, Json, SentPicture
+from serving.wire.fields import MAX_IMAGES, MAX_QUERY, MAX_TEXTS, SentPicture
+from serving.wire.responses import Json
 
 
 class VectorizeRequest(Question):

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from serving.errors import RequestError
     from serving.metrics import Metrics
     from serving.settings import Settings
-    from serving.wire import SearchRequest
+    from serving.wire.requests import SearchRequest
     from sightline.previews import preview_for
 
     asked = {"query": arguments.query, "k": arguments.k}
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         root = Path(settings.images or bundle.manifest.picture_root or "")
         for result in fields["results"]:
             item = bundle.items.find(result["id"]) if preview else None
-            small = bundle.thumbnails.get(item.position) if item else None
+            small = bundle.thumbnail(item) if item else None
             if preview and small:
                 print(preview(on_white(decode(small))), end="")
             print(root / result["image_path"])

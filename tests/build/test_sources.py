@@ -13,7 +13,7 @@ from open_clip import factory
 from open_clip.pretrained import get_pretrained_cfg
 
 from build.errors import BuildError
-from build.export import sources
+from build.export import published as table
 from build.export.sources import Source, asks_hub, find_source
 
 
@@ -78,7 +78,7 @@ def test_a_published_file_is_known_by_its_checksum(
             found["url"] = f"https://example.org/clip/models/{checksum}/ViT-L-14.pt"
         return found
 
-    monkeypatch.setattr(sources, "get_pretrained_cfg", published)
+    monkeypatch.setattr(table, "get_pretrained_cfg", published)
     found = find("ViT-L-14", file)
     assert found.quick_gelu is True
     assert "by its SHA-256" in found.told[0]

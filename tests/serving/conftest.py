@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,6 +18,7 @@ import uvicorn
 
 from build.index import IndexOptions, build_index
 from models.bundle import Bundle
+from models.milvus.address import Address
 from serving.app import App, create_app
 from serving.connection import Connection
 from serving.server import listen
@@ -30,7 +32,21 @@ DIFFERENT = 70
 # Every picture lies there three times, so that every answer has equals in it.
 COPIES = 3
 
+# The address of a collection in Milvus, where the tests' applications then search.
+ELSEWHERE = os.environ.get("SIGHTLINE_TEST_COLLECTION")
+# What Milvus is not asked for, and a test that looks inside of how the local one is searched.
+_ONLY_HERE = (
+    *("test_evaluated.py", "test_facets.py", "test_folding.py", "test_modes.py", "test_order.py"),
+    *("test_spelling.py", "test_who_has_hung_up_is_not_searched_for"),
+)
+
 Make = Callable[..., App]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what is only done here, where another place is searched."""
+    if ELSEWHERE is not None:
+        items[:] = [item for item in items if not any(part in item.nodeid for part in _ONLY_HERE)]
 
 
 def build_bundle(folder: Path, *, seed: int = 0) -> Path:
@@ -63,12 +79,24 @@ def opened(tiny_bundle: Path) -> Bundle:
     return Bundle.open(tiny_bundle)
 
 
+@pytest.fixture(scope="session")
+def searched(opened: Bundle) -> Bundle:
+    """The same bundle, as an application gets it."""
+    if ELSEWHERE is None:
+        return opened
+    from tests.milvus.collections import elsewhere
+
+    return elsewhere(opened, Address.parse(ELSEWHERE))
+
+
 @pytest.fixture
-def make(opened: Bundle) -> Iterator[Make]:
+def make(opened: Bundle, searched: Bundle) -> Iterator[Make]:
     """Make an application with settings of one's own: ``make(max_queue=3)``."""
     made: list[App] = []
 
     def create(bundle: Bundle = opened, **settings: Any) -> App:
+        if bundle is opened:
+            bundle = searched
         open_bundle = settings.pop("open_bundle", None)
         tracing = settings.pop("tracing", None)
         app = create_app(Settings(**settings), bundle, open_bundle=open_bundle, tracing=tracing)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.relevance import relevant
 from serving.app import App
-from serving.plan import NEGATIVE_WEIGHT
+from serving.planner import NEGATIVE_WEIGHT
 from tests.serving.conftest import COPIES, DIFFERENT, Make, ask, search, with_client
 
 Vector = NDArray[np.float32]

@@ -19,7 +19,7 @@ from serving.app import App, create_app
 from serving.forms import FORM_FRAME
 from serving.routes import MAX_JSON
 from serving.settings import PROTOCOLS, Settings
-from serving.wire import ImageSearchRequest
+from serving.wire.requests import ImageSearchRequest
 from tests.serving.conftest import Make, ask, error_of
 
 

@@ -16,7 +16,7 @@ from starlette.types import Message
 from serving import zipped
 from serving.app import App
 from serving.gps import without_gps
-from serving.wire import MAX_ARCHIVED
+from serving.wire.fields import MAX_ARCHIVED
 from tests.build.pictures import picture
 from tests.serving.conftest import Make, ask, error_of, search
 from tests.tools import require_tool

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import serving.engine
+import serving.picture_queue
 import serving.queues
 import serving.search
 from models.bundle import Bundle, Scrubbed
@@ -26,17 +27,18 @@ from models.index import VectorIndex
 from models.items import ItemStore
 from models.manifest import DamagedError
 from models.tokenizer import Tokenizer
-from serving import plan
+from serving import plan, planner
 from serving.cache import VectorCache
 from serving.engine import Engine, _cut
 from serving.errors import RequestError
 from serving.metrics import Metrics
+from serving.picture_queue import PictureQueue
 from serving.plan import Weighted
 from serving.search import Searcher
 from serving.settings import Settings
 from serving.ticket import Ticket
 from serving.timing import Timing
-from serving.wire import EncodeRequest, ImageSearchRequest, SearchRequest
+from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
 from tests.build.pictures import picture
 
 QUERY = "a red fox in the snow"
@@ -92,7 +94,7 @@ class Clock:
         self.now = 100.0
         self._patch = patch
         clock = SimpleNamespace(perf_counter=lambda: self.now, monotonic=time.monotonic)
-        for module in (serving.engine, serving.search, plan):
+        for module in (serving.engine, serving.search, planner):
             patch.setattr(module, "time", clock)
 
     def takes(self, seconds: float, owner: type, name: str) -> None:
@@ -155,6 +157,18 @@ def test_what_is_found_is_the_same(
     assert [hit.relevant for hit in found.hits] == [hit.relevant for hit in shared.hits]
     for one, other in zip(found.hits, shared.hits, strict=True):
         assert one.similarity == pytest.approx(other.similarity, abs=1e-6)
+
+
+@pytest.mark.usefixtures("shares_nothing")
+def test_a_text_that_matches_nothing_does_so_where_the_search_is_a_call_of_its_own(
+    opened: Bundle, metrics: Metrics
+) -> None:
+    nothing = replace(opened, manifest=opened.manifest.model_copy(update={"floor": 1.0}))
+    engine = Engine(nothing, Settings(), metrics)
+    found = asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
+    engine.close()
+    assert [hit.relevant for hit in found.hits] == [False] * len(found.hits)
+    assert found.hits
 
 
 @pytest.mark.usefixtures("shares_nothing")
@@ -229,7 +243,7 @@ def test_to_encode_a_picture_is_part_of_encoding(
     engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
-    clock.takes(1, Engine, "_encode_picture")
+    clock.takes(1, PictureQueue, "_encode")
     clock.takes(2, Searcher, "vectors")
     found = asyncio.run(engine.search_by_image(lambda: picture(1)))
     assert found.timing == Timing(encode=3)
@@ -247,25 +261,26 @@ def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
         now = asyncio.get_running_loop().time()
         return await engine.search_by_image(lambda: picture(1), ticket=Ticket(deadline=now + 0.02))
 
-    decode = serving.engine.decode
+    decode = serving.picture_queue.decode
 
     def slowly(*arguments: Any, **options: Any) -> Any:
         time.sleep(0.05)
         return decode(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving.engine, "decode", slowly)
+        patch.setattr(serving.picture_queue, "decode", slowly)
         patch.setattr(type(engine.bundle.image_encoder), "encode", lambda *_: pytest.fail("late"))
         assert refused(late).status == 504
 
 
 def test_without_its_picture_encoder_a_service_says_so(engine: Engine) -> None:
-    object.__setattr__(engine, "bundle", replace(engine.bundle, image_encoder=None))
+    engine = Engine(replace(engine.bundle, image_encoder=None), Settings(), Metrics())
     error = refused(lambda: engine.encode(EncodeRequest(images=["eA=="])))
     assert error.status == 501
     error = refused(lambda: engine.search_by_image(lambda: picture(1)))
     assert error.status == 501
     assert error.message == "this service was deployed without its picture encoder: search by text"
+    engine.close()
 
 
 @pytest.mark.parametrize(
@@ -371,7 +386,7 @@ def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> 
     asyncio.run(engine.search_by_image(lambda: picture(1)))
     threads = [
         each
-        for pool in (engine._batch_thread, engine._picture_thread, engine.planner._threads)
+        for pool in (engine._batch_thread, engine._pictures._thread, engine.planner._threads)
         for each in pool._threads
     ]
     assert len(threads) == 3
@@ -508,12 +523,12 @@ def test_a_plan_costs_what_there_is_to_encode() -> None:
     assert plan.Plan(k=1, sought=(three, Weighted(np.zeros(4)))).cost == 3
 
 
-@pytest.mark.parametrize("last", ["search", "_encode_picture", "look-up"])
+@pytest.mark.parametrize("last", ["search", "_encode", "look-up"])
 def test_closing_waits_for_nothing_and_the_bundle_for_everything(
     opened: Bundle, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
     """A batch, a picture and a look-up that are under way read the bundle to their end."""
-    names = sorted(("search", "_encode_picture", "look-up"), key=lambda name: name == last)
+    names = sorted(("search", "_encode", "look-up"), key=lambda name: name == last)
     gates = {name: threading.Event() for name in names}
     begun: list[str] = []
     closed = threading.Event()
@@ -529,7 +544,7 @@ def test_closing_waits_for_nothing_and_the_bundle_for_everything(
         begun.append(name)
         gates[name].wait(10)
 
-    for owner, name in ((Searcher, "search"), (Engine, "_encode_picture")):
+    for owner, name in ((Searcher, "search"), (PictureQueue, "_encode")):
         work = getattr(owner, name)
 
         def waiting(self: Any, *asked: Any, name: str = name, work: Any = work) -> Any:

@@ -21,7 +21,7 @@ def refusal(error: Exception) -> Any:
 
 
 def told(app: Any, about: dict[str, Any], *messages: dict[str, Any]) -> tuple[int, str]:
-    from serving.wire import ErrorResponse
+    from serving.wire.responses import ErrorResponse
 
     about.setdefault("state", {"status": 0, "headers": dict(about["headers"])})
     start, rest = call(Errors(app), about, *messages)

@@ -9,7 +9,7 @@ from build.questions import Question, questions_of_captions
 from models.bundle import Bundle
 from models.fusion import Mode
 from serving.app import App
-from serving.wire import MAX_PAGED
+from serving.wire.fields import MAX_PAGED
 from tests.serving import conftest as service
 from tests.serving.conftest import COPIES, DIFFERENT
 

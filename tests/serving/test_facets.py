@@ -15,7 +15,7 @@ from models.database import SlowQueryError
 from models.items import ItemStore
 from serving.app import App
 from serving.facets import MAX_FACETS, FacetsResponse
-from serving.wire import SearchResponse
+from serving.wire.responses import SearchResponse
 from tests.build.pictures import picture
 from tests.serving.conftest import COPIES, DIFFERENT, ask, error_of, search
 from tests.serving.test_answers import QUERY

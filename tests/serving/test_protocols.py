@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import serving.engine
+import serving.picture_queue
 from serving.settings import PROTOCOLS
 from tests.build.pictures import picture
 from tests.serving.conftest import Make, ask, client_of
@@ -132,7 +132,7 @@ def test_pictures_wait_in_the_queue_of_uploads(
     make: Make, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make(protocols=ALL, max_picture_queue=1)
-    decode, go = serving.engine.decode, threading.Event()
+    decode, go = serving.picture_queue.decode, threading.Event()
 
     def held(*arguments: Any, **options: Any) -> Any:
         assert go.wait(10)
@@ -156,7 +156,7 @@ def test_pictures_wait_in_the_queue_of_uploads(
             )
             return [answer.status_code for answer in answers]
 
-    monkeypatch.setattr(serving.engine, "decode", held)
+    monkeypatch.setattr(serving.picture_queue, "decode", held)
     assert asyncio.run(crowd()) == [200, 429, 429]
 
 

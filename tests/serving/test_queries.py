@@ -15,7 +15,7 @@ import pytest
 from models.bundle import Bundle
 from serving.app import App
 from serving.routes import MAX_JSON
-from serving.wire import SearchRequest
+from serving.wire.requests import SearchRequest
 from tests.build.pictures import picture
 from tests.serving.conftest import Make, ask, error_of, search, with_client
 from tests.serving.test_answers import OTHER, QUERY, assert_found, text
@@ -205,11 +205,8 @@ def test_pictures_in_json_keep_to_the_limits_of_those_that_are_uploaded(make: Ma
     assert (status, message) == (413, "the body is longer than 4 MB")
 
 
-def test_a_service_without_picture_encoder_says_so(
-    app: App, opened: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with app.state.engine() as engine:
-        monkeypatch.setattr(engine, "bundle", replace(opened, image_encoder=None))
+def test_a_service_without_picture_encoder_says_so(make: Make, opened: Bundle) -> None:
+    app = make(replace(opened, image_encoder=None))
     assert refused(app, queries=[{"image": BASE64}])[0] == 501
     assert search(app, queries=[{"text": QUERY}])
 

@@ -218,7 +218,7 @@ def test_an_answer_that_fails_half_way_is_broken_off(
     """Only so can the caller know that what came is not all."""
     from starlette.responses import Response
 
-    from serving.wire import Json
+    from serving.wire.responses import Json
 
     async def half(self: Json, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -399,7 +399,7 @@ def test_an_answer_that_takes_too_long_is_one_504(
 def test_what_goes_wrong_in_here_is_500_without_a_word_of_it(
     app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from serving.plan import Planner
+    from serving.planner import Planner
 
     def broken(self: Planner, request: object) -> None:
         raise RuntimeError("secret")

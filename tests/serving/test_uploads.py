@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from serving.app import App
-from serving.search import Found
+from serving.found import Found
 from tests.serving.conftest import Make, ask, error_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import models.bundle
+import models.bundle_files
 import models.folder
 import models.index
 from build.index import IndexOptions, build_index
@@ -32,6 +33,7 @@ NAMES = {
     "index.faiss",
     "embeddings.npy",
     "embeddings.checksums.npy",
+    "tuning.npz",
     "items.sqlite",
     "looks.bin",
     "thumbnails.sqlite",
@@ -317,8 +319,8 @@ def test_no_file_is_opened_that_the_manifest_does_not_name(bundle: Path, name: s
     manifest = Manifest.read(bundle)
     files = {each: record for each, record in manifest.files.items() if each != name}
     manifest.model_copy(update={"files": files}).write(bundle)
-    # A service may be deployed without the one, and an earlier release has built none of the other.
-    if name in ("image_encoder.onnx", "looks.bin"):
+    # A service may be deployed without the first; an earlier release has built none of the others.
+    if name in ("image_encoder.onnx", "looks.bin", "tuning.npz"):
         assert len(Bundle.open(bundle).items) == COUNT
         return
     with pytest.raises(DamagedError, match=rf"manifest\.json does not name {name}"):
@@ -400,7 +402,7 @@ def test_of_a_large_one_that_was_checked_before_the_rest_is_checked_nevertheless
     """Whoever has just opened it has not read the rest either."""
     make_large(monkeypatch)
     loaded: list[object] = []
-    monkeypatch.setattr(models.bundle, "compare_picture", lambda *_: loaded.append(_))
+    monkeypatch.setattr(models.bundle_files, "compare_picture", lambda *_: loaded.append(_))
     for name, told in (("embeddings.npy", "is damaged"), ("items.sqlite", "is damaged")):
         flip(bundle / name, at=-1)
         with pytest.raises(DamagedError, match=rf"{name} {told}"):
@@ -543,7 +545,7 @@ def test_a_bundle_below_a_size_is_hashed_whole(
             NAMES if whole else AT_ONCE
         )
         # Whoever has hashed all vectors need not check each.
-        assert opened.index.embeddings._unchecked.any() != whole
+        assert opened.index.embeddings._first.unchecked.any() != whole
 
 
 def test_a_picture_encoder_that_computes_otherwise_is_refused(
@@ -583,6 +585,6 @@ def test_vectors_are_trusted_once_they_were_hashed_and_not_before(
     scrubbed = 0
     for _ in opened.scrub():
         scrubbed += 1
-        assert opened.index.embeddings._unchecked.all()
+        assert opened.index.embeddings._first.unchecked.all()
     assert scrubbed >= 3
-    assert not opened.index.embeddings._unchecked.any()
+    assert not opened.index.embeddings._first.unchecked.any()

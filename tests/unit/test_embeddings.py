@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 import models.embeddings
 import models.folder
-from models.embeddings import Embeddings, Positions, Vectors, _array, checksums_of
+from models.arrays import read_array
+from models.embeddings import Embeddings, Positions, Vectors, checksums_of
 from models.folder import Folder
 from models.manifest import DamagedError, record_files
 
@@ -165,7 +166,7 @@ def saved(array: NDArray[np.generic], version: tuple[int, int] = (1, 0)) -> byte
 )
 def test_what_is_no_array_of_vectors_is_named(content: bytes, said: str) -> None:
     with pytest.raises(DamagedError) as damaged:
-        _array(content, np.dtype("<f4"), Path("/b/x"))
+        read_array(content, np.dtype("<f4"), Path("/b/x"))
     assert re.fullmatch(said, str(damaged.value))
     assert str(damaged.value).endswith(". Build it again.")
 
@@ -180,3 +181,91 @@ def test_as_many_checksums_as_vectors(tmp_path: Path, checksums: NDArray[np.uint
     assert str(damaged.value) == (
         f"{tmp_path / NAMES[0]} and its checksums do not fit together. Build it again."
     )
+
+
+# Of a bundle that was changed: 50 rows, 8 more, and where 40 pictures lie in them.
+MORE = np.random.default_rng(5).standard_normal((8, 6)).astype(np.float32)
+ROW_OF = np.random.default_rng(6).permutation(58)[:40].astype("<u4")
+OF_CHANGED = (*NAMES, "embeddings.changed.npy", "rows.npy")
+
+
+def change(folder: Path, row_of: NDArray[np.generic] = ROW_OF, more: Vectors = MORE) -> None:
+    Embeddings(ROWS).save(folder)
+    np.save(folder / "embeddings.checksums.npy", checksums_of(np.vstack([ROWS, more])))
+    np.save(folder / "embeddings.changed.npy", more)
+    np.save(folder / "rows.npy", row_of)
+
+
+def opened(folder: Path, names: Sequence[str] = OF_CHANGED) -> Embeddings:
+    files = Folder(folder)
+    files.open(record_files(folder, names))
+    return Embeddings.load(files)
+
+
+@pytest.fixture(params=[False, True], ids=["in memory", "mapped"])
+def mapped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    if request.param:
+        # Of the vectors' files neither is small enough; checksums and rows are read all the same.
+        monkeypatch.setattr(Folder, "in_memory", lambda *_: False)
+    return bool(request.param)
+
+
+@pytest.mark.usefixtures("mapped")
+def test_a_changed_bundle_has_its_vectors_in_two_files(tmp_path: Path) -> None:
+    change(tmp_path)
+    embeddings = opened(tmp_path)
+    expected = np.vstack([ROWS, MORE])[ROW_OF]
+    assert (len(embeddings), embeddings.unchanged, embeddings.row_count) == (40, 50, 58)
+    some = np.array([39, 0, 7, 7, 12])
+    assert (embeddings.rows(some) == expected[some]).all()
+    assert (embeddings.row(3) == expected[3]).all()
+    alone = [embeddings.products(ROWS[5], np.array([one]))[0] for one in some]
+    assert embeddings.products(ROWS[5], some).tolist() == alone
+    np.testing.assert_allclose(alone, expected[some] @ ROWS[5], rtol=1e-5)
+    assert embeddings.products(ROWS[5], some[:0]).shape == (0,)
+
+
+@pytest.mark.usefixtures("mapped")
+def test_nothing_need_have_come(tmp_path: Path) -> None:
+    change(tmp_path, ROW_OF[ROW_OF < 50], MORE[:0])
+    embeddings = opened(tmp_path)
+    everything = np.arange(len(embeddings))
+    assert (embeddings.rows(everything) == ROWS[ROW_OF[ROW_OF < 50]]).all()
+
+
+def test_damage_to_what_has_come_is_found_when_it_is_used(tmp_path: Path, mapped: bool) -> None:
+    change(tmp_path)
+    altered = MORE.copy()
+    altered[2, 1] += 1
+    np.save(tmp_path / "embeddings.changed.npy", altered)
+    embeddings = opened(tmp_path)
+    position = int(np.flatnonzero(ROW_OF == 52)[0])
+    if not mapped:
+        assert (embeddings.row(position) == altered[2]).all()
+        return
+    assert (embeddings.row(int(np.flatnonzero(ROW_OF != 52)[0])) != altered[2]).any()
+    said = f"{tmp_path / 'embeddings.changed.npy'} is damaged: the vector at 2. Build it again."
+    # That the other file is whole says nothing of this one.
+    embeddings.trust()
+    with pytest.raises(DamagedError, match=re.escape(said)):
+        embeddings.products(ROWS[0], np.arange(40))
+    embeddings.trust("embeddings.changed.npy")
+    assert (embeddings.row(position) == altered[2]).all()
+
+
+@pytest.mark.parametrize(
+    ("row_of", "names", "said"),
+    [
+        (ROW_OF + np.uint32(58), OF_CHANGED, "rows.npy names rows that are not there"),
+        (ROW_OF[:, np.newaxis], OF_CHANGED, "rows.npy names rows that are not there"),
+        (ROW_OF.astype("<i8"), OF_CHANGED, "rows.npy is no array of vectors: it holds int64"),
+        (ROW_OF, OF_CHANGED[:3], "embeddings.npy and its rows do not fit together"),
+        (ROW_OF, (*NAMES, "rows.npy"), "embeddings.npy and its checksums do not fit together"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(
+    tmp_path: Path, row_of: NDArray[np.generic], names: Sequence[str], said: str
+) -> None:
+    change(tmp_path, row_of)
+    with pytest.raises(DamagedError, match=re.escape(said)):
+        opened(tmp_path, names)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from serving import errors
 from serving.errors import RequestError
-from serving.wire import EncodeRequest, ImageSearchRequest, SearchRequest
+from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
 
 SOON = {"Retry-After": "1"}
 

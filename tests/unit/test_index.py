@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import models.folder
 import models.index
+import models.tuning
 from models.folder import Folder
 from models.index import Metric, VectorIndex
 from models.manifest import DamagedError, IndexFacts, record_files
@@ -63,7 +64,7 @@ def test_what_fewer_give_is_the_beginning_of_what_more_give(
 ) -> None:
     """Beyond the candidates, too."""
     monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
-    monkeypatch.setattr(models.index, "_CANDIDATES", (64,))
+    monkeypatch.setattr(models.tuning, "_CANDIDATES", (64,))
     vectors, queries = unit_vectors(3000), unit_vectors(8, seed=1)
     index = VectorIndex.build(vectors, "ip", queries)
     similarities, all_of_them = index.search(queries, 500, among)
@@ -229,7 +230,9 @@ def test_damage_is_found_before_it_is_used(
     vectors = unit_vectors(1000)
     built = VectorIndex.build(vectors, "ip")
     files = record_files(tmp_path, built.save(tmp_path))
-    assert set(files) == {"index.faiss", "embeddings.npy", "embeddings.checksums.npy"}
+    assert set(files) == {
+        *("index.faiss", "embeddings.npy", "embeddings.checksums.npy", "tuning.npz"),
+    }
     content = bytearray((tmp_path / name).read_bytes())
     content[-70] ^= 1
     (tmp_path / name).write_bytes(content)
@@ -380,13 +383,13 @@ def test_the_fewest_candidates_are_taken_that_find_99_of_100(
 ) -> None:
     vectors, queries = unit_vectors(3000), unit_vectors(600, seed=1)
     monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
-    monkeypatch.setattr(models.index, "_CANDIDATES", (10, 40, 3000))
+    monkeypatch.setattr(models.tuning, "_CANDIDATES", (10, 40, 3000))
     facts = VectorIndex.build(vectors, "ip", queries).facts
     assert facts.search_parameters == {"candidates": 3000}
     assert facts.recall_at_10 == 1.0
     assert facts.tuned_with == "500 text queries"
     # None of these does: what the most of them find is told.
-    monkeypatch.setattr(models.index, "_CANDIDATES", (10, 40))
+    monkeypatch.setattr(models.tuning, "_CANDIDATES", (10, 40))
     index = VectorIndex.build(vectors, "ip", queries)
     assert index.facts.search_parameters == {"candidates": 40}
     _, found = index.search(queries, 10)

@@ -21,10 +21,20 @@ def imports() -> grimp.ImportGraph:
 @pytest.mark.parametrize(
     ("part", "locks"),
     [
-        ("serving", ["serve", "remote", "speech", "formats"]),
+        ("serving", ["serve", "remote", "speech", "formats", "milvus"]),
         (
             "build",
-            ["serve", "export", "build", "formats", "parquet", "caption", "ocr", "demo-model"],
+            [
+                "serve",
+                "export",
+                "build",
+                "formats",
+                "milvus",
+                "parquet",
+                "caption",
+                "ocr",
+                "demo-model",
+            ],
         ),
         ("build.demo_model", ["demo-model", "formats"]),
         ("build.captioner", ["serve", "build", "formats", "caption"]),

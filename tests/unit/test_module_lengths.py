@@ -9,18 +9,17 @@ from tests.own_files import ROOT, own_files
 MOST_LINES = 300
 # To be split by what is in them.  Whoever has done so strikes the module from here.
 STILL_LONGER = {
-    "build/demo_model/corpus.py",
-    "build/demo_model/train.py",
+    "build/assemble.py",
     "build/evaluate.py",
-    "build/export/sources.py",
-    "build/export/text_graph.py",
+    "build/given.py",
     "build/index.py",
     "build/journal.py",
+    "models/bundle.py",
+    "models/facets.py",
     "models/index.py",
+    "models/items.py",
     "models/manifest.py",
     "serving/engine.py",
-    "serving/plan.py",
-    "serving/wire.py",
     "ui/app.py",
     "ui/results.py",
 }

@@ -45,7 +45,7 @@ def test_a_folder_is_opened_and_hashed(
     opened: list[tuple[Path, dict[str, Any]]], folder: Path
 ) -> None:
     open_bundle(settings(folder, threads=3))
-    assert opened == [(folder, {"threads": 3, "verify": True})]
+    assert opened == [(folder, {"threads": 3, "verify": True, "elsewhere": None})]
 
 
 @pytest.mark.parametrize("fresh", [False, True])
@@ -190,15 +190,24 @@ def test_that_process_checks_the_image_encoder_and_closes_what_it_has_opened(
 
     opened = Opened()
     monkeypatch.setattr(sys, "argv", ["-c", str(folder)])
-    monkeypatch.setattr(Bundle, "open", lambda path: {folder: opened}[path])
+    monkeypatch.setattr(Bundle, "open", lambda path, elsewhere: {folder: opened}[path])
     try_to_open()
     opened.image_encoder = Encoder()
     try_to_open()
     assert done == ["close", "check", "close"]
 
-    def damaged(path: Path) -> None:
+    def damaged(path: Path, elsewhere: object) -> None:
         raise DamagedError("index.faiss is damaged")
 
     monkeypatch.setattr(Bundle, "open", damaged)
     with pytest.raises(SystemExit, match=r"^error: index\.faiss is damaged$"):
         try_to_open()
+
+
+def test_what_milvus_needs_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymilvus", None)
+    for name in [name for name in sys.modules if name.startswith("models.milvus.")]:
+        monkeypatch.delitem(sys.modules, name)
+    elsewhere = Settings(bundle=str(folder), collection="milvus+http://host:19530/photos")
+    with pytest.raises(SystemExit, match=r"requirements/milvus\.txt"):
+        open_bundle(elsewhere)

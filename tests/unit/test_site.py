@@ -65,7 +65,7 @@ def test_the_papers_outside_of_docs_are_on_it_and_linked(site: Path) -> None:
     architecture = (site / "architecture.html").read_text(encoding="utf-8")
     # The code is not on the site.
     assert '<a href="../' not in architecture
-    assert "NEGATIVE_WEIGHT</code> in serving/plan.py" in architecture
+    assert "NEGATIVE_WEIGHT</code> in serving/planner.py" in architecture
     assert 'href="bundle.html"' in architecture
     guide = (site / "guide.html").read_text(encoding="utf-8")
     for name in ("contributing", "demo-model", "examples", "architecture"):

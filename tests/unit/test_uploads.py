@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from serving.errors import RequestError
 from serving.uploads import within_json
-from serving.wire import EncodeRequest, SentPicture
+from serving.wire.fields import SentPicture
+from serving.wire.requests import EncodeRequest
 
 BYTES = bytes(range(256)) * 4
 SENT = base64.b64encode(BYTES).decode()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from serving.errors import RequestError
-from serving.wire import SearchRequest
+from serving.wire.requests import SearchRequest
 
 
 def refusal(body: Any) -> RequestError:

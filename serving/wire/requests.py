@@ -1,149 +1,32 @@
-"""What goes over the wire: requests, checked before they reach a batch, and answers."""
+"""What is asked, checked before it reaches a batch."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictInt,
-    StringConstraints,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import from_json
-from starlette.responses import Response
 
-from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES, fits, read_filter
-from serving.algebra import MAX_TERMS, MAX_WEIGHT
-from serving.facets import Among, Facet, FieldNames
-
-DEFAULT_K = 5
-MAX_K = 1000
-# Of what is sought: beyond, the rest of the list comes nowhere near the best.
-MAX_OFFSET = 1000
-# So many of the best can be had, page by page.
-MAX_PAGED = 1100
-# Of what is only put into order.
-MAX_BROWSED = 100_000
-MAX_QUERY = 1000
-MAX_TEXTS = 256
-MAX_IMAGES = 64
-# Named in an address, which with so many of them has 7 KB: every proxy takes that.
-MAX_ARCHIVED = 400
-
-
-# The order where none is asked for.
-RELEVANCE = "relevance"
-
-T = TypeVar("T")
-QueryText = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY),
-    # What is left without the white space around it is something.
-    Field(json_schema_extra={"pattern": r"\S"}),
-]
-
-
-def _whole(number: object) -> object:
-    """JSON knows no integers: 3.0 is as whole as 3."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
-_DATA_URL = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
-
-
-def _base64_of(picture: str) -> str:
-    """What is base64 of a picture; it is decoded where that harms nobody."""
-    if head := _DATA_URL.match(picture):
-        return picture[head.end() :]
-    if _ADDRESS.match(picture):
-        raise ValueError(
-            "no address is fetched: send the picture itself, as base64 or 'data:image/…;base64,…'"
-        )
-    return picture
-
-
-SentPicture = Annotated[
-    str,
-    StringConstraints(min_length=1),
-    AfterValidator(_base64_of),
-    WithJsonSchema({"type": "string", "minLength": 1, "contentEncoding": "base64"}),
-]
-
-
-ResultCount = Annotated[StrictInt, Field(ge=1, le=MAX_K), BeforeValidator(_whole)]
-# What SQLite can hold.
-Position = Annotated[StrictInt, Field(ge=0, lt=1 << 63), BeforeValidator(_whole)]
-Offset = Annotated[StrictInt, Field(ge=0, le=MAX_BROWSED), BeforeValidator(_whole)]
-
-
-Weight = Annotated[
-    float, Field(strict=True, ge=-MAX_WEIGHT, le=MAX_WEIGHT, description="how much it counts")
-]
-
-
-_COMPARABLE = {
-    "anyOf": [
-        {"type": "string", "maxLength": MAX_TEXT},
-        {"type": "number"},
-    ]
-}
-_VALUE = {"anyOf": [*_COMPARABLE["anyOf"], {"type": "boolean"}, {"type": "null"}]}
-_VALUES = {"type": "array", "items": _VALUE, "minItems": 1, "maxItems": MAX_VALUES}
-_OPERATORS: dict[str, Any] = {
-    **dict.fromkeys(("gt", "gte", "lt", "lte"), _COMPARABLE),
-    **dict.fromkeys(("in", "not_in", "any", "all"), _VALUES),
-    "exists": {"type": "boolean"},
-    "prefix": {"type": "string", "maxLength": MAX_TEXT},
-}
-_FILTER_SCHEMA = {
-    "type": "object",
-    "maxProperties": MAX_CONDITIONS,
-    "propertyNames": {"maxLength": MAX_NAME},
-    "additionalProperties": {
-        "anyOf": [
-            *_VALUE["anyOf"],
-            {
-                "type": "object",
-                "properties": _OPERATORS,
-                "additionalProperties": False,
-                "minProperties": 1,
-            },
-        ]
-    },
-}
-
-
-def _makes_sense(conditions: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = _as_numbers(conditions)
-    read_filter(told)
-    return told
-
-
-def _as_numbers(value: Any) -> Any:
-    """Whole numbers that no database holds as what they are in JSON as well: 1e20."""
-    if isinstance(value, dict):
-        return {name: _as_numbers(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_as_numbers(one) for one in value]
-    if isinstance(value, int) and not fits(value) and abs(value) <= sys.float_info.max:
-        return float(value)
-    return value
-
-
-# Read as models.filters reads it, which names what is wrong better than pydantic could.
-Conditions = Annotated[dict[str, Any], AfterValidator(_makes_sense), WithJsonSchema(_FILTER_SCHEMA)]
+from models.filters import MAX_NAME
+from serving.algebra import MAX_TERMS
+from serving.facets import Among, FieldNames
+from serving.wire.fields import (
+    DEFAULT_K,
+    MAX_IMAGES,
+    MAX_OFFSET,
+    MAX_QUERY,
+    MAX_TEXTS,
+    RELEVANCE,
+    Conditions,
+    Offset,
+    QueryText,
+    ResultCount,
+    SentPicture,
+    T,
+    Weight,
+)
 
 
 class _Request(BaseModel):
@@ -372,118 +255,3 @@ class EncodeRequest(_Request):
         if not texts and not info.data.get("images"):
             raise ValueError("at least one text is needed, or one of 'images'")
         return texts
-
-
-class PictureFacts(BaseModel):
-    """What is known of a picture, whatever is sought.
-
-    ``sources`` says where caption, alt text and each field of the metadata come from
-    (:class:`models.items.Item`); ``text`` is what can be read in the picture; ``width`` and
-    ``height`` are the original's, in pixels; ``thumbhash`` is the picture in some 25 bytes, as
-    base64, to be shown until the thumbnail has come (https://evanw.github.io/thumbhash/).
-    """
-
-    id: str
-    image_path: str
-    alt_text: str
-    image_url: str
-    caption: str | None
-    metadata: dict[str, Any]
-    sources: dict[str, str]
-    width: int | None = None
-    height: int | None = None
-    thumbhash: str | None = None
-    text: str | None = None
-
-
-class SearchResult(PictureFacts):
-    """One picture of an answer.
-
-    ``similarity`` is the cosine, -1..1, null where nothing was sought; ``relevant`` is false far
-    below the best (:mod:`models.relevance`).  ``score`` and ``matched`` are there where a mode was
-    asked for: what the order goes by, and the rank in each ranking that the picture is in,
-    ``image`` for its looks or a column of :mod:`models.words`.  ``duplicates`` and
-    ``duplicate_ids`` are there where images were folded: how many more candidates look like this
-    one, and the ids of the ten best of them.
-    """
-
-    similarity: float | None
-    relevant: bool
-    score: float | None = None
-    matched: dict[str, int] | None = None
-    duplicates: int | None = None
-    duplicate_ids: list[str] | None = None
-    embedding: list[float] | None = None
-
-
-class SearchResponse(BaseModel):
-    """The pictures found, best first.
-
-    ``total_relevant`` is there where an offset was given: how many pictures are relevant, of those
-    that can be paged to; those that were folded count as one.  ``suggestion`` is what the query may
-    have meant, where that was asked for and it has words that nobody knows.  ``facets`` are there
-    where fields were named, by their names.  ``warnings`` tell of conditions that no picture could
-    meet, and of fields that none has, and are there only then.
-    """
-
-    results: list[SearchResult]
-    total_relevant: int | None = None
-    suggestion: str | None = None
-    facets: dict[str, Facet] | None = None
-    warnings: list[str] | None = None
-
-
-class EncodeResponse(BaseModel):
-    """L2-normalised vectors of the texts and then of the images, their width, and the model."""
-
-    embeddings: list[list[float]]
-    dim: int
-    model: str
-
-
-class TranscribeResponse(BaseModel):
-    """The words of a recording; empty where nobody speaks."""
-
-    text: str
-
-
-class InfoResponse(BaseModel):
-    """What answers: the facts of the bundle's manifest that are nobody's secret.
-
-    ``version`` is the bundle's, as in the header ``X-Sightline-Bundle``; ``speech`` says
-    whether recordings are heard.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    version: str
-    speech: bool
-    pictures: int
-    model: dict[str, Any]
-    index: dict[str, Any]
-
-
-class ReloadResponse(BaseModel):
-    """Which bundle answers from now on, and whether it is another than before."""
-
-    version: str
-    changed: bool
-
-
-class ErrorDetail(BaseModel):
-    """What is wrong: the field of the request (None: the whole), and the rule it broke."""
-
-    field: str | None
-    message: str
-
-
-class ErrorResponse(BaseModel):
-    """Every answer whose status is 400 or above."""
-
-    error: ErrorDetail
-
-
-class Json(Response):
-    """A body that pydantic has serialised."""
-
-    media_type = "application/json"

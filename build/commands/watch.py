@@ -1,0 +1,52 @@
+"""Keep the bundle of a folder current.
+
+It is built at the start, and again whenever a picture, or a file that says something of pictures,
+comes, changes or goes: a second after the last of several changes. Only what changed is embedded.
+A service that is told to reload, or looks by itself, goes over to the new bundle. Ctrl-C and
+SIGTERM end it; the bundle is whole at every instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+
+from build.commands.index import configure_folder, summary
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's options."""
+    parser.add_argument("images", type=Path, metavar="DIR", help="the folder of the pictures")
+    configure_folder(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the subcommand, until it is interrupted."""
+    from build.index import IndexOptions, Outcome
+    from build.packages import DEMO_MODEL
+    from build.watch import keep_current
+
+    def tell(outcome: Outcome) -> None:
+        state = "ready" if outcome.changed else "up to date"
+        print(f"{outcome.folder} is {state}: {summary(outcome)}", flush=True)
+
+    # What stops it is to be one thing, wherever it is just then (build/interrupts.py).
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    keep_current(
+        IndexOptions(
+            output=arguments.output,
+            model=arguments.model or DEMO_MODEL,
+            images=arguments.images,
+            metric=arguments.metric,
+            threads=arguments.threads,
+            captioner=arguments.captioner,
+            ocr=arguments.ocr,
+            include=arguments.include,
+            exclude=arguments.exclude,
+            prune=arguments.prune,
+            metadata=arguments.metadata,
+        ),
+        tell,
+    )
+    return 0

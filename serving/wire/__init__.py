@@ -1,0 +1,1 @@
+"""What goes over the wire: requests, checked before they reach a batch, and answers."""
