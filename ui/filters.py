@@ -168,7 +168,7 @@ def bars_html(
 
     Args:
         name: the field.
-        bars: labels, each a number or one and more behind it, and counts.
+        bars: labels, each a number or two with a dash between them, and counts.
         texts: the page's words, for those who hear the bars.
         least: where what is chosen begins, None for at the first.
         most: where it ends, None for at the last.
@@ -180,8 +180,10 @@ def bars_html(
     )
     spans = []
     for label, count in bars:
-        number = float(label.split(" ")[0])
-        out = (least is not None and number < least) or (most is not None and number > most)
+        # What a bar goes up to is not in it any more.
+        low, *behind = map(float, label.split(" – "))
+        below = least is not None and (behind[0] <= least if behind else low < least)
+        out = below or (most is not None and low > most)
         height = round(100 * count / highest) if highest else 0
         title = escape(f"{label}: {_pictures(texts, count)}")
         spans.append(

@@ -50,6 +50,7 @@ def test_a_picture_of_ones_own_keeps_all_that_was_asked(
     upload(page)
     wait_for_heading(page, f"“{GUITAR.name}” and “a drum”, not like “a violin”")
     fields = {"query": "a drum", "negative": "a violin", "filter": json.dumps(DRAWINGS)}
+    fields["mode"] = "auto"
     assert paths(page) == expected(service, **fields)
     assert expected(service, **fields) != expected(service)
 

@@ -126,7 +126,9 @@ def test_each_checkbox_is_named_after_its_picture(site: str, visit: Open) -> Non
     page = visit(site + GUITARS)
     ready(page)
     alts = page.locator(".found > ul.grid img").evaluate_all("all => all.map(one => one.alt)")
-    for place, alt in enumerate(alts[:3]):
+    for place, told in enumerate(alts[:3]):
+        # A word alone is announced as a picture.
+        alt = told.removeprefix(ENGLISH.picture_of.format(alt=""))
         assert boxes(page).nth(place).get_attribute("aria-label") == f"Choose: {alt}"
 
 
