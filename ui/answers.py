@@ -17,13 +17,14 @@ _LEAST_THUMBHASH = 6
 class Picture:
     """One result.
 
-    ``src`` is the thumbnail, as an address that the reader's browser can load or as a data URI,
-    empty where it cannot be had; ``said`` is all that the service says, in its own names.
+    ``similarity`` is None where nothing was sought.  ``src`` is the thumbnail, as an address that
+    the reader's browser can load or as a data URI, empty where it cannot be had; ``said`` is all
+    that the service says, in its own names.
     """
 
     id: str
     image_path: str
-    similarity: float
+    similarity: float | None
     alt_text: str
     src: str
     original: str | None
@@ -50,6 +51,13 @@ class Picture:
             return b""
         return found if len(found) >= _LEAST_THUMBHASH else b""
 
+    @property
+    def matched(self) -> tuple[str, ...]:
+        """By which words it was found, as the service names their places; none by looks alone."""
+        matched = self.said.get("matched")
+        names = matched if isinstance(matched, Mapping) else {}
+        return tuple(str(name) for name in names if name != "image")
+
     def source_of(self, name: str) -> str:
         """Where a field comes from, as the service names it; empty where it does not."""
         sources = self.said.get("sources")
@@ -63,8 +71,9 @@ class Answer:
 
     ``warnings`` are what the service tells of the question; ``total`` is how many pictures are
     relevant, None where nobody has counted; ``next`` where the next page begins, None where there
-    is none.  Pictures that nobody has compared with anything are not ``ranked``; ``version`` names
-    the bundle that answered, empty where the service does not.
+    is none; ``suggestion`` is what may have been meant, empty where nothing else was.  Pictures
+    that nobody has compared with anything are not ``ranked``; ``version`` names the bundle that
+    answered, empty where the service does not.
     """
 
     pictures: tuple[Picture, ...]
@@ -75,6 +84,7 @@ class Answer:
     next: int | None = None
     ranked: bool = True
     version: str = ""
+    suggestion: str = ""
 
     @property
     def relevant(self) -> tuple[Picture, ...]:

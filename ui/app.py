@@ -31,10 +31,9 @@ sys.path.append(
     )
 )
 
-from ui import archive, results, selection
+from ui import archive, browsing, filters, results, selection
 from ui.answers import Answer, ServiceError
 from ui.client import Addresses, Service
-from ui.facets import Facet, facets, meet
 from ui.languages import accepted_languages, texts_for
 from ui.question import COUNTS, MAX_TEXT, WEIGHTS, Question
 from ui.renewal import is_renewed
@@ -61,7 +60,7 @@ _PICTURE_KINDS = [
 ]
 
 _SCRIPTS = ("results.js", "view.js", "select.js", "keys.js", "grid.js", "network.js")
-_STYLES = ("page.css", "select.css", "grid.css")
+_STYLES = ("page.css", "select.css", "grid.css", "filters.css")
 _SHOWN_KINDS = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 _SHOWN_BYTES = 512 << 10
 
@@ -108,6 +107,26 @@ def _info() -> dict[str, Any]:
     return _service().info()
 
 
+@st.cache_data(ttl=300, show_spinner=False)
+def _facets(version: str) -> dict[str, Any]:
+    """What there is to filter by in a bundle; nothing where the service is in trouble."""
+    try:
+        return _service().facets()
+    except ServiceError:
+        return {}
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _first_pictures(version: str, question: Question) -> Answer | None:
+    """What is to be seen before anything is asked; an older service shows nothing unsought."""
+    try:
+        return _service().search(question)
+    except ServiceError as error:
+        if error.problem == "refused":
+            return None
+        raise
+
+
 def main() -> None:
     """Draw the page for this run of the script."""
     texts = _texts()
@@ -133,25 +152,28 @@ def main() -> None:
     if name := upload.name if upload else question.text:
         st.set_page_config(page_title=f"{name} – Sightline")
     with fields:
-        filters = _fields(question, texts, upload=bool(upload), speech=bool(info.get("speech")))
+        place = _fields(question, texts, upload=bool(upload), speech=bool(info.get("speech")))
     version = str(info.get("version") or "")
     renewed = is_renewed(st.session_state, version)
-    if upload or question.seeks:
+    known = _facets(version) if info else {}
+    if upload or question.seeks or question.browses:
         with status:
-            renewed |= _ask(question, upload, version, texts)
+            renewed |= _ask(browsing.in_order(question, known), upload, version, texts)
     if renewed:
         st.session_state.renewed = texts.renewed
         _info.clear()
         with contextlib.suppress(ServiceError):
             info = _info()
+            known = _facets(str(info.get("version") or ""))
         with head:
             _header(info, texts)
-    # Which there are depends on what was found.
-    with filters:
-        _filters(texts)
+    # Another bundle may have others.
+    with place:
+        browsing.draw(question, known, texts, upload=bool(upload))
+        filters.draw(known, texts)
     st.query_params.from_dict({} if upload else question.to_params())
     st.session_state.params = st.query_params.to_dict()
-    _results(question, upload, trouble, info, texts)
+    _results(question, upload, trouble, info, known, texts)
 
 
 def _texts() -> Texts:
@@ -163,7 +185,6 @@ def _prepare() -> None:
     """Fill the session from the address, unless the reader has just changed a field."""
     state = st.session_state
     state.setdefault("upload_number", 0)
-    state.setdefault("seen", {})
     state.setdefault("alts", {})
     state.setdefault("serial", 0)
     state.setdefault("focus", False)
@@ -181,7 +202,7 @@ def _prepare() -> None:
         state.text, state.negative, state.k = question.text, question.negative, question.k
         state.like, state.filter = question.like, dict(question.filter)
         state.ids = question.ids
-        state.weight = question.weight
+        state.weight, state.sort = question.weight, question.sort
         state.params = params
     state.changed = False
 
@@ -196,6 +217,7 @@ def _question() -> Question:
         k=state.k,
         ids=state.ids,
         weight=state.weight,
+        sort=state.sort,
     )
 
 
@@ -268,7 +290,7 @@ def _fields(question: Question, texts: Texts, *, upload: bool, speech: bool) -> 
         st.button(texts.search, type="primary", on_click=_again)
     with st.container(key="ways"):
         left, right = st.columns(2)
-    with left, st.expander(texts.refine, expanded=bool(question.negative or question.filter)):
+    with left, st.expander(texts.refine, expanded=bool(question.negative)):
         st.text_input(
             texts.negative,
             key="negative",
@@ -277,7 +299,7 @@ def _fields(question: Question, texts: Texts, *, upload: bool, speech: bool) -> 
             on_change=_changed,
         )
         st.radio(texts.count, COUNTS, key="k", horizontal=True, on_change=_changed)
-        filters = st.container()
+        place = st.container()
     with right, st.expander(texts.upload):
         st.file_uploader(
             texts.upload_label,
@@ -296,70 +318,7 @@ def _fields(question: Question, texts: Texts, *, upload: bool, speech: bool) -> 
             format_func=dict(zip(WEIGHTS, texts.leans, strict=True)).__getitem__,
             on_change=_leant,
         )
-    return filters
-
-
-def _filters(texts: Texts) -> None:
-    offered = facets(st.session_state.seen, st.session_state.filter)
-    narrow = [facet for facet in offered if facet.control != "range"]
-    half = (len(narrow) + 1) // 2
-    for column, part in zip(st.columns(2), (narrow[:half], narrow[half:]), strict=True):
-        with column:
-            for facet in part:
-                _facet(facet, texts)
-    for facet in offered:
-        if facet.control == "range":
-            _facet(facet, texts)
-    if not offered:
-        st.caption(texts.filters_later)
-
-
-def _facet(facet: Facet, texts: Texts) -> None:
-    state = st.session_state
-    condition = state.filter.get(facet.name)
-    key = f"facet_{facet.name}"
-    if facet.control == "given":
-        state[key] = True
-        st.checkbox(
-            results.describe_filter({facet.name: condition}),
-            key=key,
-            on_change=_narrowed,
-            args=(facet.name, None),
-        )
-    elif facet.control == "choice":
-        state[key] = condition
-        st.selectbox(
-            facet.name,
-            facet.values,
-            key=key,
-            index=None,
-            placeholder=texts.any,
-            on_change=_narrowed,
-            args=(facet.name, key),
-        )
-    else:
-        _range(facet, condition or {}, texts)
-
-
-def _range(facet: Facet, bounds: Mapping[str, float], texts: Texts) -> None:
-    whole = facet.is_whole(bounds)
-    for column, (bound, label, most) in zip(
-        st.columns(2),
-        (("gte", texts.at_least, facet.values[:1]), ("lte", texts.at_most, facet.values[-1:])),
-        strict=True,
-    ):
-        key = f"facet_{bound}_{facet.name}"
-        value = bounds.get(bound)
-        st.session_state[key] = value if value is None or whole else float(value)
-        column.number_input(
-            label.format(field=facet.name),
-            key=key,
-            value=None,
-            step=1 if whole else None,
-            placeholder="".join(map(str, most)),
-            on_change=_bounded,
-            args=(facet.name, bound, key),
-        )
+    return place
 
 
 def _ask(question: Question, upload: Upload | None, version: str, texts: Texts) -> bool:
@@ -397,11 +356,14 @@ def _ask(question: Question, upload: Upload | None, version: str, texts: Texts) 
             state.focus = further[0].id if further else False
             answer = whole
         state.answer = answer
-        meet(state.seen, answer.pictures)
-        state.alts |= {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
+        state.alts |= _alts(answer, texts)
     state.asked = asked
     state.serial += 1
     return renewed
+
+
+def _alts(answer: Answer, texts: Texts) -> dict[str, str]:
+    return {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
 
 
 def _answer(question: Question, upload: Upload | None, offset: int) -> Answer:
@@ -417,6 +379,7 @@ def _results(
     upload: Upload | None,
     trouble: ServiceError | None,
     info: Mapping[str, Any],
+    known: Mapping[str, Any],
     texts: Texts,
 ) -> None:
     state = st.session_state
@@ -428,23 +391,39 @@ def _results(
     parts += [results.notice_html(state.unheard), results.notice_html(state.renewed)]
     if upload or question.like:
         parts.append(_seed(question, upload, like, texts))
-    if not upload and not question.seeks:
+    if not upload and not question.seeks and not question.browses:
         parts.append(
             results.error_html(trouble, texts)
             if trouble
             else results.start_html(question, texts, _examples(info))
         )
+        first = browsing.first_pictures(known)
+        answer = None
+        if not trouble:
+            with contextlib.suppress(ServiceError):
+                answer = _first_pictures(str(info.get("version") or ""), first)
+        if answer and answer.pictures:
+            facts = selection.facts_of(answer.pictures, ranked=False)
+            state.alts |= _alts(answer, texts)
+            told = texts.some_pictures if browsing.is_mixed(first) else texts.newest_pictures
+            everything = browsing.everything(known)
+            parts.append(results.first_html(answer, told, everything, texts))
     elif isinstance(state.answer, ServiceError):
         parts.append(results.error_html(state.answer, texts))
         said = " ".join(results.explain(state.answer, texts))
     else:
-        answer: Answer = state.answer
+        answer = state.answer
         facts = selection.facts_of(answer.pictures, ranked=answer.ranked)
-        heading = results.summary(question, answer, like, upload.name if upload else None, texts)
+        name = upload.name if upload else None
+        sort = browsing.in_order(question, known).sort
+        order = browsing.orders(known, sort, texts)[sort] if sort else ""
+        heading = results.summary(question, answer, like, name, texts, order=order)
         # Of further ones, that they came; the rest has been said.
         said = state.came or results.announcement(heading, answer, texts)
         parts.append(
-            results.answer_html(answer, question, heading, texts, info=info, upload=bool(upload))
+            results.answer_html(
+                answer, question, heading, texts, info=info, upload=bool(upload), order=order
+            )
         )
     _show(
         key="results",
@@ -522,28 +501,6 @@ def _drop_upload() -> None:
         st.session_state.upload_number += 1
 
 
-def _narrowed(name: str, key: str | None) -> None:
-    _changed()
-    state = st.session_state
-    state.ids = ()
-    others = {other: value for other, value in state.filter.items() if other != name}
-    chosen = state[key] if key else None
-    state.filter = others if chosen is None else others | {name: chosen}
-
-
-def _bounded(name: str, bound: str, key: str) -> None:
-    _changed()
-    state = st.session_state
-    state.ids = ()
-    condition = state.filter.get(name)
-    bounds = {} if not isinstance(condition, dict) else dict(condition)
-    bounds.pop(bound, None)
-    if state[key] is not None:
-        bounds[bound] = state[key]
-    others = {other: value for other, value in state.filter.items() if other != name}
-    state.filter = others | {name: bounds} if bounds else others
-
-
 def _acted() -> None:
     """Follow a link or button among the results; see ``data-action`` in results.py."""
     state = st.session_state
@@ -563,9 +520,15 @@ def _acted() -> None:
             _drop_upload()
             state.like, state.ids = value, ()
         case "filter":
-            state.filter = state.filter | json.loads(value)
-        case "unfilter":
-            state.filter = {}
+            filters.narrow(state.filter | json.loads(value))
+        case "keep":
+            filters.narrow(json.loads(value))
+        case "clear":
+            filters.narrow({})
+            if not _upload() and not _question().seeks:
+                state.sort = ""
+        case "order":
+            state.sort = value
         case "forget":
             _drop_upload()
             state.like = None

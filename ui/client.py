@@ -27,6 +27,7 @@ _FETCHERS = 8
 _MOST_ARCHIVED = 256 << 20
 # Of the service's: serving/wire/fields.py.
 _MAX_OFFSET = 1000
+_MAX_BROWSED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,10 @@ class Service:
             offset: where the page begins, 0 for the first; None for the first alone, uncounted.
         """
         body = question.body()
-        answer = self._page("/search", body["k"], offset, json=body | _given(offset))
+        most = _MAX_OFFSET if question.seeks else _MAX_BROWSED
+        answer = self._page("/search", body["k"], offset, most, json=body | _given(offset))
         if question.like is None:
-            return answer
+            return replace(answer, ranked=question.seeks)
         # The pictures themselves come with those that resemble them.
         likes = question.likes
         others = [picture for picture in answer.pictures if picture.id not in likes]
@@ -100,7 +102,9 @@ class Service:
         """
         fields = question.form() | {name: str(value) for name, value in _given(offset).items()}
         return self._page(
-            "/search_by_image", question.k, offset, data=fields, files={"image": content}
+            *("/search_by_image", question.k, offset, _MAX_OFFSET),
+            data=fields,
+            files={"image": content},
         )
 
     def pictures(self, ids: Sequence[str]) -> Answer:
@@ -108,7 +112,7 @@ class Service:
 
         def look_up(picture_id: str) -> Picture | None:
             try:
-                return self._picture(self.facts(picture_id) | {"similarity": 0.0})
+                return self._picture(self.facts(picture_id) | {"similarity": None})
             except ServiceError as error:
                 if error.field == "id":
                     return None
@@ -160,15 +164,26 @@ class Service:
         facts: dict[str, Any] = _json(self._send("GET", "/info"))
         return facts
 
+    def facets(self) -> dict[str, Any]:
+        """How many pictures have which values of each field; nothing of an older service."""
+        try:
+            told = _json(self._send("GET", "/facets"))
+        except ServiceError as error:
+            if error.problem == "refused":
+                return {}
+            raise
+        facets = told.get("facets") if isinstance(told, dict) else None
+        return facets if isinstance(facets, dict) else {}
+
     def close(self) -> None:
         """Let go of the connections."""
         self._http.close()
 
-    def _page(self, path: str, k: int, offset: int | None, **request: Any) -> Answer:
-        """A page of ``k`` pictures, and where the next begins."""
+    def _page(self, path: str, k: int, offset: int | None, most: int, **request: Any) -> Answer:
+        """A page of ``k`` pictures, and where the next begins, at ``most``."""
         answer = self._answer(path, **request)
         following = (offset or 0) + len(answer.pictures)
-        whole = len(answer.pictures) == k and following <= _MAX_OFFSET
+        whole = len(answer.pictures) == k and following <= most
         return replace(answer, next=following if offset is not None and whole else None)
 
     def _answer(self, path: str, **request: Any) -> Answer:
@@ -181,13 +196,16 @@ class Service:
             warnings = tuple(map(str, answer.get("warnings") or ()))
             total = answer.get("total_relevant")
             total = None if total is None else int(total)
+            suggestion = str(answer.get("suggestion") or "")
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError("failed", f"unexpected answer: {error!r}") from error
         if self._public is None:
             pictures = self._inlined(pictures)
         timing = read_timing(response.headers.get("server-timing", ""))
         version = response.headers.get("x-sightline-bundle", "")
-        return Answer(pictures, timing, round_trip, warnings, total, version=version)
+        return Answer(
+            pictures, timing, round_trip, warnings, total, version=version, suggestion=suggestion
+        )
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         with _told_as_ours():
@@ -209,10 +227,11 @@ class Service:
         path = str(fields["image_url"])
         original = path.partition("?")[0]
         public = self._public
+        similarity = fields["similarity"]
         return Picture(
             id=str(fields["id"]),
             image_path=str(fields["image_path"]),
-            similarity=float(fields["similarity"]),
+            similarity=None if similarity is None else float(similarity),
             alt_text=str(fields["alt_text"]),
             src=path if public is None else _below(public, path),
             original=None if public is None else _below(public, original),

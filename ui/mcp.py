@@ -139,6 +139,10 @@ def create_server(service: Service) -> MCPServer[Any]:
 
 def _answered(answer: Answer) -> list[Content]:
     texts = list(answer.warnings)
+    if answer.suggestion:
+        texts.append(
+            f"Nobody knows some of these words. Perhaps this was meant: {answer.suggestion}"
+        )
     if not answer.pictures:
         texts.append("No picture was found. Try other words, or a wider filter.")
     contents: list[Content] = [TextContent(type="text", text=text) for text in texts]

@@ -13,6 +13,7 @@ MAX_TEXT = 1000
 # Of the service's: serving/wire/fields.py and serving/algebra.py.
 MAX_CHOSEN = 400
 MAX_LIKES = 16
+_MAX_SORT = 129
 # How much a picture may count where words count once: from the picture above all to the words.
 WEIGHTS = (4.0, 2.0, 1.0, 0.5, 0.25)
 
@@ -24,7 +25,8 @@ class Question:
     ``like`` is the id of a picture, or several with commas between them, and ``weight`` how much
     each, or one that the reader brought, counts beside the text; ``ids`` are pictures that are
     shown themselves, where nothing else is sought; ``filter`` is the service's own filter, such as
-    ``{"licence": "CC0", "year": {"gte": 1990}}``.
+    ``{"licence": "CC0", "year": {"gte": 1990}}``, and ``sort`` its order, such as ``-taken_at``,
+    empty for that by relevance.
     """
 
     text: str = ""
@@ -34,11 +36,17 @@ class Question:
     k: int = COUNTS[0]
     ids: tuple[str, ...] = ()
     weight: float = 1.0
+    sort: str = ""
 
     @property
     def seeks(self) -> bool:
         """Whether there is anything to look for."""
         return bool(self.text or self.like or self.ids)
+
+    @property
+    def browses(self) -> bool:
+        """Whether pictures are to be seen that nobody seeks, filtered or in some order."""
+        return not self.seeks and bool(self.filter or self.sort)
 
     @property
     def likes(self) -> tuple[str, ...]:
@@ -56,6 +64,7 @@ class Question:
             k=_read_count(params.get("k", "")),
             ids=_read_ids(params.get("ids", ""))[:MAX_CHOSEN],
             weight=_read_weight(params.get("weight", "")),
+            sort=_read_sort(params.get("sort", "")),
         )
 
     def to_params(self) -> dict[str, str]:
@@ -75,11 +84,16 @@ class Question:
             params["ids"] = ",".join(self.ids)
         if self.like and self.text and self.weight != 1:
             params["weight"] = f"{self.weight:g}"
+        if self.sort:
+            params["sort"] = self.sort
         return params
 
     def body(self) -> dict[str, Any]:
         """The JSON of ``POST /search``: only what was said."""
         said: dict[str, Any] = self._beside_pictures()
+        if not self.seeks:
+            # There is nothing that it could be taken from.
+            del said["negative"]
         weight = {"weight": self.weight} if self.text and self.weight != 1 else {}
         if len(self.likes) > 1 or (self.likes and weight):
             said["queries"] = [{"like": one} | weight for one in self.likes]
@@ -92,16 +106,20 @@ class Question:
     def form(self) -> dict[str, str]:
         """The fields of ``POST /search_by_image`` beside the picture: only what was said."""
         said = self._beside_pictures()
-        conditions = said.pop("filter")
-        fields = {"k": str(self.k)} | {name: value for name, value in said.items() if value}
-        if conditions:
-            fields["filter"] = json.dumps(conditions, ensure_ascii=False)
+        fields = {"k": str(self.k)}
+        for name, value in said.items():
+            if value:
+                plain = isinstance(value, str)
+                fields[name] = value if plain else json.dumps(value, ensure_ascii=False)
         if self.text and self.weight != 1:
             fields["weight"] = f"{self.weight:g}"
         return fields
 
     def _beside_pictures(self) -> dict[str, Any]:
-        return {"query": self.text, "negative": self.negative, "filter": dict(self.filter)}
+        said: dict[str, Any] = {"query": self.text, "negative": self.negative}
+        said |= {"filter": dict(self.filter), "sort": self.sort}
+        # By words as well as by looks, and told where the keys have slipped.
+        return said | ({"mode": "auto", "spelling": True} if self.text else {})
 
     def link(self) -> str:
         """The address of this search, relative to the page."""
@@ -114,6 +132,11 @@ def _read_ids(value: str) -> tuple[str, ...]:
 
 def _read_count(value: str) -> int:
     return int(value) if value in map(str, COUNTS) else COUNTS[0]
+
+
+def _read_sort(value: str) -> str:
+    sort = value.strip()
+    return sort if len(sort) <= _MAX_SORT and sort != "relevance" else ""
 
 
 def _read_weight(value: str) -> float:

@@ -17,7 +17,9 @@ from html import escape
 from typing import Any
 
 from ui.answers import Answer, Picture, ServiceError
+from ui.conditions import chips_html, describe_filter
 from ui.facets import can_filter
+from ui.links import link_html
 from ui.question import Question
 from ui.selection import choose_html
 from ui.texts import Texts
@@ -38,7 +40,7 @@ def start_html(question: Question, texts: Texts, examples: Sequence[str] = ()) -
         said = escape(texts.start_negative.format(negative=question.negative))
         return f'<p class="note" id="sightline-results" tabindex="-1" dir="auto">{said}</p>'
     chips = "".join(
-        f"<li>{_link(Question(text=example), 'ask', example, example, css='pill')}</li>"
+        f"<li>{link_html(Question(text=example), 'ask', example, example, css='pill')}</li>"
         for example in examples
     )
     told = f"{texts.start} {texts.for_example}" if chips else texts.start
@@ -46,7 +48,31 @@ def start_html(question: Question, texts: Texts, examples: Sequence[str] = ()) -
     return start + (f'<ul class="examples" dir="auto">{chips}</ul>' if chips else "")
 
 
-def summary(question: Question, answer: Answer, like: str, upload: str | None, texts: Texts) -> str:
+def first_html(answer: Answer, heading: str, everything: Question, texts: Texts) -> str:
+    """Pictures to be seen before anything is asked, and a link to all there are.
+
+    Args:
+        answer: the pictures.
+        heading: what they are.
+        everything: what shows all.
+        texts: the page's words.
+    """
+    cards = [
+        _card(picture, Question(), None, texts, False, eager=True) for picture in answer.pictures
+    ]
+    link = link_html(everything, "order", everything.sort, texts.all_pictures, css="pill")
+    return f'<h2 class="first">{escape(heading)}</h2>{_grid(cards)}<p class="more">{link}</p>'
+
+
+def summary(
+    question: Question,
+    answer: Answer,
+    like: str,
+    upload: str | None,
+    texts: Texts,
+    *,
+    order: str = "",
+) -> str:
     """What was found, in a sentence: the heading, and what a screen reader announces first."""
     shown = len(answer.relevant)
     if shown and answer.total is not None and answer.total > shown:
@@ -58,7 +84,7 @@ def summary(question: Question, answer: Answer, like: str, upload: str | None, t
     if upload is not None:
         pattern = texts.for_upload_both if question.text else texts.for_upload
         told = pattern.format(name=upload, text=question.text)
-    elif not answer.ranked:
+    elif question.ids:
         gone = len(question.ids) - len(answer.pictures)
         told = texts.some(texts.gone, gone) if gone else ""
         return texts.some(texts.chosen_pictures, len(answer.pictures)) + told
@@ -66,18 +92,27 @@ def summary(question: Question, answer: Answer, like: str, upload: str | None, t
         told = texts.for_both.format(like=like, text=question.text)
     elif question.like:
         told = texts.for_like.format(like=like)
-    else:
+    elif question.text:
         told = texts.for_query.format(text=question.text)
-    if question.negative:
+    else:
+        told = ""
+    if question.negative and answer.ranked:
         told += texts.without.format(negative=question.negative)
+    if question.filter:
+        told += texts.only_with.format(filter=describe_filter(question.filter))
+    if order:
+        told += f", {order}"
     return head + told
 
 
 def announcement(summary: str, answer: Answer, texts: Texts) -> str:
-    """What a screen reader is told: the summary, and how many pictures are folded away."""
-    if not (answer.relevant and answer.weaker):
-        return summary
-    return summary + texts.some(texts.weaker_folded, len(answer.weaker))
+    """What a screen reader is told: the summary, how many are folded away, what may be meant."""
+    told = summary
+    if answer.relevant and answer.weaker:
+        told += texts.some(texts.weaker_folded, len(answer.weaker))
+    if answer.suggestion:
+        told += f". {texts.meant} {answer.suggestion}"
+    return told
 
 
 def answer_html(
@@ -88,11 +123,17 @@ def answer_html(
     *,
     info: Mapping[str, Any],
     upload: bool = False,
+    order: str = "",
 ) -> str:
     """The heading, the pictures and how they were found."""
     parts = [_heading(heading, texts if answer.relevant else None)]
+    parts.append(chips_html(question, texts, upload=upload, order=order))
+    if answer.suggestion:
+        parts.append(_meant(answer.suggestion, question, texts, upload))
     if answer.pictures:
-        best = max(answer.pictures[0].similarity, 0.0) if answer.ranked else None
+        # What is found by its words need not look like them: the first is not always the nearest.
+        nearest = max(picture.similarity or 0.0 for picture in answer.pictures)
+        best = max(nearest, 0.0) if answer.ranked else None
         if best is not None and not answer.relevant:
             # A bar that is full says "this is it".
             best = max(best, float(info.get("floor") or 0.0))
@@ -113,15 +154,22 @@ def answer_html(
         told = texts.none_filter.format(filter=describe_filter(question.filter))
         without = None if upload else replace(question, filter={})
         parts.append(f'<p class="note" dir="auto">{escape(told)}</p>')
-        parts.append(f"<p>{_link(without, 'unfilter', '', texts.drop_filter, css='pill')}</p>")
+        parts.append(f"<p>{link_html(without, 'keep', '{}', texts.drop_filter, css='pill')}</p>")
     elif answer.ranked:
         parts.append(f'<p class="note">{escape(texts.none_hint)}</p>')
     if answer.ranked:
         parts.append(_how(answer, info, texts))
     if not upload:
-        link = _link(question, "copy", texts.copied, texts.link)
+        link = link_html(question, "copy", texts.copied, texts.link)
         parts.append(f'<p class="permalink">{link}</p>')
     return "".join(parts)
+
+
+def _meant(suggestion: str, question: Question, texts: Texts, upload: bool) -> str:
+    """What may have been meant, to be asked with one key."""
+    other = None if upload else replace(question, text=suggestion)
+    link = link_html(other, "ask", suggestion, suggestion, css="pill")
+    return f'<p class="meant" dir="auto">{escape(texts.meant)} {link}</p>'
 
 
 def notice_html(text: str) -> str:
@@ -145,7 +193,7 @@ def seed_html(pictures: Sequence[tuple[str, str]], told: str, drop: str, without
     return (
         f'<p class="seed">{images}'
         f'<span dir="auto"{unheard}>{escape(told)}</span> '
-        f"{_link(without, 'forget', '', drop, css='pill')}</p>"
+        f"{link_html(without, 'forget', '', drop, css='pill')}</p>"
     )
 
 
@@ -180,18 +228,6 @@ def explain(error: ServiceError, texts: Texts) -> tuple[str, str]:
             return texts.refused, hints.get(field, said)
         case "failed":
             return texts.failed, texts.failed_hint
-
-
-def describe_filter(conditions: Mapping[str, Any]) -> str:
-    """A filter in few signs: ``licence = CC0, year ≥ 1990``."""
-    signs = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<"}
-    parts = []
-    for name, condition in conditions.items():
-        if isinstance(condition, dict):
-            parts += [f"{name} {signs.get(op, op)} {bound}" for op, bound in condition.items()]
-        else:
-            parts.append(f"{name} = {condition}")
-    return ", ".join(parts)
 
 
 def alt_of(picture: Picture, texts: Texts) -> str:
@@ -297,7 +333,7 @@ def _card(
     caption = picture.caption or alt
     # It has been read out with the picture.
     unheard = f' aria-hidden="true"{spoken}' if caption == alt else ""
-    like = _link(
+    like = link_html(
         # Words, exclusion and filter stay: what to take away says the reader.
         replace(question, like=picture.id, ids=()),
         "like",
@@ -311,7 +347,7 @@ def _card(
         f"</figcaption></figure>{choose_html(picture, alt, texts)}"
         f'<div class="about">'
         f'<span class="path" dir="ltr">{escape(picture.image_path)}</span>'
-        f"{'' if best is None else _similarity(picture.similarity, best, texts)}"
+        f"{'' if best is None else _similarity(picture.similarity or 0.0, best, texts)}"
         f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div></li>'
     )
 
@@ -334,6 +370,9 @@ def _mat(picture: Picture) -> str:
 
 def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
     rows = []
+    if picture.matched:
+        places = ", ".join(texts.places.get(name, name) for name in picture.matched)
+        rows.append(f"<dt>{escape(texts.found_in)}</dt><dd>{escape(places)}</dd>")
     if picture.text:
         heading = escape(texts.text_within)
         rows.append(f'<dt>{heading}</dt><dd dir="auto">{escape(picture.text)}</dd>')
@@ -368,7 +407,7 @@ def _value(name: str, value: object, question: Question, texts: Texts, upload: b
     if not question.ids and can_filter(value):
         narrowed = None if upload else replace(question, filter={**question.filter, name: value})
         label = texts.only.format(field=name, value=said)
-        return _link(narrowed, "filter", json.dumps({name: value}), said, label=label)
+        return link_html(narrowed, "filter", json.dumps({name: value}), said, label=label)
     return escape(said)
 
 
@@ -419,30 +458,3 @@ def facts(info: Mapping[str, Any], texts: Texts) -> list[tuple[str, str]]:
         told = [index["kind"], index.get("metric"), index.get("tuned_with")]
         rows.append((texts.how_index, " · ".join(str(part) for part in told if part)))
     return rows
-
-
-def _link(
-    leads_to: Question | None,
-    action: str,
-    value: str,
-    text: str,
-    *,
-    label: str | None = None,
-    css: str | None = None,
-    lang: str | None = None,
-) -> str:
-    """A link to a question; a button where no address can hold it, which has no room for files."""
-    attributes = {
-        "href": leads_to.link() if leads_to else None,
-        "type": None if leads_to else "button",
-        "data-action": action,
-        "data-value": value,
-        "aria-label": label,
-        "class": css,
-        "lang": lang,
-    }
-    written = " ".join(
-        f'{name}="{escape(value)}"' for name, value in attributes.items() if value is not None
-    )
-    tag = "a" if leads_to else "button"
-    return f"<{tag} {written}>{escape(text)}</{tag}>"

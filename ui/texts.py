@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -30,7 +31,20 @@ class Texts:
     any: str
     at_least: str
     at_most: str
-    filters_later: str
+    all_but: str
+    bars: str
+    filters: str
+    take_away: str
+    clear_all: str
+    only_with: str
+    order: str
+    by_relevance: str
+    newest: str
+    oldest: str
+    by_path: str
+    newest_pictures: str
+    some_pictures: str
+    all_pictures: str
     upload: str
     upload_label: str
     upload_hint: str
@@ -44,6 +58,9 @@ class Texts:
     start: str
     start_negative: str
     for_example: str
+    meant: str
+    found_in: str
+    places: Mapping[str, str]
     found: tuple[str, str]
     found_of: str
     more: str

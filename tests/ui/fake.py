@@ -32,7 +32,10 @@ class FakeService:
 
             def do_GET(self) -> None:
                 facts = {"pictures": 3, "model": {"name": "a model"}, "speech": True}
-                self._send(200, facts, {})
+                # As an older service, it has no facets.
+                known = self.path == "/info" or self.path.startswith("/images/")
+                missing = {"error": {"field": None, "message": "no such path"}}
+                self._send(*((200, facts) if known else (404, missing)), {})
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))

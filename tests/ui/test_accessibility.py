@@ -91,7 +91,6 @@ def ready(page: Page, words: str) -> None:
 def test_axe_finds_nothing(site: str, visit: Open, width: int, dark: bool) -> None:
     page = visit(site, width=width, dark=dark)
     assert violations(page) == {}
-    # Filters are offered once there is something to filter.
     page = visit(f"{site}{GUITARS}&not=a%20drum&filter=%7B%22kind%22%3A%22drawing%22%7D",
                  width=width, dark=dark)  # fmt: skip
     ready(page, "not like “a drum”")
@@ -113,7 +112,8 @@ def test_a_screen_reader_reads_heading_count_and_pictures(
 ) -> None:
     page = visit(site + GUITARS)
     ready(page, "“a guitar”")
-    answer = service.post("/search", json={"query": "a guitar", "k": 12}).json()["results"]
+    asked = {"query": "a guitar", "k": 12, "mode": "auto"}
+    answer = service.post("/search", json=asked).json()["results"]
     assert len(answer) == 12
     alts = page.locator("ul.grid img").evaluate_all("all => all.map(image => image.alt)")
     assert alts == [result["alt_text"] for result in answer]

@@ -24,7 +24,8 @@ def test_more_of_them_are_appended(site: str, service: httpx.Client, visit: Open
     page = visit(f"{site}?q=an%20animal")
     heading = page.locator("#sightline-results")
     heading.filter(has_text=found("for “an animal”")).wait_for()
-    answer = service.post("/search", json={"query": "an animal", "k": 36, "offset": 0}).json()
+    asked = {"query": "an animal", "k": 36, "offset": 0, "mode": "auto"}
+    answer = service.post("/search", json=asked).json()
     expected = [one["image_path"] for one in answer["results"]]
     total = answer["total_relevant"]
     assert 24 < total < 36

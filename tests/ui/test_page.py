@@ -187,6 +187,7 @@ def test_a_link_makes_the_same_search(site: str, service: httpx.Client, visit: O
     wait_for_heading(page, found("for “a bird”, not like “a parrot”"))
     assert field(page).input_value() == "a bird"
     asked = {"query": "a bird", "negative": "a parrot", "k": 24, "filter": conditions}
+    asked["mode"] = "auto"
     answer = service.post("/search", json=asked).json()["results"]
     assert len(answer) == 24
     assert paths(page) == [result["image_path"] for result in answer]

@@ -50,6 +50,7 @@ def test_a_picture_of_ones_own_keeps_all_that_was_asked(
     upload(page)
     wait_for_heading(page, f"“{GUITAR.name}” and “a drum”, not like “a violin”")
     fields = {"query": "a drum", "negative": "a violin", "filter": json.dumps(DRAWINGS)}
+    fields["mode"] = "auto"
     assert paths(page) == expected(service, **fields)
     assert expected(service, **fields) != expected(service)
 
@@ -109,7 +110,8 @@ def test_a_found_picture_counts_as_much_as_is_said(
     page.keyboard.press("ArrowLeft")
     page.wait_for_url("**weight=4*")
     queries = [{"like": identity, "weight": 4.0}]
-    answer = service.post("/search", json={"query": "a drum", "queries": queries, "k": 13}).json()
+    asked = {"query": "a drum", "queries": queries, "k": 13, "mode": "auto"}
+    answer = service.post("/search", json=asked).json()
     others = [one["image_path"] for one in answer["results"] if one["id"] != identity]
     page.wait_for_function(
         "second => document.querySelectorAll('.grid .path')[1]?.textContent === second",

@@ -84,7 +84,7 @@ def test_what_was_not_understood_is_told_and_takes_nothing_away(
     fake.heard = (200, {"text": " A grey wolf. "})
     speak(page, seconds=0.3)
     page.locator("#sightline-results").filter(has_text="1 picture for “A grey wolf”").wait_for()
-    assert page.locator(".notice").count() == 0
+    assert page.locator(".found .notice").count() == 0
 
 
 def test_results_are_read_aloud_to_those_who_ask_for_it(

@@ -24,19 +24,34 @@ PICTURES = tuple(
     for n in range(4)
 )  # fmt: skip
 
+FACETS = {
+    "licence": {
+        "values": [{"value": "CC0", "count": 2}, {"value": "MIT", "count": 2}],
+        "missing": 0,
+    },
+    "year": {"values": [{"value": 1990 + n, "count": 1} for n in range(4)], "missing": 0},
+    "taken_at": {
+        "dates": [{"year": 2018 + n, "count": n, "months": {}} for n in range(1, 4)],
+        "missing": 0,
+    },
+}
+
 
 class FakeService:
     """Takes the place of the client's methods; remembers what was asked."""
 
     def __init__(self) -> None:
         self.asked: list[Question] = []
+        # What stands there before anything is asked.
+        self.first: list[Question] = []
         self.shown: list[tuple[str, ...]] = []
         self.trouble: ServiceError | None = None
         self.bundle = "one"
+        self.counted = 0
         self.many = 4
 
-    def search(self, question: Question) -> Answer:
-        self.asked.append(question)
+    def search(self, question: Question, offset: int | None) -> Answer:
+        (self.first if offset is None else self.asked).append(question)
         if self.trouble:
             raise self.trouble
         return Answer(PICTURES, {"encode": 1.0}, 2.0, version=self.bundle)
@@ -44,6 +59,10 @@ class FakeService:
     def pictures(self, ids: Sequence[str]) -> Answer:
         self.shown.append(tuple(ids))
         return Answer(PICTURES, {}, 0.0, ranked=False)
+
+    def facets(self) -> dict[str, Any]:
+        self.counted += 1
+        return FACETS
 
     def info(self) -> dict[str, Any]:
         if self.trouble:
@@ -54,9 +73,14 @@ class FakeService:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
     fake = FakeService()
-    monkeypatch.setattr(Service, "search", lambda self, question, offset=0: fake.search(question))
+
+    def fake_search(self: Service, question: Question, offset: int | None = None) -> Answer:
+        return fake.search(question, offset)
+
+    monkeypatch.setattr(Service, "search", fake_search)
     monkeypatch.setattr(Service, "pictures", lambda self, ids: fake.pictures(ids))
     monkeypatch.setattr(Service, "info", lambda self: fake.info())
+    monkeypatch.setattr(Service, "facets", lambda self: fake.facets())
     st.cache_data.clear()
     yield fake
     st.cache_data.clear()
@@ -84,6 +108,55 @@ def test_nothing_is_asked_before_there_is_a_question(service: FakeService) -> No
     app = page()
     assert service.asked == []
     assert params(app) == {}
+    assert app.radio("order").value is None
+
+
+def test_the_newest_pictures_are_there_before_anything_is_asked(service: FakeService) -> None:
+    page()
+    app = page()
+    assert service.first == [Question(sort="-taken_at")], "they are asked for once"
+    healthy(app.text_input("text").input("a fox").run())
+    assert len(service.first) == 1
+    service.bundle = "two"
+    st.cache_data.clear()
+    page()
+    assert len(service.first) == 2
+
+
+def test_an_older_service_shows_nothing_before_it_is_asked(service: FakeService) -> None:
+    def refused(question: Question, offset: int | None) -> Answer:
+        raise ServiceError("refused", "a text is needed")
+
+    service.search = refused  # type: ignore[method-assign]
+    page()
+
+
+def test_pictures_come_in_an_order_that_stands_in_the_address(service: FakeService) -> None:
+    app = page(q="a fox")
+    assert app.radio("order").options == ["best first", "newest first", "oldest first", "by path"]
+    assert app.radio("order").value == ""
+    healthy(app.radio("order").set_value("taken_at").run())
+    assert service.asked[-1] == Question("a fox", sort="taken_at")
+    assert params(app) == {"q": "a fox", "sort": "taken_at"}
+    healthy(app.radio("order").set_value("").run())
+    assert params(app) == {"q": "a fox"}
+    assert page(q="a fox", sort="-mood").radio("order").value == "-mood"
+
+
+def test_pictures_that_nobody_seeks_are_filtered_and_put_into_order(service: FakeService) -> None:
+    app = page()
+    healthy(app.multiselect("facet_licence").select('"CC0"').run())
+    assert service.asked == [Question(filter={"licence": "CC0"}, sort="-taken_at")]
+    # The order is nobody's wish, and in no address.
+    assert list(params(app)) == ["filter"]
+    assert app.radio("order").options == ["newest first", "oldest first", "by path"]
+    assert app.radio("order").value == "-taken_at"
+    healthy(app.radio("order").set_value("path").run())
+    assert service.asked[-1].sort == "path"
+    healthy(app.text_input("negative").input("snow").run())
+    assert "negative" not in service.asked[-1].body()
+    healthy(app.text_input("text").input("a fox").run())
+    assert service.asked[-1] == Question("a fox", "snow", None, {"licence": "CC0"}, sort="path")
 
 
 def test_what_is_typed_is_asked_once_and_stands_in_the_address(service: FakeService) -> None:
@@ -102,7 +175,7 @@ def test_a_link_fills_the_fields(service: FakeService) -> None:
     assert app.text_input("text").value == "a fox"
     assert app.text_input("negative").value == "snow"
     assert app.radio("k").value == 24
-    assert app.selectbox("facet_licence").value == "MIT"
+    assert app.multiselect("facet_licence").value == ['"MIT"']
     assert app.number_input("facet_gte_year").value == 1991
 
 
@@ -124,16 +197,55 @@ def test_an_address_that_lags_behind_takes_nothing_from_the_field(service: FakeS
 
 def test_filters_are_offered_set_and_given_up(service: FakeService) -> None:
     app = page(q="a fox")
-    healthy(app.selectbox("facet_licence").select("CC0").run())
+    healthy(app.multiselect("facet_licence").select('"CC0"').run())
     assert service.asked[-1].filter == {"licence": "CC0"}
     healthy(app.number_input("facet_gte_year").set_value(1991).run())
     healthy(app.number_input("facet_lte_year").set_value(1992).run())
     assert service.asked[-1].filter == {"licence": "CC0", "year": {"gte": 1991, "lte": 1992}}
-    healthy(app.selectbox("facet_licence").set_value(None).run())
+    healthy(app.multiselect("facet_licence").set_value([]).run())
     healthy(app.number_input("facet_gte_year").set_value(None).run())
     assert service.asked[-1].filter == {"year": {"lte": 1992}}
     healthy(app.number_input("facet_lte_year").set_value(None).run())
     assert params(app) == {"q": "a fox"}
+
+
+def test_several_values_are_chosen_or_all_but_these(service: FakeService) -> None:
+    app = page(q="a fox")
+    assert not app.checkbox
+    healthy(app.multiselect("facet_licence").set_value(['"CC0"', '"MIT"']).run())
+    assert service.asked[-1].filter == {"licence": {"in": ["CC0", "MIT"]}}
+    healthy(app.checkbox("facet_not_licence").check().run())
+    assert service.asked[-1].filter == {"licence": {"not_in": ["CC0", "MIT"]}}
+    healthy(app.multiselect("facet_licence").set_value(['"MIT"']).run())
+    assert service.asked[-1].filter == {"licence": {"not_in": ["MIT"]}}
+    healthy(app.checkbox("facet_not_licence").uncheck().run())
+    assert service.asked[-1].filter == {"licence": "MIT"}
+
+
+def test_dates_are_chosen_by_year(service: FakeService) -> None:
+    app = page(q="a fox")
+    assert app.selectbox("facet_first_taken_at").options == ["2019 (1)", "2020 (2)", "2021 (3)"]
+    healthy(app.selectbox("facet_first_taken_at").set_value(2020).run())
+    assert service.asked[-1].filter == {"taken_at": {"gte": "2020"}}
+    healthy(app.selectbox("facet_last_taken_at").set_value(2021).run())
+    assert service.asked[-1].filter == {"taken_at": {"gte": "2020", "lt": "2022"}}
+    healthy(app.selectbox("facet_first_taken_at").set_value(None).run())
+    healthy(app.selectbox("facet_last_taken_at").set_value(None).run())
+    assert params(app) == {"q": "a fox"}
+    shared = page(q="a fox", filter='{"taken_at": {"gte": "1999", "lt": "2020"}}')
+    assert shared.selectbox("facet_first_taken_at").value == 1999
+    assert shared.selectbox("facet_last_taken_at").value == 2019
+
+
+def test_what_there_is_to_filter_by_is_asked_once_of_a_bundle(service: FakeService) -> None:
+    app = page()
+    assert app.multiselect("facet_licence").options == ["CC0 (2)", "MIT (2)"]
+    healthy(app.text_input("text").input("a fox").run())
+    page()
+    assert service.counted == 1
+    service.bundle = "two"
+    healthy(app.text_input("text").input("a dog").run())
+    assert service.counted == 2
 
 
 @pytest.mark.parametrize(
@@ -158,6 +270,13 @@ def test_filters_are_offered_set_and_given_up(service: FakeService) -> None:
         {"": ""},
         {"unheard of": "x" * 200},
         {"nested": {"a": {"b": []}}},
+        {"licence": {"in": ["CC0", "CC0", 1, True]}},
+        {"licence": {"in": []}},
+        {"taken_at": {"gte": "2019", "lt": "2019"}},
+        {"taken_at": {"gte": "0000", "lt": "0000"}},
+        {"taken_at": {"gte": "2019-02"}},
+        {"taken_at": 2019},
+        {"year": {"gte": 1990.0}},
         {str(n): n for n in range(30)},
     ],
     ids=str,
@@ -208,7 +327,7 @@ def test_filters_do_not_stay_with_pictures_that_were_chosen(service: FakeService
     for field in ("licence", "year"):
         app = page(ids="id-0,id-1")
         if field == "licence":
-            app.selectbox("facet_licence").select("CC0")
+            app.multiselect("facet_licence").select('"CC0"')
         else:
             app.number_input("facet_gte_year").set_value(1991)
         healthy(app.run())

@@ -43,7 +43,7 @@ def test_a_search_says_only_what_was_asked_and_reads_the_answer() -> None:
         )
 
     answered = service(answer).search(Question(text="a fox", k=24))
-    assert asked == [{"query": "a fox", "k": 24}]
+    assert asked == [{"query": "a fox", "k": 24, "mode": "auto", "spelling": True}]
     assert [picture.similarity for picture in answered.pictures] == [0.31, 0.2]
     assert answered.pictures[0].caption == "A fox"
     assert answered.pictures[0].metadata == {"year": 1999}
@@ -319,3 +319,40 @@ def test_any_server_timing_is_read_or_left(header: str) -> None:
 def test_server_timing_is_read() -> None:
     assert read_timing("tokenize;dur=0.125, queue ; dur=3") == {"tokenize": 0.125, "queue": 3.0}
     assert read_timing("cache;desc=hit, encode;dur=1.2.3, search;dur=.") == {}
+
+
+def test_pictures_that_nobody_seeks_have_no_similarity_and_are_paged_to_the_end() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        found = [result(n, 0.0) | {"similarity": None} for n in range(asked["k"])]
+        return httpx.Response(200, json={"results": found, "total_relevant": 200_000})
+
+    question = Question(sort="path")
+    browsed = service(answer).search(question, 5000)
+    assert [picture.similarity for picture in browsed.pictures] == [None] * 12
+    assert not browsed.ranked
+    assert browsed.next == 5012
+    assert service(answer).search(question, 99_996).next is None
+    assert service(answer).search(Question(text="a fox"), 5000).next is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, {"facets": {"kind": {"values": []}}, "pictures": 3}, {"kind": {"values": []}}),
+        (404, {"error": {"field": None, "message": "no such path"}}, {}),
+        (200, {"pictures": 3}, {}),
+        (200, [], {}),
+    ],
+)
+def test_what_there_is_to_filter_by(status: int, body: Any, expected: dict[str, Any]) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/facets"
+        return httpx.Response(status, json=body)
+
+    assert service(answer).facets() == expected
+
+
+def test_a_service_in_trouble_is_no_older_one() -> None:
+    with pytest.raises(ServiceError):
+        service(lambda request: httpx.Response(500, json={})).facets()

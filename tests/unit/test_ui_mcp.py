@@ -42,7 +42,7 @@ def test_a_search_asks_what_it_was_told(fake: FakeService) -> None:
     condition = {"year": {"gte": 1990}}
     asked = {"query": "a fox", "k": 3, "filter": condition, "negative": "a dog"}
     found = call(fake.url, "search_pictures", **asked)
-    assert fake.asked[-1] == asked
+    assert fake.asked[-1] == asked | {"mode": "auto", "spelling": True}
     warning, picture, thumbnail = found.content
     assert warning.type == picture.type == "text"
     assert warning.text == "no field 'x'"
@@ -59,8 +59,14 @@ def test_a_search_asks_what_it_was_told(fake: FakeService) -> None:
 def test_where_nothing_is_said_the_service_is_told_nothing(fake: FakeService) -> None:
     fake.answer(200, {"results": []})
     found = call(fake.url, "search_pictures", query="a fox", filter=None, negative=None)
-    assert fake.asked[-1] == {"query": "a fox", "k": 8}
+    assert fake.asked[-1] == {"query": "a fox", "k": 8, "mode": "auto", "spelling": True}
     assert text_of(found).startswith("No picture was found.")
+
+
+def test_it_is_told_what_may_have_been_meant(fake: FakeService) -> None:
+    fake.answer(200, {"results": [result(1, 0.3)], "suggestion": "a penguin"})
+    found = call(fake.url, "search_pictures", query="a pengiun")
+    assert "Perhaps this was meant: a penguin" in text_of(found)
 
 
 def test_what_is_similar_is_not_the_picture_itself(fake: FakeService) -> None:

@@ -78,14 +78,22 @@ def test_a_plain_search_has_a_plain_link() -> None:
     assert Question(text="a red fox").link() == "?q=a+red+fox"
 
 
+# By words as well as by looks, and told where the keys have slipped.
+TEXT = {"mode": "auto", "spelling": True}
+
+
 def test_the_body_holds_only_what_was_said() -> None:
-    assert Question(text="a fox").body() == {"query": "a fox", "k": 12}
-    assert Question(text="a fox", negative="snow", filter={"year": 1990}, k=24).body() == {
-        "query": "a fox",
-        "negative": "snow",
-        "filter": {"year": 1990},
-        "k": 24,
-    }
+    assert Question(text="a fox").body() == {"query": "a fox", "k": 12} | TEXT
+    assert (
+        Question(text="a fox", negative="snow", filter={"year": 1990}, k=24).body()
+        == {
+            "query": "a fox",
+            "negative": "snow",
+            "filter": {"year": 1990},
+            "k": 24,
+        }
+        | TEXT
+    )
 
 
 def test_one_more_is_asked_for_where_the_picture_itself_comes_first() -> None:
@@ -99,11 +107,29 @@ def test_what_is_not_to_be_seen_is_nothing_to_look_for() -> None:
     assert Question(text="a fox").seeks
 
 
+def test_pictures_are_to_be_seen_that_nobody_seeks() -> None:
+    assert Question(filter={"a": 1}).browses
+    assert Question(sort="path").browses
+    assert not Question().browses
+    assert not Question(text="a fox", sort="path").browses
+    assert not Question(ids=("a",), sort="path").browses
+    # There is nothing that something could be taken from, and no words to be spelt.
+    asked = Question(negative="snow", sort="path", filter={"a": 1})
+    assert asked.body() == {"sort": "path", "filter": {"a": 1}, "k": 12}
+    assert Question(text="a fox", sort="path").body()["sort"] == "path"
+
+
+def test_an_order_stands_in_the_link_unless_it_is_the_usual_one() -> None:
+    assert Question.from_params({"sort": " -taken_at "}).link() == "?sort=-taken_at"
+    assert Question.from_params({"sort": "relevance"}) == Question()
+    assert Question.from_params({"sort": "x" * 130}) == Question()
+
+
 def test_others_may_resemble_several() -> None:
     several = Question(text="a fox", like="a,b,,a,c", k=12)
     assert several.likes == ("a", "b", "c")
     likes = [{"like": one} for one in "abc"]
-    assert several.body() == {"query": "a fox", "queries": likes, "k": 15}
+    assert several.body() == {"query": "a fox", "queries": likes, "k": 15} | TEXT
     assert Question(like="a,").body() == {"like": "a", "k": 13}
     assert Question(like=",").body() == {"k": 12}
     many = ",".join(map(str, range(MAX_LIKES + 5)))
@@ -140,5 +166,7 @@ def test_a_form_holds_only_what_was_said() -> None:
         "negative": "a dog",
         "filter": '{"year": 1999}',
         "weight": "0.25",
+        "mode": "auto",
+        "spelling": "true",
     }
     assert "weight" not in Question(weight=4.0).form()
