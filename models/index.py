@@ -17,15 +17,10 @@ compared: of a third of a million pictures to compare all takes ten times as lon
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
-
-# OpenMP's threads otherwise spin for milliseconds after each search, on a core that the next
-# batch's encoder needs.  Read once, when FAISS is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import faiss
 import numpy as np
@@ -416,3 +411,8 @@ def _stack(rows: list[tuple[Vectors, Positions]], k: int) -> tuple[Vectors, Posi
         cosines[row, : len(best)] = best
         positions[row, : len(found)] = found
     return cosines, positions
+
+
+def use_threads(count: int) -> None:
+    """Let searches of the calling thread use so many threads: FAISS counts for each by itself."""
+    faiss.omp_set_num_threads(count)

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from models import machine
 from models.bundle import Bundle
+from models.index import use_threads
 from models.manifest import CHANGED_THUMBNAILS, THUMBNAILS, DamagedError
 from serving.batcher import Batcher
 from serving.browsing import browse, with_facets
@@ -389,8 +389,7 @@ class Engine:
 
 def _begin_batches(threads: int) -> None:
     """Get the thread of the batches ready."""
-    # FAISS counts its threads for each calling thread.
-    faiss.omp_set_num_threads(threads)
+    use_threads(threads)
     # Or the event loop would get half of one processor, and refuse in seconds what it cannot take.
     machine.give_way()
 

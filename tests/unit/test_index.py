@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import faiss
@@ -458,3 +461,34 @@ def test_only_codes_need_their_vectors_beside_them(
     names = VectorIndex.build(vectors, "ip").save(tmp_path)
     assert names == ("index.faiss", "embeddings.npy", "embeddings.checksums.npy")
     assert {path.name for path in tmp_path.iterdir()} == set(names)
+
+
+_WATCHED = """
+import importlib, os, sys
+
+class Watch:
+    def find_spec(self, name, path, target=None):
+        if name == "faiss":
+            print(os.environ.get("OMP_WAIT_POLICY"))
+
+sys.meta_path.insert(0, Watch())
+importlib.import_module(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["models.collection", "models.embeddings", "models.codes", "serving.engine", "serving.app"],
+)
+def test_openmp_is_told_to_wait_before_faiss_is_loaded(module: str) -> None:
+    """Whatever is imported first: it is read once, and threads that spin keep a core busy."""
+    environment = {name: told for name, told in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    ran = subprocess.run(
+        [sys.executable, "-c", _WATCHED, module],
+        env=environment,
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == "passive\n"
