@@ -15,8 +15,9 @@ from urllib.parse import quote, urljoin
 
 import httpx
 
-from ui.answers import Answer, Picture, Problem, ServiceError
+from ui.answers import Answer, Picture, ServiceError
 from ui.question import Question
+from ui.trouble import read_json, refusal, told_as_ours
 
 DEFAULT_URL = "http://127.0.0.1:3000"
 _TIMEOUT = httpx.Timeout(15.0, connect=3.0)
@@ -141,7 +142,7 @@ class Service:
 
     def transcribe(self, recording: bytes) -> str:
         """What is said in a recording, the bytes of its file; empty where nobody speaks."""
-        said = _json(self._send("POST", "/transcribe", files={"audio": recording}))
+        said = read_json(self._send("POST", "/transcribe", files={"audio": recording}))
         try:
             return str(said["text"])
         except (KeyError, TypeError) as error:
@@ -154,20 +155,20 @@ class Service:
 
     def facts(self, picture_id: str) -> dict[str, Any]:
         """What is known of a picture, in the service's own names."""
-        facts = _json(self._send("GET", f"/images/{quote(picture_id, safe='')}/facts"))
+        facts = read_json(self._send("GET", f"/images/{quote(picture_id, safe='')}/facts"))
         if not isinstance(facts, dict):
             raise ServiceError("failed", f"unexpected answer: {facts!r}")
         return facts
 
     def info(self) -> dict[str, Any]:
         """The public part of the bundle's manifest."""
-        facts: dict[str, Any] = _json(self._send("GET", "/info"))
+        facts: dict[str, Any] = read_json(self._send("GET", "/info"))
         return facts
 
     def facets(self) -> dict[str, Any]:
         """How many pictures have which values of each field; nothing of an older service."""
         try:
-            told = _json(self._send("GET", "/facets"))
+            told = read_json(self._send("GET", "/facets"))
         except ServiceError as error:
             if error.problem == "refused":
                 return {}
@@ -191,7 +192,7 @@ class Service:
         response = self._send("POST", path, **request)
         round_trip = (time.perf_counter() - started) * 1e3
         try:
-            answer = _json(response)
+            answer = read_json(response)
             pictures = tuple(self._picture(fields) for fields in answer["results"])
             warnings = tuple(map(str, answer.get("warnings") or ()))
             total = answer.get("total_relevant")
@@ -208,19 +209,19 @@ class Service:
         )
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
-        with _told_as_ours():
+        with told_as_ours():
             response = self._http.request(method, path, **request)
         if response.is_success:
             return response
-        raise _refusal(response)
+        raise refusal(response)
 
     @contextmanager
     def _streamed(self, path: str, params: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
         """The body of an answer, piece by piece."""
-        with _told_as_ours(), self._http.stream("GET", path, params=params) as response:
+        with told_as_ours(), self._http.stream("GET", path, params=params) as response:
             if not response.is_success:
                 response.read()
-                raise _refusal(response)
+                raise refusal(response)
             yield response.iter_bytes()
 
     def _picture(self, fields: Mapping[str, Any]) -> Picture:
@@ -262,20 +263,6 @@ class Service:
         return f"data:{kind};base64,{data}"
 
 
-@contextmanager
-def _told_as_ours() -> Iterator[None]:
-    """Trouble on the way to the service, as a :class:`ServiceError`."""
-    try:
-        yield
-    except httpx.ConnectError as error:
-        raise ServiceError("down", str(error)) from error
-    except httpx.TimeoutException as error:
-        problem: Problem = "down" if isinstance(error, httpx.ConnectTimeout) else "slow"
-        raise ServiceError(problem, str(error)) from error
-    except httpx.HTTPError as error:
-        raise ServiceError("down", str(error)) from error
-
-
 def _given(offset: int | None) -> dict[str, int]:
     return {} if offset is None else {"offset": offset}
 
@@ -289,29 +276,3 @@ def read_timing(header: str) -> dict[str, float]:
 def _below(public: str, path: str) -> str:
     """The address of a path of the service, which may lie below a path of another server."""
     return urljoin(public + "/", path.lstrip("/"))
-
-
-def _refusal(response: httpx.Response) -> ServiceError:
-    try:
-        error = response.json()["error"]
-        message, field = str(error["message"]), error.get("field")
-    except (AttributeError, KeyError, TypeError, ValueError):
-        message, field = response.reason_phrase, None
-    wait = response.headers.get("retry-after", "")
-    problems: dict[int, Problem] = {401: "locked", 403: "locked", 429: "busy"}
-    # What a gateway says of a service that is starting or gone.
-    problems |= dict.fromkeys((502, 503, 504), "down")
-    usual: Problem = "refused" if response.is_client_error else "failed"
-    return ServiceError(
-        problems.get(response.status_code, usual),
-        message,
-        int(wait) if wait.isdecimal() else None,
-        field,
-    )
-
-
-def _json(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError as error:
-        raise ServiceError("failed", "the answer is no JSON") from error
