@@ -71,6 +71,22 @@ def numbered(numbers: list[int]) -> list[str]:
 
 def refine(page: Page) -> None:
     page.get_by_text(ENGLISH.refine, exact=True).click()
+    # Streamlit fetches a kind of field when it first shows one.
+    page.wait_for_load_state("networkidle")
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """What moves under it closes a list that has just been opened."""
+    page.wait_for_function(
+        """async () => {
+            const where = () => [...document.querySelectorAll("summary, .found, .stMain input")]
+                .map((one) => one.getBoundingClientRect().top).join();
+            const before = where();
+            await new Promise((resolve) => setTimeout(resolve, 400));
+            return where() === before;
+        }"""
+    )
 
 
 def test_the_start_page_shows_the_newest(dated_site: str, visit: Open) -> None:
@@ -105,6 +121,7 @@ def test_a_value_is_chosen_by_pointer_and_taken_away(dated_site: str, visit: Ope
     page.get_by_role("option", name="calm (10)").click()
     ready(page, f"10 pictures, only mood = calm, {ENGLISH.newest}")
     assert paths(page) == numbered(list(range(27, -1, -3)))
+    settle(page)
     page.get_by_label("mood", exact=True).click()
     page.get_by_role("option", name="odd (10)").click()
     ready(page, "12 of 20 pictures, only mood = calm / odd")
@@ -145,6 +162,7 @@ def test_years_are_chosen_where_bars_say_what_there_is(dated_site: str, visit: O
     page.get_by_label(ENGLISH.at_least.format(field="taken_at")).click()
     page.get_by_role("option", name="2017 (6)").click()
     ready(page, "8 pictures, only mood = calm, taken_at ≥ 2017")
+    settle(page)
     last = page.get_by_label(ENGLISH.at_most.format(field="taken_at"))
     last.focus()
     page.keyboard.type("2018")
