@@ -28,6 +28,7 @@ _COMMANDS = {
     "duplicates": ("build", "list what looks alike in a bundle, as CSV and as a page"),
     "evaluate": ("build", "measure what a bundle's search finds, or a model of captioned pictures"),
     "export": ("build", "write embeddings and all that is known of a bundle's pictures"),
+    "load": ("build", "put a bundle's pictures into Milvus, where they are searched from then on"),
     "bento": ("build", "put a bundle into the BentoML model store and build a bento of it"),
 }
 

@@ -18,6 +18,7 @@ from models.embeddings import Positions, Vectors
 from models.facets import Facets
 from models.facts import KINDS, warnings_of
 from models.filters import Condition, Kind, read_filter
+from models.installation import command
 from models.items import Item, item_id
 from models.manifest import Manifest
 from models.milvus import expressions, rows
@@ -202,7 +203,7 @@ class MilvusCollection:
         """Whether what is there was filled with embeddings of the same model, and is in memory."""
         where = self._connection.address
         if not client.has_collection(self._name, timeout=SECONDS):
-            raise UnavailableError(f"{where} is not there: fill it with python -m build load")
+            raise UnavailableError(f"{where} is not there: fill it with {command('load')}")
         found = client.describe_collection(self._name, timeout=SECONDS)
         dims = [field["params"]["dim"] for field in found["fields"] if field["name"] == "embedding"]
         # Milvus Lite keeps no description.

@@ -50,7 +50,7 @@ class Connection:
         self._checked = False
         self._failed = -math.inf
         self._lock = threading.Lock()
-        # Each failure comes to the caller, who knows what to tell of it.
+        # Harmless: each failure comes to the caller, who knows what to tell of it.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
     def ask(self, question: Callable[[MilvusClient], T]) -> T:

@@ -57,7 +57,9 @@ class Server:
                 "MILVUS_RUN_DIR": str(self._folder / "run"),
                 "LD_LIBRARY_PATH": str(binaries),
             },
+            # Harmless: megabytes of a server's log; what goes wrong shows in its answers.
             stdout=subprocess.DEVNULL,
+            # Harmless: as above.
             stderr=subprocess.DEVNULL,
         )
         self._wait()

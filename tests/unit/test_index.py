@@ -459,7 +459,7 @@ def test_only_codes_need_their_vectors_beside_them(
     assert [path.name for path in tmp_path.iterdir()] == ["index.faiss"]
     monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
     names = VectorIndex.build(vectors, "ip").save(tmp_path)
-    assert names == ("index.faiss", "embeddings.npy", "embeddings.checksums.npy")
+    assert names == ("index.faiss", "embeddings.npy", "embeddings.checksums.npy", "tuning.npz")
     assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
