@@ -21,7 +21,6 @@ STILL_LONGER = {
     "models/manifest.py",
     "serving/engine.py",
     "ui/app.py",
-    "ui/client.py",
     "ui/results.py",
 }
 
