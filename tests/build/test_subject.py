@@ -18,7 +18,8 @@ from build.subject import subject
 from models.bundle import Bundle
 from models.index import VectorIndex
 from models.items import Item
-from models.pictures import decode, preprocess
+from models.pictures import decode
+from models.preprocessing import preprocess
 from models.relevance import relevant
 
 pytestmark = pytest.mark.slow
