@@ -18,6 +18,7 @@ from benchmarks.clients import Load, measure
 from benchmarks.corpus import PARTS, Corpus
 from benchmarks.peers import sightline
 from benchmarks.servers import Running, running
+from models.wording import undressed
 
 _K = 10
 _PROBES = 50
@@ -47,7 +48,8 @@ def measure_filters(
     kept = {"none": parts >= 0, "0.1 %": parts == 0, "3 %": parts < few, "33 %": parts < many}
     command = sightline.command(bundle, len(cores))
     with running(command, cores, logs / "filters.log") as server:
-        probes = _vectors(server, corpus.queries[:_PROBES])
+        # As a search reads them: /encode takes texts as they are.
+        probes = _vectors(server, [undressed(query) for query in corpus.queries[:_PROBES]])
         result: dict[str, Any] = {"pictures": len(parts), "by_filter": {}}
         for name, asked in filters.items():
             print(f"a filter that keeps {name}", flush=True)
