@@ -23,7 +23,7 @@ _WEIGHTS = list(accumulate(1 / rank for rank in range(1, len(QUERIES) + 1)))
 _NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("/search", {"json": {}}),
     ("/search", {"json": {"query": ""}}),
-    ("/search", {"json": {"query": "a fox", "k": 1000}}),
+    ("/search", {"json": {"query": "a fox", "k": 1001}}),
     ("/search", {"json": {"query": "a fox", "filter": {"year": {"near": 1999}}}}),
     ("/search", {"json": {"like": "no picture has this id"}}),
     ("/search", {"data": "{"}),
