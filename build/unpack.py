@@ -98,6 +98,7 @@ def _write_parquet(folder: Path, bundle: Bundle, rows: Rows) -> None:
             pyarrow.field("text", pyarrow.string()),
             pyarrow.field("metadata", pyarrow.string(), nullable=False),
             pyarrow.field("sources", pyarrow.string(), nullable=False),
+            pyarrow.field("thumbhash", pyarrow.string()),
             pyarrow.field("embedding", pyarrow.list_(pyarrow.float32(), dim), nullable=False),
         ]
     )
