@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import signal
 from pathlib import Path
+from types import FrameType
 
 from build.commands.index import configure_folder, summary
 
@@ -31,8 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         state = "ready" if outcome.changed else "up to date"
         print(f"{outcome.folder} is {state}: {summary(outcome)}", flush=True)
 
-    # What stops it is to be one thing, wherever it is just then (build/interrupts.py).
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _stop)
     keep_current(
         IndexOptions(
             output=arguments.output,
@@ -50,3 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
         tell,
     )
     return 0
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """What stops it is one thing, wherever it is just then: Ctrl-C (build/interrupts.py)."""
+    # Shells have it ignored by what they start in the background.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.raise_signal(signal.SIGINT)

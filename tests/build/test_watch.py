@@ -32,9 +32,14 @@ def told_next(output: IO[str]) -> str:
     return next(line for line in output if " is " in line)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+# Shells have Ctrl-C ignored by what they start in the background, which these tests may be, too.
+@pytest.mark.parametrize(
+    ("stop", "on_ctrl_c"),
+    [(signal.SIGINT, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_IGN)],
+    ids=["by Ctrl-C", "in the background"],
+)
 def test_what_comes_and_goes_is_in_the_next_bundle(
-    tmp_path: Path, tiny_package: Path, stop: signal.Signals
+    tmp_path: Path, tiny_package: Path, stop: signal.Signals, on_ctrl_c: signal.Handlers
 ) -> None:
     images, bundle = tmp_path / "images", tmp_path / "images/bundle"
     plant(images, 3)
@@ -45,8 +50,7 @@ def test_what_comes_and_goes_is_in_the_next_bundle(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Where the tests themselves run in the background, shells have Ctrl-C ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, on_ctrl_c),
     ) as watching:
         assert watching.stdout is not None
         assert watching.stderr is not None
