@@ -161,7 +161,8 @@ def visit(browser: Browser) -> Iterator[Open]:
             )
             opened.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            # Streamlit takes its time for the first page of a busy machine.
+            page.set_default_timeout(60_000)
             if script:
                 page.add_init_script(script)
             page.goto(address)
