@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from serving.app import App
-from tests.serving.conftest import Make, app, listening, make, opened, tiny_bundle
+from tests.serving.conftest import Make, app, listening, make, opened, searched, tiny_bundle
 
-__all__ = ["app", "line", "make", "opened", "port", "tiny_bundle"]
+__all__ = ["app", "line", "make", "opened", "port", "searched", "tiny_bundle"]
 
 
 @pytest.fixture

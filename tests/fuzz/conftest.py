@@ -14,9 +14,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 from tests.faults.conftest import often
-from tests.serving.conftest import app, make, opened, tiny_bundle
+from tests.serving.conftest import app, make, opened, searched, tiny_bundle
 
-__all__ = ["app", "bounded", "make", "opened", "tiny_bundle", "tries"]
+__all__ = ["app", "bounded", "make", "opened", "searched", "tiny_bundle", "tries"]
 
 _SECONDS = 2.0
 # Others may work on the machine, too.

@@ -132,7 +132,8 @@ def test_pictures_are_found_described_and_followed(
         tools, answers = with_client(server, journey)
     assert tools == TOOLS
     found, similar, [described] = map(shown, answers)
-    expected = of_the_service(app, "POST", "/search", **asked, k=8)["results"]
+    # By words as well as by looks, as on the page.
+    expected = of_the_service(app, "POST", "/search", **asked, k=8, mode="auto")["results"]
     assert found == list(map(without_address, expected))
     assert [picture["metadata"]["kind"] for picture in found] == ["odd"] * 8
     near = of_the_service(app, "POST", "/search", like=described["id"], k=5)["results"]
