@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.installation import command, serve_command
 
 if TYPE_CHECKING:
-    from build.index import Outcome
+    from build.index import IndexOptions, Outcome
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -102,11 +103,30 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def folder_options(arguments: argparse.Namespace) -> IndexOptions:
+    """What a bundle of a folder is to be made of, as :func:`configure_folder` has declared it."""
+    from build.index import IndexOptions
+    from build.packages import DEMO_MODEL
+
+    return IndexOptions(
+        output=arguments.output,
+        model=arguments.model or DEMO_MODEL,
+        images=arguments.images,
+        metric=arguments.metric,
+        threads=arguments.threads,
+        captioner=arguments.captioner,
+        ocr=arguments.ocr,
+        include=arguments.include,
+        exclude=arguments.exclude,
+        prune=arguments.prune,
+        metadata=arguments.metadata,
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; the last line of its output has the counts."""
     from build.errors import BuildError
-    from build.index import IndexOptions, build_index
-    from build.packages import DEMO_MODEL
+    from build.index import build_index
 
     if arguments.embeddings and not arguments.model:
         raise BuildError("--embeddings needs --model: the package of the model that made them.")
@@ -117,22 +137,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ocr and not arguments.images:
         raise BuildError("--ocr reads the pictures: give --images, too.")
     outcome = build_index(
-        IndexOptions(
-            output=arguments.output,
-            model=arguments.model or DEMO_MODEL,
-            images=arguments.images,
-            metric=arguments.metric,
+        replace(
+            folder_options(arguments),
             sample_size=arguments.sample_size,
             seed=arguments.seed,
             embeddings=arguments.embeddings,
             paths=arguments.paths,
-            threads=arguments.threads,
-            captioner=arguments.captioner,
-            ocr=arguments.ocr,
-            include=arguments.include,
-            exclude=arguments.exclude,
-            prune=arguments.prune,
-            metadata=arguments.metadata,
         )
     )
     print(f"{outcome.folder} is {'ready' if outcome.changed else 'up to date: nothing changed'}")

@@ -13,7 +13,7 @@ import signal
 from pathlib import Path
 from types import FrameType
 
-from build.commands.index import configure_folder, summary
+from build.commands.index import configure_folder, folder_options, summary
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand, until it is interrupted."""
-    from build.index import IndexOptions, Outcome
-    from build.packages import DEMO_MODEL
+    from build.index import Outcome
     from build.watch import keep_current
 
     def tell(outcome: Outcome) -> None:
@@ -33,22 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{outcome.folder} is {state}: {summary(outcome)}", flush=True)
 
     signal.signal(signal.SIGTERM, _stop)
-    keep_current(
-        IndexOptions(
-            output=arguments.output,
-            model=arguments.model or DEMO_MODEL,
-            images=arguments.images,
-            metric=arguments.metric,
-            threads=arguments.threads,
-            captioner=arguments.captioner,
-            ocr=arguments.ocr,
-            include=arguments.include,
-            exclude=arguments.exclude,
-            prune=arguments.prune,
-            metadata=arguments.metadata,
-        ),
-        tell,
-    )
+    keep_current(folder_options(arguments), tell)
     return 0
 
 
