@@ -167,13 +167,13 @@ def main() -> None:
             known = _facets(str(info.get("version") or ""))
         with head:
             _header(info, texts)
-    # Another bundle may have others.
-    with place:
-        browsing.draw(question, known, texts, upload=bool(upload))
-        filters.draw(known, texts)
     st.query_params.from_dict({} if upload else question.to_params())
     st.session_state.params = st.query_params.to_dict()
     _results(question, upload, trouble, info, known, texts)
+    # Last, for they are many, and what was found is waited for.  Another bundle may have others.
+    with place:
+        browsing.draw(question, known, texts, upload=bool(upload))
+        filters.draw(known, texts)
 
 
 def _texts() -> Texts:

@@ -3,6 +3,8 @@
 
 // Pixels of a stand-in's longer side: the browser makes it smooth.
 const SIDE = 24;
+// Milliseconds until stand-ins are drawn.
+const UNTIL_DRAWN = 100;
 
 function listenToPictures(found, state) {
   // These do not bubble: they are met on their way down.
@@ -11,13 +13,20 @@ function listenToPictures(found, state) {
 }
 
 function standIn(found) {
-  for (const image of found.querySelectorAll(".grid img")) {
-    if (image.complete && image.naturalWidth) continue;
-    const frame = image.closest(".frame");
-    frame.classList.add("waiting");
-    const { thumbhash, ratio } = frame.dataset;
-    if (thumbhash) image.style.backgroundImage = `url(${pictureOf(thumbhash, Number(ratio))})`;
-  }
+  const waiting = [...found.querySelectorAll(".grid img")].filter((image) => !isThere(image));
+  for (const image of waiting) image.closest(".frame").classList.add("waiting");
+  // To draw them takes as long as a thumbnail that is near takes to come.
+  setTimeout(() => {
+    for (const image of waiting) {
+      const { thumbhash, ratio } = image.closest(".frame")?.dataset ?? {};
+      if (!thumbhash || isThere(image) || !image.isConnected) continue;
+      image.style.backgroundImage = `url(${pictureOf(thumbhash, Number(ratio))})`;
+    }
+  }, UNTIL_DRAWN);
+}
+
+function isThere(image) {
+  return image.complete && image.naturalWidth > 0;
 }
 
 function arrived(image) {
