@@ -53,7 +53,7 @@ def measure(corpus: Corpus, cores: Sequence[int], rounds: int, quick: bool) -> d
 def _reduced_decoding(package: Path, folder: Path) -> dict[str, float]:
     """The cosine of vectors of pictures decoded at reduced scale and of the same in full."""
     from models.image_encoder import ImageEncoder
-    from models.manifest import ModelCard
+    from models.model_card import ModelCard
     from models.pictures import decode
     from models.preprocessing import preprocess, reduced_side
 
@@ -120,7 +120,7 @@ def _sightline(package: Path, threads: int) -> Callable[[Path], int]:
     from build.journal import Journal
     from build.scan import scan
     from models.image_encoder import ImageEncoder
-    from models.manifest import ModelCard
+    from models.model_card import ModelCard
 
     card = ModelCard.read(package)
     encoder = ImageEncoder(package, card)

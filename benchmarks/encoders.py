@@ -96,7 +96,7 @@ def _torch(weights: Path, threads: int) -> Batches:
 
 
 def _sightline(package: Path, threads: int) -> Batches:
-    from models.manifest import ModelCard
+    from models.model_card import ModelCard
     from models.text_encoder import TextEncoder
     from models.tokenizer import Tokenizer
 

@@ -11,7 +11,7 @@ from benchmarks.clients import measure
 from benchmarks.corpus import Corpus
 from benchmarks.peers import sightline
 from benchmarks.servers import running
-from models.manifest import EMBEDDINGS, INDEX, ROW_CHECKSUMS
+from models.file_names import EMBEDDINGS, INDEX, ROW_CHECKSUMS
 
 _CLIENTS = 32
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from build.errors import BuildError
 from build.interrupts import INTERRUPTED, leave
-from models.manifest import DamagedError
+from models.damage import DamagedError
 
 _COMMANDS = {
     "model": "export an open_clip model to ONNX, verified (needs the `export` extra)",

@@ -43,10 +43,12 @@ from build.senseless import floor
 from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
+from models.checksums import record_files
+from models.file_names import ITEMS, LOOKS, THUMBNAILS
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import Item, write_items
 from models.looks import look_of, write_looks
-from models.manifest import ITEMS, LOOKS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
+from models.manifest import Manifest, OcrFacts, Skipped
 from models.pictures import decode, read_content
 from models.thumbnails import write_thumbnails
 

@@ -15,15 +15,10 @@ import bentoml
 import yaml
 
 from build.output import link_or_copy
+from models.checksums import record_file, verify_files
+from models.file_names import IMAGE_ENCODER, MANIFEST, STORED_BUNDLE
 from models.installation import bento_source
-from models.manifest import (
-    IMAGE_ENCODER,
-    MANIFEST,
-    STORED_BUNDLE,
-    Manifest,
-    record_file,
-    verify_files,
-)
+from models.manifest import Manifest
 
 BUNDLE_LABEL = "sightline.bundle.sha256"
 _SOURCE = bento_source()

@@ -19,8 +19,9 @@ from PIL import Image
 from build.errors import BuildError
 from build.journal import Journal
 from build.progress import Progress
+from models.checksums import record_file
 from models.installation import extra
-from models.manifest import CaptionerFacts, record_file
+from models.manifest import CaptionerFacts
 from models.modes import on_white
 from models.pictures import PictureError, read, read_content
 

@@ -33,11 +33,13 @@ from build.tags import Tagger
 from build.thumbhash import thumbhashes
 from models import machine
 from models.bundle import Bundle
+from models.checksums import verify_files
 from models.database import Database
+from models.file_names import ITEMS, TEXT_ENCODER, TOKENIZER
 from models.folder import Folder
 from models.golden import compare_texts
 from models.index import VectorIndex
-from models.manifest import ITEMS, TEXT_ENCODER, TOKENIZER, Manifest, verify_files
+from models.manifest import Manifest
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 

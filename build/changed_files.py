@@ -26,12 +26,9 @@ from build.made_of import FORM
 from build.moves import Moves
 from build.tags import VOCABULARY, read_vocabulary
 from models.arrays import read_array
+from models.checksums import FileRecord, record_files
 from models.embeddings import Embeddings, checksums_of
-from models.folder import Folder
-from models.index import VectorIndex
-from models.items import Item, change_items
-from models.looks import change_looks
-from models.manifest import (
+from models.file_names import (
     CHANGED,
     CHANGED_EMBEDDINGS,
     CHANGED_THUMBNAILS,
@@ -42,10 +39,12 @@ from models.manifest import (
     ROW_CHECKSUMS,
     ROWS,
     TUNING,
-    FileRecord,
-    Manifest,
-    record_files,
 )
+from models.folder import Folder
+from models.index import VectorIndex
+from models.items import Item, change_items
+from models.looks import change_looks
+from models.manifest import Manifest
 from models.rows import Rows
 from models.thumbnails import add_thumbnails, write_thumbnails
 from models.tuning import Tuning

@@ -26,9 +26,10 @@ from build.metadata.embedded import READING, Embedded
 from build.progress import Progress
 from build.room import Room
 from build.scan import PictureFile
+from models.file_names import IMAGE_ENCODER
 from models.image_encoder import ImageEncoder
 from models.looks import look_of
-from models.manifest import IMAGE_ENCODER, ModelCard
+from models.model_card import ModelCard
 from models.pictures import Picture, PictureError, read, read_content
 from models.preprocessing import preprocess, reduced_side
 from models.thumbnails import thumbnail

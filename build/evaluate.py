@@ -33,7 +33,7 @@ from build.evaluation_sheet import COLUMNS, Cell, Row, evenly_spread
 from build.questions import hits_of
 from build.scan import scan
 from models.image_encoder import ImageEncoder
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 from models.pictures import PictureError, decode
 from models.preprocessing import preprocess
 from models.relevance import relevant

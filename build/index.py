@@ -28,7 +28,8 @@ from models import machine
 from models.formats import extra_for
 from models.index import Metric
 from models.installation import extra as how_to_install
-from models.manifest import Manifest, ModelCard, OcrFacts, Skipped
+from models.manifest import Manifest, OcrFacts, Skipped
+from models.model_card import ModelCard
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from build.errors import BuildError
 from build.output import Output, link_or_copy
 from build.progress import Progress
 from models.bundle import Bundle
+from models.file_names import IMAGE_ENCODER, INDEX, TEXT_ENCODER, TOKENIZER
 from models.installation import extra
-from models.manifest import IMAGE_ENCODER, INDEX, TEXT_ENCODER, TOKENIZER
 from models.milvus.address import Address
 
 if TYPE_CHECKING:

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from build.errors import BuildError
 from build.packages import PACKAGE_FILES
-from models.manifest import (
+from models.checksums import verify_files
+from models.damage import DamagedError
+from models.file_names import (
     CHANGED,
     EMBEDDINGS,
     INDEX,
@@ -30,10 +32,8 @@ from models.manifest import (
     ROW_CHECKSUMS,
     THUMBNAILS,
     TUNING,
-    DamagedError,
-    Manifest,
-    verify_files,
 )
+from models.manifest import Manifest
 
 _OWN_FILES = frozenset(
     {

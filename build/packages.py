@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from build.errors import BuildError
+from models.checksums import verify_files
+from models.file_names import IMAGE_ENCODER, MODEL_CARD, TEXT_ENCODER, TOKENIZER
 from models.installation import command
-from models.manifest import (
-    IMAGE_ENCODER,
-    MODEL_CARD,
-    TEXT_ENCODER,
-    TOKENIZER,
-    ModelCard,
-    verify_files,
-)
+from models.model_card import ModelCard
 
 if TYPE_CHECKING:
     from models.image_encoder import ImageEncoder

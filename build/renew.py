@@ -18,9 +18,11 @@ from build.moves import Moves
 from build.senseless import floor
 from build.subject import subject
 from models.bundle import Bundle
+from models.checksums import record_files
+from models.file_names import TUNING
 from models.index import EXACT_UP_TO
 from models.items import Item
-from models.manifest import TUNING, Manifest, record_files
+from models.manifest import Manifest
 from models.tuning import Tuning
 
 _AT_ONCE = 4096

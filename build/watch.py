@@ -16,7 +16,7 @@ from watchfiles import Change, watch
 
 from build.errors import BuildError
 from build.index import IndexOptions, Outcome, build_index
-from models.manifest import DamagedError
+from models.damage import DamagedError
 
 # Milliseconds: nothing has to happen for so long before a build begins, which it does at the
 # latest after so many, and how often is looked whether there is anything.

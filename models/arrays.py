@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import DamagedError
+from models.damage import DamagedError
 
 _HEADER = 4096
 

@@ -20,14 +20,9 @@ import numpy as np
 
 from models.bundle_files import at_once, check_names, check_whole, done, load_image_encoder
 from models.collection import Collection, LocalCollection
+from models.damage import DamagedError
 from models.database import Database
-from models.folder import Folder
-from models.golden import compare_texts
-from models.image_encoder import LazyImageEncoder
-from models.index import VectorIndex
-from models.items import Item, ItemStore
-from models.looks import LookStore
-from models.manifest import (
+from models.file_names import (
     CHANGED,
     CHANGED_EMBEDDINGS,
     CHANGED_THUMBNAILS,
@@ -42,9 +37,14 @@ from models.manifest import (
     THUMBNAILS,
     TOKENIZER,
     TUNING,
-    DamagedError,
-    Manifest,
 )
+from models.folder import Folder
+from models.golden import compare_texts
+from models.image_encoder import LazyImageEncoder
+from models.index import VectorIndex
+from models.items import Item, ItemStore
+from models.looks import LookStore
+from models.manifest import Manifest
 from models.text_encoder import TextEncoder
 from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer

@@ -6,11 +6,9 @@ import hashlib
 from concurrent.futures import Future
 from pathlib import Path
 
+from models.damage import DamagedError
 from models.database import Database
-from models.folder import Folder
-from models.golden import compare_picture
-from models.image_encoder import ImageEncoder
-from models.manifest import (
+from models.file_names import (
     CHANGED,
     EMBEDDINGS,
     IMAGE_ENCODER,
@@ -21,10 +19,12 @@ from models.manifest import (
     TEXT_ENCODER,
     THUMBNAILS,
     TOKENIZER,
-    DamagedError,
-    Manifest,
-    ModelCard,
 )
+from models.folder import Folder
+from models.golden import compare_picture
+from models.image_encoder import ImageEncoder
+from models.manifest import Manifest
+from models.model_card import ModelCard
 
 
 def check_names(manifest: Manifest, path: Path, *, whole: bool) -> None:

@@ -158,7 +158,7 @@ class Positioned(Kept):
 class LocalCollection:
     """A bundle's own index and items, in this process.
 
-    Where a file is damaged, each call raises a :class:`models.manifest.DamagedError`.
+    Where a file is damaged, each call raises a :class:`models.damage.DamagedError`.
 
     Args:
         index: of the embeddings.

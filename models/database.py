@@ -17,8 +17,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from models.damage import DamagedError
 from models.folder import Folder
-from models.manifest import DamagedError
 
 Row = tuple[Any, ...]
 

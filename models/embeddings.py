@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import read_array
+from models.damage import DamagedError
+from models.file_names import CHANGED_EMBEDDINGS, EMBEDDINGS, ROW_CHECKSUMS
 from models.folder import Folder
-from models.manifest import CHANGED_EMBEDDINGS, EMBEDDINGS, ROW_CHECKSUMS, DamagedError
 from models.rows import Rows, load_rows
 
 Vectors = NDArray[np.float32]

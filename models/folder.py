@@ -20,7 +20,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from models.manifest import MANIFEST, DamagedError, FileRecord, cannot_be_read, compare
+from models.checksums import FileRecord, compare
+from models.damage import DamagedError, cannot_be_read
+from models.file_names import MANIFEST
 
 IN_MEMORY_UP_TO = 32 << 20
 _CHUNK = 1 << 20

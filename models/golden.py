@@ -4,7 +4,7 @@ A file's hash says that it is the one that was written, not that this machine's 
 computes with it what the checkpoint means: kernels differ between processors and releases,
 and so do tokenizers and Pillow.  A package therefore carries a handful of texts and one
 picture (:mod:`models.golden_picture`) with their embeddings
-(:class:`~models.manifest.Golden`), and whoever opens it compares before the first use.
+(:class:`~models.model_card.Golden`), and whoever opens it compares before the first use.
 
     >>> compare_texts(folder, card, tokenizer, text_encoder)
     >>> compare_picture(folder, card, image_encoder)
@@ -22,8 +22,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from models.damage import DamagedError
 from models.installation import command
-from models.manifest import DamagedError, GoldenText, ModelCard, Tolerance
+from models.model_card import GoldenText, ModelCard, Tolerance
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from models.manifest import DamagedError
+from models.damage import DamagedError
 
 
 def open_graph(path: Path, content: bytes | None, *, threads: int) -> ort.InferenceSession:

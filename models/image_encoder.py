@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.file_names import IMAGE_ENCODER
 from models.graph import open_graph
-from models.manifest import IMAGE_ENCODER, ModelCard
+from models.model_card import ModelCard
 
 
 class ImageEncoder:

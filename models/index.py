@@ -26,9 +26,11 @@ import faiss
 import numpy as np
 
 from models.codes import change_codes
+from models.damage import DamagedError
 from models.embeddings import Embeddings, Positions, Vectors
+from models.file_names import INDEX
 from models.folder import Folder
-from models.manifest import INDEX, DamagedError, IndexFacts
+from models.manifest import IndexFacts
 from models.tuning import NEAREST, Tuning
 
 Metric = Literal["ip", "l2"]

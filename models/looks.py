@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.damage import DamagedError
+from models.file_names import LOOKS
 from models.folder import Folder
-from models.manifest import LOOKS, DamagedError
 from models.modes import on_white
 
 # Of 4 to 8 the one that tells best (benchmarks/folding.py), with overlapping cells.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.manifest import Preprocessing
+from models.model_card import Preprocessing
 from models.modes import on_white
 from models.pictures import REDUCED_MARGIN
 from models.thumbnails import THUMBNAIL_SIDE

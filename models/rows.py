@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import read_array
+from models.damage import DamagedError
+from models.file_names import ROWS
 from models.folder import Folder
-from models.manifest import ROWS, DamagedError
 
 Positions = NDArray[np.int64]
 Rows = NDArray[np.uint32]

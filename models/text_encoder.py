@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.file_names import TEXT_ENCODER
 from models.graph import open_graph
-from models.manifest import TEXT_ENCODER, ModelCard
+from models.model_card import ModelCard
 
 # A run reads all weights, which costs about as much as attending to this much padding.
 _PADDING_PER_RUN = 256

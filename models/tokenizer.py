@@ -15,7 +15,9 @@ from pathlib import Path
 
 import tokenizers
 
-from models.manifest import TOKENIZER, DamagedError, ModelCard
+from models.damage import DamagedError
+from models.file_names import TOKENIZER
+from models.model_card import ModelCard
 
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 # What open_clip's pattern takes for a token of its own where a user happens to write it.

@@ -17,7 +17,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import TUNING, DamagedError
+from models.damage import DamagedError
+from models.file_names import TUNING
 
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models import machine
 from models.bundle import Bundle
-from models.manifest import DamagedError
+from models.damage import DamagedError
 from serving import openapi, protocols
 from serving.answer import BUNDLE_HEADER
 from serving.bodies import Bodies

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from models import machine
 from models.bundle import Bundle
+from models.damage import DamagedError
+from models.file_names import CHANGED_THUMBNAILS, THUMBNAILS
 from models.index import use_threads
-from models.manifest import CHANGED_THUMBNAILS, THUMBNAILS, DamagedError
 from serving.batcher import Batcher
 from serving.browsing import browse, with_facets
 from serving.cache import VectorCache

@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.damage import DamagedError
+from models.file_names import STORED_BUNDLE
 from models.installation import environment, extra, python
-from models.manifest import STORED_BUNDLE, DamagedError, Manifest
+from models.manifest import Manifest
 from serving.errors import SpeechError
 from serving.settings import Settings
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from models.bundle import Bundle
-from models.manifest import MANIFEST
+from models.file_names import MANIFEST
 from serving.errors import RequestError
 from serving.state import State
 from serving.wire.responses import ReloadResponse

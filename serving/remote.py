@@ -21,8 +21,11 @@ from typing import Any
 import aiohttp
 from fsspec.core import url_to_fs
 
+from models.checksums import record_file, verify_files
+from models.damage import DamagedError
+from models.file_names import MANIFEST
 from models.installation import command, extra
-from models.manifest import MANIFEST, DamagedError, Manifest, record_file, verify_files
+from models.manifest import Manifest
 
 logger = logging.getLogger("sightline")
 

@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:
         # Here, so that --help does without pydantic.
-        from models.manifest import DamagedError
+        from models.damage import DamagedError
 
         if not isinstance(error, DamagedError):
             raise

@@ -12,7 +12,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from models.manifest import MANIFEST, TOKENIZER, Manifest, ModelCard, record_files
+from models.checksums import record_files
+from models.file_names import MANIFEST, TOKENIZER
+from models.manifest import Manifest
+from models.model_card import ModelCard
 
 
 def alter_constant(

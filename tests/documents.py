@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any
+
 import numpy as np
 
+from models.checksums import FileRecord
 from models.golden import pack
-from models.manifest import (
-    FileRecord,
+from models.manifest import IndexFacts, Manifest
+from models.model_card import (
     Golden,
     GoldenText,
-    IndexFacts,
-    Manifest,
     ModelCard,
     Preprocessing,
     TextTokens,
@@ -63,3 +66,10 @@ def manifest(files: dict[str, FileRecord] | None = None) -> Manifest:
         created="2026-01-01T00:00:00Z",
         files=files or {},
     )
+
+
+def sealed(fields: dict[str, Any], seal: str | None = None) -> bytes:
+    """A document as ``write`` makes it, of any fields."""
+    body = (json.dumps(fields | {"seal": "0" * 64}, indent=2, ensure_ascii=False) + "\n").encode()
+    right = seal or hashlib.sha256(body).hexdigest()
+    return body.replace(b"0" * 64, right.encode())

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from models.checksums import record_files
 from models.database import Database, new_database
 from models.facts import FactWriter
 from models.folder import Folder
-from models.manifest import record_files
 
 _NAME = "facts.sqlite"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from models.manifest import Preprocessing
+from models.model_card import Preprocessing
 
 CLIP = Preprocessing(
     height=224,

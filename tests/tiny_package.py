@@ -18,12 +18,11 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
+from models.checksums import record_files
+from models.file_names import IMAGE_ENCODER, TEXT_ENCODER, TOKENIZER
 from models.golden import pack
 from models.golden_picture import golden_picture
-from models.manifest import (
-    IMAGE_ENCODER,
-    TEXT_ENCODER,
-    TOKENIZER,
+from models.model_card import (
     Golden,
     GoldenText,
     ModelCard,
@@ -31,7 +30,6 @@ from models.manifest import (
     TextTokens,
     Tolerance,
     Verification,
-    record_files,
 )
 
 DIM = 24

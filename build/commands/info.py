@@ -8,23 +8,11 @@ from itertools import groupby
 from pathlib import Path
 
 from build.errors import BuildError
-from models.manifest import (
-    MANIFEST,
-    MODEL_CARD,
-    CaptionerFacts,
-    DamagedError,
-    FileRecord,
-    Golden,
-    IndexFacts,
-    Manifest,
-    ModelCard,
-    OcrFacts,
-    Preprocessing,
-    Skipped,
-    TextSpeed,
-    Verification,
-    verify_files,
-)
+from models.checksums import FileRecord, verify_files
+from models.damage import DamagedError
+from models.file_names import MANIFEST, MODEL_CARD
+from models.manifest import CaptionerFacts, IndexFacts, Manifest, OcrFacts, Skipped
+from models.model_card import Golden, ModelCard, Preprocessing, TextSpeed, Verification
 
 _NAMED_SKIPPED = 20
 

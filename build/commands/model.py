@@ -13,7 +13,7 @@ from pathlib import Path
 from build.commands.info import finer_parts, speed
 from build.errors import BuildError
 from models.installation import extra
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from build.demo_model.backbone import SIDE, see
 from build.demo_model.kept import kept_as
-from models.manifest import Preprocessing
+from models.model_card import Preprocessing
 from models.pictures import decode
 from models.preprocessing import preprocess
 

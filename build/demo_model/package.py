@@ -15,7 +15,7 @@ from build.demo_model.student import CONTEXT_LENGTH
 from build.demo_model.teacher import DIM
 from build.export import Checkpoint, export
 from build.export.precision import Precision
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 
 _DESCRIPTION = (
     "Sightline's small CLIP: EfficientNet-Lite2 with ConSE and heads trained on drawings; "

@@ -21,7 +21,7 @@ from build.export.hub import first_line, hub_or_cache
 from build.export.sources import Source, asks_hub, find_source
 from build.export.text_tower import Activation
 from build.export.weights import loadable
-from models.manifest import Preprocessing
+from models.model_card import Preprocessing
 
 
 @dataclass(frozen=True)

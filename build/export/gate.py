@@ -11,7 +11,7 @@ from PIL import Image
 
 from build.export.verify import sample_pictures, verification_queries
 from models.image_encoder import ImageEncoder
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 from models.pictures import decode
 from models.preprocessing import preprocess
 from models.text_encoder import TextEncoder

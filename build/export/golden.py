@@ -15,10 +15,11 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from build.errors import BuildError
 from build.export.checkpoint import Checkpoint
 from build.export.verify import TOLERANCE
+from models.damage import DamagedError
 from models.golden import compare_picture, compare_texts, pack, text_drift
 from models.golden_picture import golden_picture
 from models.image_encoder import ImageEncoder
-from models.manifest import DamagedError, Golden, GoldenText, ModelCard, Tolerance
+from models.model_card import Golden, GoldenText, ModelCard, Tolerance
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 

@@ -12,11 +12,7 @@ import onnx
 
 from build.errors import BuildError
 from build.export.checkpoint import Checkpoint, activation_of
-from build.export.golden import (
-    golden_embeddings,
-    refuse_other_embeddings,
-    with_room_for_rounding,
-)
+from build.export.golden import golden_embeddings, refuse_other_embeddings, with_room_for_rounding
 from build.export.precision import Precision, choose_precision
 from build.export.storage import store_exactly
 from build.export.text_graph import text_graph
@@ -24,15 +20,9 @@ from build.export.text_tower import take_apart
 from build.export.tokenizer_file import write_tokenizer
 from build.export.traced import image_graph, masks_its_padding, traced_text_graph
 from build.export.verify import verification_texts, verify_pictures, verify_texts
-from models.manifest import (
-    IMAGE_ENCODER,
-    MODEL_CARD,
-    TEXT_ENCODER,
-    TOKENIZER,
-    ModelCard,
-    Verification,
-    record_files,
-)
+from models.checksums import record_files
+from models.file_names import IMAGE_ENCODER, MODEL_CARD, TEXT_ENCODER, TOKENIZER
+from models.model_card import ModelCard, Verification
 
 _PICTURES = 8
 _LIBRARIES = ("torch", "open_clip_torch", "onnx", "onnxruntime", "tokenizers")

@@ -31,7 +31,8 @@ from build.export.quantise import TOKENS, Quantised, linears, quantise, quantise
 from build.export.text_graph import text_graph
 from build.export.text_tower import Norm, TextTower
 from build.processor import describe_processor
-from models.manifest import TEXT_ENCODER, ModelCard, TextSpeed
+from models.file_names import TEXT_ENCODER
+from models.model_card import ModelCard, TextSpeed
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 

@@ -14,7 +14,7 @@ from open_clip import tokenizer as open_clip_tokenizer
 from tokenizers import Regex, models, pre_tokenizers, processors
 
 from build.errors import BuildError
-from models.manifest import TextTokens
+from models.model_card import TextTokens
 
 # open_clip's pattern without the special tokens, which models/tokenizer.py looks after. Its own
 # takes no notice of case, so that U+0345, a mark whose capital is a letter, is of neither kind.

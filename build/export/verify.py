@@ -13,7 +13,7 @@ from PIL import Image
 from build.errors import BuildError
 from build.export.checkpoint import Checkpoint
 from models.image_encoder import ImageEncoder
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 from models.preprocessing import preprocess
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer

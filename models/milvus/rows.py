@@ -23,8 +23,8 @@ from pymilvus import CollectionSchema, DataType, MilvusClient
 
 from models.embeddings import Vectors
 from models.items import Item
-from models.manifest import ModelCard
 from models.milvus import expressions
+from models.model_card import ModelCard
 
 # What Milvus takes: bytes of a text or of JSON, and members of an array.
 MOST_BYTES = 65_535

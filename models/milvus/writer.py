@@ -10,9 +10,9 @@ from pymilvus import MilvusClient, MilvusException
 
 from models.embeddings import Vectors
 from models.items import Item
-from models.manifest import ModelCard
 from models.milvus import rows
 from models.milvus.address import Address
+from models.model_card import ModelCard
 
 IndexKind = Literal["flat", "hnsw", "diskann"]
 

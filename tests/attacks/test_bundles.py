@@ -14,7 +14,8 @@ import pytest
 from onnx import TensorProto
 
 from models.bundle import Bundle
-from models.manifest import MANIFEST, DamagedError
+from models.damage import DamagedError
+from models.file_names import MANIFEST
 from tests.altered import vouch_anew
 
 SECRET = "a secret that lies beside the bundle"

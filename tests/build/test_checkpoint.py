@@ -29,7 +29,7 @@ from build.export.text_graph import text_graph
 from build.export.text_tower import take_apart
 from build.export.traced import image_graph
 from build.packages import open_package
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 from tests.build.test_model import run
 from tests.build.tiny_models import write_tiny_model
 from tests.service.conftest import serving

@@ -20,8 +20,8 @@ from build.__main__ import main
 from build.duplicates import find_duplicates
 from build.index import IndexOptions, build_index
 from models.bundle import Bundle
+from models.file_names import LOOKS
 from models.folding import fold
-from models.manifest import LOOKS
 from tests.build.pictures import picture
 from tests.tiny_package import DIM
 

@@ -17,9 +17,11 @@ from build.errors import BuildError
 from build.export import Checkpoint, export, load_checkpoint
 from build.export.golden import golden_embeddings
 from build.packages import open_package
+from models.damage import DamagedError
+from models.file_names import TEXT_ENCODER
 from models.golden import unpack
 from models.golden_picture import golden_picture
-from models.manifest import TEXT_ENCODER, DamagedError, Preprocessing
+from models.model_card import Preprocessing
 from models.preprocessing import preprocess
 from tests.altered import constant_answer
 

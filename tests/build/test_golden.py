@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.manifest import IMAGE_ENCODER, TEXT_ENCODER
+from models.file_names import IMAGE_ENCODER, TEXT_ENCODER
 from tests.altered import alter_constant, flip_first
 from tests.build.pictures import plant
 

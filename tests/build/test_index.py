@@ -26,8 +26,10 @@ from build.index import IndexOptions, Outcome, build_index
 from build.journal import Journal
 from build.thumbhash import thumbhash
 from models.bundle import Bundle
+from models.damage import DamagedError
+from models.file_names import MANIFEST
 from models.items import Item, item_id
-from models.manifest import MANIFEST, DamagedError, Manifest
+from models.manifest import Manifest
 from models.pictures import PictureError, decode
 from models.preprocessing import preprocess, reduced_side
 from tests.build.pictures import BROKEN, picture, plant, plant_broken

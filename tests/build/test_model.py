@@ -20,7 +20,7 @@ from build.errors import BuildError
 from build.export import Checkpoint, export, load_checkpoint
 from build.export.text_graph import text_graph
 from build.packages import open_package
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 from tests.service.conftest import serving
 
 ROOT = Path(__file__).resolve().parents[2]

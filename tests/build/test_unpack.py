@@ -18,7 +18,8 @@ from build.__main__ import main
 from build.errors import BuildError
 from build.index import IndexOptions, build_index
 from models.bundle import Bundle
-from models.manifest import INDEX, Manifest
+from models.file_names import INDEX
+from models.manifest import Manifest
 from tests.build.pictures import plant
 
 ROOT = Path(__file__).resolve().parents[2]

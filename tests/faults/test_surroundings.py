@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.manifest import IMAGE_ENCODER, Manifest
+from models.file_names import IMAGE_ENCODER
+from models.manifest import Manifest
 from tests.conftest import ROOT
 from tests.faults.conftest import SOAK, Figure, in_own_mounts, needs_mounts, often
 from tests.load import Load

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from build.captions import read_captions
-from models.manifest import DamagedError, Manifest
+from models.damage import DamagedError
+from models.manifest import Manifest
 from tests.fuzz.conftest import bounded, tries
 from tests.fuzz.edits import edited
 

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.bundle import Bundle
+from models.checksums import record_files
 from models.database import Database
+from models.file_names import ITEMS
 from models.filters import KEPT_OF_A_TEXT
 from models.folder import Folder
 from models.items import Item, ItemStore, item_id, write_items
-from models.manifest import ITEMS, record_files
 from models.milvus.collection import MilvusCollection
 from models.milvus.writer import Writer
 from tests.milvus.collections import Place, wait_for

@@ -13,7 +13,8 @@ import httpx
 import numpy as np
 import pytest
 
-from models.manifest import IMAGE_ENCODER, TEXT_ENCODER, Manifest
+from models.file_names import IMAGE_ENCODER, TEXT_ENCODER
+from models.manifest import Manifest
 from tests.altered import alter_attribute, alter_constant, constant_answer, flip_first
 from tests.build.pictures import plant
 from tests.service.conftest import ROOT, free_port, serving, start_service

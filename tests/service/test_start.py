@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from models.manifest import MANIFEST, Manifest
+from models.file_names import MANIFEST
+from models.manifest import Manifest
 from tests.service.conftest import ROOT, Serve, free_port, start_service, wait_until_ready
 
 HEAVY = ["torch", "torchvision", "open_clip", "timm", "pandas", "pyarrow", "transformers", "build"]

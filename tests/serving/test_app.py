@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from models.bundle import Bundle, Scrubbed
-from models.manifest import DamagedError
+from models.damage import DamagedError
 from serving.app import App, create_app
 from serving.forms import FORM_FRAME
 from serving.routes import MAX_JSON

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from models.bundle import Bundle, Scrubbed
-from models.manifest import MANIFEST, DamagedError
+from models.damage import DamagedError
+from models.file_names import MANIFEST
 from serving.app import App
 from serving.opening import open_bundle
 from serving.settings import Settings

@@ -17,9 +17,12 @@ import models.folder
 import models.index
 from build.index import IndexOptions, build_index
 from models.bundle import Bundle
+from models.checksums import record_file
+from models.damage import DamagedError
 from models.database import Database
+from models.file_names import MANIFEST
 from models.image_encoder import ImageEncoder
-from models.manifest import MANIFEST, DamagedError, Manifest, record_file
+from models.manifest import Manifest
 from models.text_encoder import TextEncoder
 from tests.altered import alter_constant, flip_first
 from tests.build.pictures import plant

@@ -26,8 +26,9 @@ from build.change import Changed, ChangeOptions, change_bundle
 from build.errors import BuildError
 from build.index import IndexOptions, build_index
 from models.bundle import Bundle
+from models.damage import DamagedError
 from models.items import item_id
-from models.manifest import DamagedError, Manifest
+from models.manifest import Manifest
 from tests.build.pictures import picture
 from tests.tiny_package import DIM
 

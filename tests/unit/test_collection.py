@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.checksums import record_files
 from models.collection import LocalCollection, positions_of
 from models.database import Database
+from models.file_names import ITEMS
 from models.folder import Folder
 from models.index import VectorIndex
 from models.items import Item, ItemStore, item_id, write_items
-from models.manifest import ITEMS, record_files
 
 COUNT, DIM = 6, 8
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.checksums import record_files
+from models.damage import DamagedError
 from models.database import Database, SlowQueryError, checksum, new_database, with_checksum
 from models.folder import Folder
-from models.manifest import DamagedError, record_files
 from models.thumbnails import ThumbnailStore, write_thumbnails
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

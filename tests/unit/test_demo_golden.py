@@ -14,9 +14,10 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from build.packages import DEMO_MODEL
+from models.file_names import IMAGE_ENCODER, TEXT_ENCODER
 from models.golden import unpack
 from models.golden_picture import golden_picture
-from models.manifest import IMAGE_ENCODER, TEXT_ENCODER, ModelCard
+from models.model_card import ModelCard
 from models.preprocessing import preprocess
 from models.tokenizer import Tokenizer
 from tests.reference_operators import OPERATORS, without_vnni

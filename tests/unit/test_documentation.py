@@ -15,8 +15,10 @@ from pydantic import BaseModel
 
 import build.commands
 import sightline.commands
-from models import manifest
-from models.manifest import MODEL_CARD, Manifest, ModelCard
+from models import file_names
+from models.file_names import MODEL_CARD
+from models.manifest import Manifest
+from models.model_card import ModelCard
 from serving import openapi
 from serving.exchange import Exchange
 from serving.metrics import Metrics
@@ -89,7 +91,7 @@ def test_the_bundle_is_described_as_it_is() -> None:
     of_bundle, of_model = of_both.split("### The model")
     there = {
         value
-        for name, value in vars(manifest).items()
+        for name, value in vars(file_names).items()
         if name.isupper() and isinstance(value, str) and Path(value).suffix
     }
     assert {cell.strip("`") for cell in first_cells(files)} == there - {MODEL_CARD}
@@ -112,9 +114,9 @@ def fields_within(kind: type[BaseModel]) -> set[str]:
     """The fields of a document and of what is in it, the model aside, which has its own table."""
     found = set(kind.model_fields)
     for field in kind.model_fields.values():
-        for name in re.findall(r"models\.manifest\.(\w+)", repr(field.annotation)):
+        for module, name in re.findall(r"(models\.\w+)\.(\w+)", repr(field.annotation)):
             if name != ModelCard.__name__:
-                found |= fields_within(getattr(manifest, name))
+                found |= fields_within(getattr(import_module(module), name))
     return found
 
 

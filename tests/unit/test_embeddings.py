@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 import models.embeddings
 import models.folder
 from models.arrays import read_array
+from models.checksums import record_files
+from models.damage import DamagedError
 from models.embeddings import Embeddings, Positions, Vectors, checksums_of
 from models.folder import Folder
-from models.manifest import DamagedError, record_files
 
 ROWS = np.random.default_rng(0).standard_normal((50, 6)).astype(np.float32)
 NAMES = ("embeddings.npy", "embeddings.checksums.npy")

@@ -19,7 +19,7 @@ from build.export.quantise import TOKENS, linears, quantise, quantise_table
 from build.export.text_graph import text_graph
 from build.export.text_tower import Block, Linear, Norm, TextTower
 from build.export.verify import verification_queries, verification_texts
-from models.manifest import TEXT_ENCODER
+from models.file_names import TEXT_ENCODER
 from models.text_encoder import TextEncoder
 from tests.documents import card
 

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import models.runs
+from models.damage import DamagedError
 from models.database import Database, SlowQueryError
 from models.facets import MOST_VALUES, FacetStore
 from models.facts import FactStore
 from models.filters import MAX_TEXT
-from models.manifest import DamagedError
 from tests.facts import facts_database, opened_facts
 from tests.unit.test_facts import names, numbers, values
 

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import models.runs
+from models.damage import DamagedError
 from models.database import Database, SlowQueryError
 from models.facts import FactStore
 from models.filters import MAX_CONDITIONS, MAX_NAME, MAX_TEXT, MAX_VALUES
-from models.manifest import DamagedError
 from tests.facts import facts_database, opened_facts
 
 METADATA: list[dict[str, Any]] = [

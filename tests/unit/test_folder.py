@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import models.folder
+from models.checksums import FileRecord, record_files
+from models.damage import DamagedError
 from models.folder import Folder
-from models.manifest import DamagedError, FileRecord, record_files
 
 CONTENT = {"a": b"a few bytes", "b": bytes(range(256)) * 40, "none": b""}
 

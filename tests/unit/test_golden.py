@@ -19,16 +19,11 @@ from hypothesis.extra.numpy import arrays
 
 import models.golden
 from build.packages import DEMO_MODEL, open_package
+from models.damage import DamagedError
+from models.file_names import IMAGE_ENCODER, MODEL_CARD, TEXT_ENCODER
 from models.golden import pack, unpack
 from models.golden_picture import golden_picture
-from models.manifest import (
-    IMAGE_ENCODER,
-    MODEL_CARD,
-    TEXT_ENCODER,
-    DamagedError,
-    ModelCard,
-    Tolerance,
-)
+from models.model_card import ModelCard, Tolerance
 from tests.altered import (
     alter_attribute,
     alter_constant,

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.damage import DamagedError
+from models.file_names import IMAGE_ENCODER
 from models.image_encoder import ImageEncoder, LazyImageEncoder
-from models.manifest import IMAGE_ENCODER, DamagedError, ModelCard
+from models.model_card import ModelCard
 
 SIDE = 32
 

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 import models.folder
 import models.index
 import models.tuning
+from models.checksums import record_files
+from models.damage import DamagedError
 from models.folder import Folder
 from models.index import Metric, VectorIndex
-from models.manifest import DamagedError, IndexFacts, record_files
+from models.manifest import IndexFacts
 
 
 def unit_vectors(count: int, dim: int = 32, seed: int = 0) -> NDArray[np.float32]:

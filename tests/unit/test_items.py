@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from models.checksums import record_files
+from models.damage import DamagedError
 from models.database import Database, with_checksum
 from models.folder import Folder
 from models.items import Item, ItemStore, item_id, write_items
-from models.manifest import DamagedError, record_files
 
 METADATA: list[dict[str, Any]] = [
     {"year": 1999, "tags": ["fox", "snow"], "licence": "CC0-1.0"},

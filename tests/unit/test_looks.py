@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.checksums import record_files
+from models.damage import DamagedError
+from models.file_names import LOOKS
 from models.folder import Folder
 from models.looks import WIDTH, LookStore, look_of, unit_looks, write_looks
-from models.manifest import LOOKS, DamagedError, record_files
 
 NOTHING = bytes(WIDTH)
 

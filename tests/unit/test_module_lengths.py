@@ -18,7 +18,6 @@ STILL_LONGER = {
     "models/facets.py",
     "models/index.py",
     "models/items.py",
-    "models/manifest.py",
     "serving/engine.py",
     "ui/app.py",
     "ui/results.py",

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from models.bundle import Bundle
-from models.manifest import DamagedError, Manifest
+from models.damage import DamagedError
+from models.manifest import Manifest
 from serving import opening, remote
 from serving.opening import check_bundle, open_bundle, try_to_open
 from serving.settings import Settings

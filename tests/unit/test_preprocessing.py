@@ -12,7 +12,7 @@ from PIL import Image
 import models.preprocessing
 from build.packages import DEMO_MODEL
 from models.image_encoder import ImageEncoder
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 from models.pictures import decode, read
 from models.preprocessing import preprocess, reduced_side
 from models.thumbnails import thumbnail

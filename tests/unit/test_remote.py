@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from models.manifest import MANIFEST, DamagedError, record_files
+from models.checksums import record_files
+from models.damage import DamagedError
+from models.file_names import MANIFEST
 from serving.remote import fetch
 from tests.documents import manifest
 from tests.tools import require_module

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.manifest import DamagedError, ModelCard
+from models.damage import DamagedError
+from models.model_card import ModelCard
 from models.text_encoder import TextEncoder, _shares, _with_little_padding, _work
 from models.tokenizer import Tokenizer
 

@@ -12,7 +12,9 @@ from open_clip.tokenizer import SimpleTokenizer
 
 import models.tokenizer
 from build.export.tokenizer_file import write_tokenizer
-from models.manifest import TOKENIZER, DamagedError, ModelCard
+from models.damage import DamagedError
+from models.file_names import TOKENIZER
+from models.model_card import ModelCard
 from models.tokenizer import Tokenizer
 from tests.documents import card
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import models.tuning
 from build.moves import moves
+from models.damage import DamagedError
 from models.embeddings import Positions, Vectors
-from models.manifest import DamagedError
 from models.tuning import Tuning
 
 DIM = 8

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import models.words
+from models.checksums import record_files
+from models.damage import DamagedError
 from models.database import FULL_TEXT, Database, SlowQueryError, new_database
 from models.folder import Folder
 from models.items import Item, ItemStore, item_id, write_items
-from models.manifest import DamagedError, record_files
 from models.words import COLUMNS
 
 FIELDS = ("title", "headline", "keywords", "creator", "people", "city", "country", "location")
