@@ -18,7 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from models.bundle_files import at_once, check_names, check_whole, done, load_image_encoder
+from models.bundle_files import (
+    at_once,
+    check_fit,
+    check_names,
+    check_whole,
+    done,
+    load_image_encoder,
+)
 from models.collection import Collection, LocalCollection
 from models.damage import DamagedError
 from models.database import Database
@@ -45,6 +52,7 @@ from models.index import VectorIndex
 from models.items import Item, ItemStore
 from models.looks import LookStore
 from models.manifest import Manifest
+from models.scrubbing import Scrubbed, scrub
 from models.text_encoder import TextEncoder
 from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer
@@ -55,14 +63,6 @@ WHOLE_BELOW = 256 << 20
 _ATTEMPTS = 3
 # Makes the collection that is searched, for the model that the manifest describes.
 Elsewhere = Callable[[Manifest], Collection]
-
-
-@dataclass(frozen=True, slots=True)
-class Scrubbed:
-    """How far :meth:`Bundle.scrub` has come: bytes, of all that there are to check."""
-
-    done: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -139,14 +139,7 @@ class Bundle:
         path = folder.path
         manifest = Manifest.parse(folder.document(MANIFEST), path / MANIFEST)
         check_names(manifest, path, whole=elsewhere is None)
-        unused = (
-            ()
-            if elsewhere is None
-            else (
-                *(INDEX, EMBEDDINGS, ROW_CHECKSUMS, LOOKS),
-                *CHANGED,
-            )
-        )
+        unused = () if elsewhere is None else (INDEX, EMBEDDINGS, ROW_CHECKSUMS, LOOKS, *CHANGED)
         folder.open({name: one for name, one in manifest.files.items() if name not in unused})
         whole = sum(map(folder.size, folder)) < WHOLE_BELOW
         if not verify:
@@ -235,13 +228,11 @@ class Bundle:
                 _files=folder,
                 _numbers=None if elsewhere is None else items,
             )
-        for name in (EMBEDDINGS, CHANGED_EMBEDDINGS):
+        for name in (EMBEDDINGS, CHANGED_EMBEDDINGS, LOOKS):
             if name in folder and folder.checked(name):
-                bundle.index.embeddings.trust(name)
-        if bundle.looks is not None and folder.checked(LOOKS):
-            bundle.looks.trust()
+                bundle._trust(name)
         if elsewhere is None:
-            bundle._check_fit()
+            check_fit(path, manifest, bundle.index, bundle.items, seen)
         compare_texts(path, manifest.model, bundle.tokenizer, bundle.text_encoder, quickly=True)
         return bundle
 
@@ -285,17 +276,7 @@ class Bundle:
         Raises:
             DamagedError: names the file that is not what it must be.
         """
-        left = [name for name in self._files if not self._is_checked(name)]
-        total = sum(map(self._files.size, left))
-        done = 0
-        for name in left:
-            for size in self._check(name):
-                done += size
-                yield Scrubbed(done, total)
-            if name in (EMBEDDINGS, CHANGED_EMBEDDINGS):
-                self.index.embeddings.trust(name)
-            if name == LOOKS and self.looks is not None:
-                self.looks.trust()
+        return scrub(self._files, self.image_encoder, self._trust)
 
     def close(self) -> None:
         """Close its files; to be called when nobody uses it any more."""
@@ -305,35 +286,9 @@ class Bundle:
                 store.close()
         self._files.close()
 
-    def _is_checked(self, name: str) -> bool:
-        if name == IMAGE_ENCODER and self.image_encoder is not None:
-            return self.image_encoder.checked
-        return self._files.checked(name)
-
-    def _check(self, name: str) -> Iterator[int]:
-        if name == IMAGE_ENCODER and self.image_encoder is not None:
-            self.image_encoder.check()
-            yield self._files.size(name)
-        else:
-            yield from self._files.check(name)
-
-    def _check_fit(self) -> None:
-        counts = {
-            MANIFEST: self.manifest.pictures,
-            INDEX: len(self.index),
-            ITEMS: len(self.items),
-        }
-        if self.looks is not None:
-            counts[LOOKS] = len(self.looks)
-        if len(set(counts.values())) > 1:
-            raise DamagedError(
-                f"{self.folder} does not fit together: the numbers of pictures differ "
-                f"({', '.join(f'{name}: {count}' for name, count in counts.items())}). "
-                "Build it again."
-            )
-        widths = {self.index.dim, len(self.manifest.mean), self.manifest.model.embedding_dim}
-        if len(widths) > 1:
-            raise DamagedError(
-                f"{self.folder / INDEX} holds vectors {self.index.dim} wide, but the model makes "
-                f"{self.manifest.model.embedding_dim}. Build it again."
-            )
+    def _trust(self, name: str) -> None:
+        """Check the rows of a file no more, the whole of which is what it must be."""
+        if name in (EMBEDDINGS, CHANGED_EMBEDDINGS):
+            self.index.embeddings.trust(name)
+        if name == LOOKS and self.looks is not None:
+            self.looks.trust()

@@ -14,6 +14,7 @@ from models.file_names import (
     IMAGE_ENCODER,
     INDEX,
     ITEMS,
+    LOOKS,
     MANIFEST,
     ROW_CHECKSUMS,
     TEXT_ENCODER,
@@ -23,6 +24,9 @@ from models.file_names import (
 from models.folder import Folder
 from models.golden import compare_picture
 from models.image_encoder import ImageEncoder
+from models.index import VectorIndex
+from models.items import ItemStore
+from models.looks import LookStore
 from models.manifest import Manifest
 from models.model_card import ModelCard
 
@@ -44,6 +48,31 @@ def check_names(manifest: Manifest, path: Path, *, whole: bool) -> None:
     for name in needed:
         if name not in manifest.files:
             raise DamagedError(f"{path / MANIFEST} does not name {name}. Build it again.")
+
+
+def check_fit(
+    path: Path,
+    manifest: Manifest,
+    index: VectorIndex,
+    items: ItemStore,
+    looks: LookStore | None,
+) -> None:
+    """The parts have to be of the same pictures, and of the model whose vectors they hold."""
+    counts = {MANIFEST: manifest.pictures, INDEX: len(index), ITEMS: len(items)}
+    if looks is not None:
+        counts[LOOKS] = len(looks)
+    if len(set(counts.values())) > 1:
+        raise DamagedError(
+            f"{path} does not fit together: the numbers of pictures differ "
+            f"({', '.join(f'{name}: {count}' for name, count in counts.items())}). "
+            "Build it again."
+        )
+    widths = {index.dim, len(manifest.mean), manifest.model.embedding_dim}
+    if len(widths) > 1:
+        raise DamagedError(
+            f"{path / INDEX} holds vectors {index.dim} wide, but the model makes "
+            f"{manifest.model.embedding_dim}. Build it again."
+        )
 
 
 def at_once(folder: Folder, name: str) -> bool:

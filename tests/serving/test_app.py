@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from models.bundle import Bundle, Scrubbed
+from models.bundle import Bundle
 from models.damage import DamagedError
+from models.scrubbing import Scrubbed
 from serving.app import App, create_app
 from serving.forms import FORM_FRAME
 from serving.routes import MAX_JSON

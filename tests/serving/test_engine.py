@@ -21,11 +21,12 @@ import serving.engine
 import serving.picture_queue
 import serving.queues
 import serving.search
-from models.bundle import Bundle, Scrubbed
+from models.bundle import Bundle
 from models.damage import DamagedError
 from models.database import SlowQueryError
 from models.index import VectorIndex
 from models.items import ItemStore
+from models.scrubbing import Scrubbed
 from models.tokenizer import Tokenizer
 from serving import plan, planner
 from serving.cache import VectorCache

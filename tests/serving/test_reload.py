@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from models.bundle import Bundle, Scrubbed
+from models.bundle import Bundle
 from models.damage import DamagedError
 from models.file_names import MANIFEST
+from models.scrubbing import Scrubbed
 from serving.app import App
 from serving.opening import open_bundle
 from serving.settings import Settings

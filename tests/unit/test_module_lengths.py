@@ -14,7 +14,6 @@ STILL_LONGER = {
     "build/given.py",
     "build/index.py",
     "build/journal.py",
-    "models/bundle.py",
     "models/facets.py",
     "models/index.py",
     "models/items.py",
