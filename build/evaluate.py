@@ -1,9 +1,7 @@
 """How well a model package finds captioned pictures by their captions.
 
-Every distinct caption (or every question of a file) is a query, every picture of the
-folder a candidate, and every picture that bears the caption a hit.  The model is held
-against two rankings that need none: chance, and how many of the query's words the
-picture's path holds.
+The model is held against two rankings that need none: chance, and how many of the query's words
+the picture's path holds.
 
     >>> pictures = read_pictures(Path("stamps/set-b"), card, encoder)
     >>> rankings = evaluate(pictures, caption_queries(pictures), text_vectors)
@@ -13,33 +11,22 @@ picture's path holds.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import fmean, median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from build.archives import Archives
-from build.captions import read_captions
-from build.errors import BuildError
+from build.candidates import Pictures, Query
 from build.evaluation_sheet import COLUMNS, Cell, Row, evenly_spread
-from build.questions import hits_of
-from build.scan import scan
-from models.image_encoder import ImageEncoder
-from models.model_card import ModelCard
-from models.pictures import PictureError, decode
-from models.preprocessing import preprocess
+from build.rankings import RECALL_AT, Ranking, Standing
+from models.pictures import decode
 from models.relevance import relevant
 from models.thumbnails import thumbnail
 
-RECALL_AT = (1, 5, 10)
 # As many results as the page asks for.
 _PAGE = 12
 # Words that say nothing about what a picture shows.
@@ -50,88 +37,6 @@ _STOP_WORDS = frozenset(
         *("use", "used", "what", "where", "which", "who", "with", "you", "your"),
     }
 )
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The candidates: their paths, vectors and captions, row by row.
-
-    ``vectors`` is float32 ``[pictures, dim]`` with rows of length one; ``skipped`` names
-    the files that could not be read, with the reason.
-    """
-
-    root: Path
-    paths: list[str]
-    vectors: NDArray[np.float32]
-    captions: list[str | None]
-    skipped: list[str]
-
-
-@dataclass(frozen=True)
-class Query:
-    """A text and the rows of the pictures that it should find (at least one)."""
-
-    text: str
-    hits: frozenset[int]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where the best hit of one query stands.
-
-    ``better`` candidates score higher than it, ``tied`` as high (itself included), and
-    ``hits`` of the tied are hits.  Ties count as drawn by lot.
-    """
-
-    better: int
-    tied: int
-    hits: int
-
-    def recall(self, k: int) -> float:
-        """The probability that a hit is among the first ``k``."""
-        drawn = min(max(k - self.better, 0), self.tied)
-        misses = self.tied - self.hits
-        return 1 - math.comb(misses, drawn) / math.comb(self.tied, drawn)
-
-    def reciprocal_rank(self) -> float:
-        """The expectation of one over the first hit's rank."""
-        total, still_missing = 0.0, 1.0
-        for drawn in range(self.tied - self.hits + 1):
-            left = self.tied - drawn
-            total += still_missing * self.hits / left / (self.better + drawn + 1)
-            still_missing *= (left - self.hits) / left
-        return total
-
-    def rank(self) -> float:
-        """The expectation of the first hit's rank, from 1."""
-        return self.better + (self.tied + 1) / (self.hits + 1)
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The standings of all queries under one way of ranking."""
-
-    standings: list[Standing]
-
-    def recall(self, k: int) -> float:
-        """R@k: the share of queries with a hit among the first ``k``."""
-        return fmean(standing.recall(k) for standing in self.standings)
-
-    def mrr(self) -> float:
-        """The mean reciprocal rank of the first hit."""
-        return fmean(standing.reciprocal_rank() for standing in self.standings)
-
-    def median_rank(self) -> float:
-        """The median rank of the first hit."""
-        return median(standing.rank() for standing in self.standings)
-
-    def as_json(self) -> dict[str, Any]:
-        """``recall_at``, ``mrr`` (shares of one) and ``median_rank``."""
-        return {
-            "recall_at": {str(k): round(self.recall(k), 4) for k in RECALL_AT},
-            "mrr": round(self.mrr(), 4),
-            "median_rank": self.median_rank(),
-        }
 
 
 @dataclass(frozen=True)
@@ -203,74 +108,6 @@ class Evaluation:
             f"are hits, of all {_PAGE} {100 * shown.precision_of_all:.1f} %."
         )
         return "\n".join(lines)
-
-
-def read_pictures(root: Path, card: ModelCard, encoder: ImageEncoder) -> Pictures:
-    """Embed every picture of a tree and read its captions.
-
-    Raises:
-        BuildError: the folder does not exist or holds no picture that can be read.
-    """
-    archives = Archives(root)
-    found = scan(root, enter=archives.enter)
-    names = [file.path for file in found.pictures]
-    known, warnings = read_captions(root, names, archives)
-    skipped = [*warnings, *(f"{each.path}: {each.reason}" for each in found.skipped)]
-    paths, vectors = [], []
-    for name in tqdm(names, desc="embedding", unit="picture", leave=False):
-        try:
-            pixels = preprocess(decode(archives.content(root / name)), card.preprocessing)
-        except PictureError as error:
-            skipped.append(f"{name}: {error}")
-            continue
-        paths.append(name)
-        vectors.append(encoder.encode(pixels[np.newaxis])[0])
-    if not paths:
-        raise BuildError(f"{root} holds no picture that can be read ({len(skipped)} skipped).")
-    captions = [known[name].text if name in known else None for name in paths]
-    return Pictures(root, paths, np.stack(vectors), captions, skipped)
-
-
-def caption_queries(pictures: Pictures) -> list[Query]:
-    """Every distinct caption once, in the order of its first picture.
-
-    Raises:
-        BuildError: no picture has a caption.
-    """
-    hits: dict[str, set[int]] = {}
-    for row, caption in enumerate(pictures.captions):
-        if caption is not None:
-            hits.setdefault(caption, set()).add(row)
-    if not hits:
-        raise BuildError(
-            f"none of the {len(pictures.paths)} pictures in {pictures.root} has a caption. Put "
-            "photo.txt beside photo.jpg, or captions.csv into the folder, or give --queries."
-        )
-    return [Query(caption, frozenset(rows)) for caption, rows in hits.items()]
-
-
-def read_queries(file: Path, pictures: Pictures) -> list[Query]:
-    """Questions with their hits: ``[{"query": ..., "hits": ["birds/*penguin*", ...]}]``.
-
-    A hit is a picture's path in the tree, or a pattern of such paths.
-
-    Raises:
-        BuildError: the file is not of this form, or a hit is no picture of the tree.
-    """
-    try:
-        entries = json.loads(file.read_text("utf-8"))
-        asked = [(str(entry["query"]), [str(hit) for hit in entry["hits"]]) for entry in entries]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BuildError(
-            f'{file} is no list of {{"query": "...", "hits": ["path", ...]}}: {error!r}'
-        ) from None
-    queries = [
-        Query(text, hits_of(patterns, pictures.paths, f"{file}: {text!r}", pictures.root))
-        for text, patterns in asked
-    ]
-    if not queries:
-        raise BuildError(f"{file} holds no queries")
-    return queries
 
 
 def evaluate(

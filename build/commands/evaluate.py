@@ -104,7 +104,8 @@ def _of_a_bundle(arguments: argparse.Namespace) -> int:
 
 
 def _of_images(arguments: argparse.Namespace) -> int:
-    from build.evaluate import caption_queries, evaluate, read_pictures, read_queries, sheet_rows
+    from build.candidates import caption_queries, read_pictures, read_queries
+    from build.evaluate import evaluate, sheet_rows
     from build.packages import DEMO_MODEL, open_package
 
     threads = os.cpu_count() or 1

@@ -10,10 +10,10 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 from torch import nn
 
+from build.candidates import Pictures, read_queries
 from build.captions import read_captions
 from build.demo_model.features import extract
 from build.demo_model.student import encode
-from build.evaluate import Pictures, read_queries
 
 # Questions about the gallery; no choice goes by those about the stamps.
 GALLERY_QUESTIONS = Path(__file__).with_name("gallery_questions.json")

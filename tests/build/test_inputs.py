@@ -19,7 +19,7 @@ from PIL import Image
 from pyarrow import parquet
 
 import models.index
-from build.evaluate import read_pictures
+from build.candidates import read_pictures
 from build.index import IndexOptions, Outcome, build_index
 from build.packages import open_package
 from models.bundle import Bundle

@@ -1,42 +1,19 @@
-"""The evaluation's arithmetic, its reading of captions and questions, and its sheet."""
+"""The evaluation beside chance and the words of paths, and its sheet."""
 
 from __future__ import annotations
 
 import io
-import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from build.__main__ import main
-from build.errors import BuildError
-from build.evaluate import (
-    Pictures,
-    Query,
-    Ranking,
-    Standing,
-    caption_queries,
-    evaluate,
-    read_queries,
-    sheet_rows,
-)
-
-
-def pictures(
-    vectors: list[list[float]],
-    captions: list[str | None],
-    paths: list[str] | None = None,
-    root: Path = Path("pictures"),
-) -> Pictures:
-    rows = np.array(vectors, dtype=np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    paths = paths or [f"{row}.png" for row in range(len(rows))]
-    return Pictures(root, paths, rows, captions, [])
+from build.candidates import Query, caption_queries
+from build.evaluate import evaluate, sheet_rows
+from tests.candidates import pictures
 
 
 def test_perfect_model_finds_every_caption_first() -> None:
@@ -53,24 +30,6 @@ def test_any_picture_of_a_repeated_caption_is_a_hit() -> None:
     assert queries == [Query("a fox", frozenset({0, 1})), Query("an owl", frozenset({2}))]
     evaluation = evaluate(found, queries, np.array([[0, 1], [1, 0]], dtype=np.float32))
     assert [standing.rank() for standing in evaluation.model.standings] == [1, 2]
-
-
-def test_figures_of_a_known_ranking() -> None:
-    ranking = Ranking([Standing(rank - 1, 1, 1) for rank in (1, 2, 6, 11)])
-    assert [ranking.recall(k) for k in (1, 5, 10)] == [0.25, 0.5, 0.75]
-    assert ranking.mrr() == pytest.approx((1 + 1 / 2 + 1 / 6 + 1 / 11) / 4)
-    assert ranking.median_rank() == 4
-
-
-@given(st.integers(0, 4), st.integers(1, 7), st.integers(1, 7), st.integers(1, 12))
-def test_ties_count_as_drawn_by_lot(better: int, tied: int, hits: int, k: int) -> None:
-    hits = min(hits, tied)
-    standing = Standing(better, tied, hits)
-    # Every way to lay out the tied candidates, hits being the first ``hits`` of them.
-    firsts = [better + 1 + min(places) for places in itertools.combinations(range(tied), hits)]
-    assert standing.recall(k) == pytest.approx(np.mean([first <= k for first in firsts]))
-    assert standing.reciprocal_rank() == pytest.approx(np.mean([1 / first for first in firsts]))
-    assert standing.rank() == pytest.approx(np.mean(firsts))
 
 
 def test_chance_is_the_share_of_hits() -> None:
@@ -119,44 +78,6 @@ def test_table_shows_percent() -> None:
     found = pictures(np.eye(2).tolist(), ["a", "b"])
     table = evaluate(found, caption_queries(found), found.vectors).table("demo")
     assert table.splitlines()[1].split()[:4] == ["demo", "100.0", "100.0", "100.0"]
-
-
-def test_pictures_without_captions_are_refused() -> None:
-    with pytest.raises(BuildError, match=r"none of the 2 pictures.*--queries"):
-        caption_queries(pictures([[1, 0], [0, 1]], [None, None]))
-
-
-def test_questions_name_their_hits_by_path_or_pattern(tmp_path: Path) -> None:
-    found = pictures(np.eye(3).tolist(), [None] * 3, ["a/owl.png", "a/[1].png", "b/fox.png"])
-    file = tmp_path / "questions.json"
-    file.write_text(
-        json.dumps(
-            [
-                {"query": "in a", "hits": ["a/*"]},
-                {"query": "odd name", "hits": ["a/[1].png"]},
-            ]
-        )
-    )
-    queries = read_queries(file, found)
-    assert [query.hits for query in queries] == [{0, 1}, {1}]
-
-
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        ('[{"query": "x", "hits": ["c/*"]}]', "no picture 'c/"),
-        ('[{"query": "x", "hits": []}]', "has no hits"),
-        ("[]", "holds no queries"),
-        ('[{"question": "x"}]', "is no list of"),
-        ("{", "is no list of"),
-    ],
-)
-def test_bad_question_files_are_named(tmp_path: Path, written: str, message: str) -> None:
-    file = tmp_path / "questions.json"
-    file.write_text(written)
-    with pytest.raises(BuildError, match=message) as refused:
-        read_queries(file, pictures([[1, 0]], [None]))
-    assert "questions.json" in str(refused.value)
 
 
 def test_the_sheet_shows_what_was_found_with_scores(tmp_path: Path) -> None:
