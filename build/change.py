@@ -22,12 +22,12 @@ from build.changed_files import Coming, is_due, write_changed
 from build.describe import describe
 from build.embed import NO_ENCODER
 from build.errors import BuildError
-from build.given import read_paths
 from build.index import IndexOptions, given_pictures
 from build.journal import Journal
 from build.metadata.description import Metadata
 from build.moves import Moves, moves
 from build.output import Output
+from build.path_lists import read_paths
 from build.renew import write_renewed
 from build.tags import Tagger
 from build.thumbhash import thumbhashes

@@ -15,8 +15,9 @@ from build.archives import Archives
 from build.assemble import Pictures, assemble, versions
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
+from build.embedding_files import read_vectors
 from build.errors import BuildError
-from build.given import read_given, read_vectors
+from build.existing_embeddings import read_given
 from build.journal import Journal
 from build.made_of import made_of, sidecars
 from build.metadata.description import Metadata

@@ -10,7 +10,6 @@ MOST_LINES = 300
 # To be split by what is in them.  Whoever has done so strikes the module from here.
 STILL_LONGER = {
     "build/assemble.py",
-    "build/given.py",
     "build/index.py",
     "build/journal.py",
     "models/facets.py",

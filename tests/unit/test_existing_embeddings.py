@@ -1,4 +1,4 @@
-"""Vectors and paths that a user brings."""
+"""Embeddings, paths and tables that a user brings."""
 
 from __future__ import annotations
 
@@ -14,31 +14,14 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from build.embedding_files import read_vectors
 from build.errors import BuildError
-from build.given import Given, VectorFile, read_given, read_vectors
-
-
-def saved(folder: Path, rows: Any) -> Path:
-    file = folder / "x.npy"
-    np.save(file, rows, allow_pickle=True)
-    return file
-
-
-def all_rows(file: Path, dim: int) -> NDArray[np.float32]:
-    source = VectorFile(file, dim)
-    return read_vectors([source], np.arange(len(source)), dim)
+from build.existing_embeddings import Given, read_given
+from tests.npy_files import saved
 
 
 def vectors_of(given: Given, dim: int) -> NDArray[np.float32]:
     return read_vectors(given.files, np.arange(len(given.paths)), dim)
-
-
-def listed(folder: Path, text: bytes | str, root: Path | None = None) -> list[str]:
-    """The paths of a file with so many lines, beside as many vectors."""
-    content = text if isinstance(text, bytes) else text.encode()
-    (folder / "paths.txt").write_bytes(content)
-    vectors = saved(folder, np.ones((content.rstrip().count(b"\n") + 1, 2)))
-    return read_given(vectors, folder / "paths.txt", root, 2).paths
 
 
 def table(file: Path, **columns: Any) -> Path:
@@ -68,133 +51,6 @@ def clip_retrieval(folder: Path, sizes: list[int], texts: bool = True) -> Path:
             sha256=["0" * 64] * size,
         )
     return folder
-
-
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, ">f4"])
-def test_vectors_are_scaled_to_length_one(tmp_path: Path, kind: Any) -> None:
-    rows = all_rows(saved(tmp_path, np.array([[3, 4], [0.5, 0], [-600, 800]], dtype=kind)), 2)
-    assert rows.dtype == np.float32
-    np.testing.assert_allclose(rows, [[0.6, 0.8], [1, 0], [-0.6, 0.8]], atol=1e-6)
-
-
-def rows_of_any_length(count: int) -> NDArray[np.float64]:
-    return np.random.default_rng(count).standard_normal((count, 24)) * 5
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
-def test_what_is_read_in_parts_is_the_same_to_the_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, order: Any
-) -> None:
-    rows = np.asarray(rows_of_any_length(100), dtype=kind, order=order)
-    whole = rows.astype(np.float32)
-    whole = whole / np.linalg.norm(whole, axis=1, keepdims=True)
-    monkeypatch.setattr("build.given._AT_ONCE", 7)
-    assert (all_rows(saved(tmp_path, rows), 24) == whole).all()
-
-
-def test_rows_of_several_files_come_in_the_order_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("build.given._AT_ONCE", 7)
-    files, parts = [], []
-    for count in (30, 1, 20):
-        np.save(tmp_path / f"{count}.npy", rows_of_any_length(count))
-        files.append(VectorFile(tmp_path / f"{count}.npy", 24))
-        parts.append(all_rows(tmp_path / f"{count}.npy", 24))
-    some = np.random.default_rng(0).permutation(51)[:40]
-    assert (read_vectors(files, some, 24) == np.concatenate(parts)[some]).all()
-
-
-def test_bad_rows_of_all_parts_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("build.given._AT_ONCE", 7)
-    rows = rows_of_any_length(50)
-    rows[3] = 0
-    rows[[20, 40, 49]] = np.nan
-    with pytest.raises(BuildError, match=r"row 20 \(and 2 others\) is not finite"):
-        all_rows(saved(tmp_path, rows), 24)
-
-
-def test_vectors_of_length_one_stay_as_they_are(tmp_path: Path) -> None:
-    first = all_rows(saved(tmp_path, np.random.default_rng(0).standard_normal((500, 24))), 24)
-    assert (all_rows(saved(tmp_path, first), 24) == first).all()
-
-
-@pytest.mark.parametrize(
-    ("rows", "told"),
-    [
-        (np.ones(4), r"shape \[4\]"),
-        (np.ones((2, 2, 2)), r"shape \[2, 2, 2\]"),
-        (np.ones((2, 2), dtype=int), "int64"),
-        (np.ones((2, 3)), "3 wide, but the model's are 2 wide"),
-        ([[1, 2], [np.nan, 1], [np.inf, 1]], r"row 1 \(and 1 others\) is not finite"),
-        ([[1, 2], [1, 2], [1e300, 1]], "row 2 is not finite"),
-        ([[1.0, 2], [0, 0]], "row 1 is zero"),
-        (np.array([[object()]]), r"no \.npy file of numbers"),
-    ],
-)
-def test_what_cannot_be_searched_for_is_told(tmp_path: Path, rows: Any, told: str) -> None:
-    with pytest.raises(BuildError, match=told):
-        all_rows(saved(tmp_path, rows), 2)
-
-
-def test_what_is_no_npy_file_is_told(tmp_path: Path) -> None:
-    for content in (b"", b"1,2\n3,4\n", b"\x93NUMPY"):
-        (tmp_path / "x.npy").write_bytes(content)
-        with pytest.raises(BuildError, match=r"x\.npy is no \.npy file"):
-            all_rows(tmp_path / "x.npy", 2)
-    with pytest.raises(BuildError, match="No such file"):
-        all_rows(tmp_path / "gone.npy", 2)
-    np.savez(tmp_path / "several.npz", a=np.ones((2, 2)))
-    with pytest.raises(BuildError, match="several arrays"):
-        all_rows(tmp_path / "several.npz", 2)
-
-
-def test_paths_of_any_system_become_relative(tmp_path: Path) -> None:
-    text = "\ufeffa\\b\\1.jpg\r\n./c//2.jpg\r\n/data/3.jpg\r\nwith space .png\n日本語\u2028.jpg\n\n"
-    assert listed(tmp_path, text) == [
-        "a/b/1.jpg",
-        "c/2.jpg",
-        "data/3.jpg",
-        "with space .png",
-        "日本語\u2028.jpg",
-    ]
-
-
-def test_paths_under_the_folder_of_the_pictures_become_relative_to_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "real/photos/photos").mkdir(parents=True)
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    (tmp_path / "real/photos/photos/deep.jpg").touch()
-    text = f"{tmp_path}/real/photos/a.jpg\n{tmp_path}/real/photos/b.jpg\nphotos/c.jpg\n"
-    text += "photos\\deep.jpg\nd.jpg"
-    monkeypatch.chdir(tmp_path / "link")
-    expected = ["a.jpg", "b.jpg", "c.jpg", "photos/deep.jpg", "d.jpg"]
-    assert listed(tmp_path, text, Path("photos")) == expected
-    text = f"{tmp_path}/link/photos/a.jpg\n{tmp_path}/real/photos/b.jpg\n"
-    assert listed(tmp_path, text, tmp_path / "link/photos") == ["a.jpg", "b.jpg"]
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("a.jpg\n\nb.jpg\n", "line 2 is empty"),
-        ("a.jpg\nb.jpg\n.\\a.jpg\n", r"line 3 repeats line 1: a\.jpg"),
-        ("a.jpg\n../b.jpg\n", r"line 2 names no picture in the folder: \.\./b\.jpg"),
-        ("a/..\n", "line 1 names no picture"),
-        (b"a.jpg\ncaf\xe9.jpg\n", "not UTF-8"),
-    ],
-)
-def test_what_is_wrong_with_a_path_is_told(tmp_path: Path, text: str | bytes, told: str) -> None:
-    with pytest.raises(BuildError, match=told):
-        listed(tmp_path, text)
-
-
-def test_addresses_stay_as_they_are(tmp_path: Path) -> None:
-    text = "https://example.org/a//b/../c.jpg?x=1\\2\r\ns3://bucket/a.jpg\nC:\\d\\e.jpg\n"
-    expected = ["https://example.org/a//b/../c.jpg?x=1\\2", "s3://bucket/a.jpg", "C:/d/e.jpg"]
-    assert listed(tmp_path, text) == expected
 
 
 def test_vectors_and_paths_must_be_as_many(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""Files of embeddings, read some rows at a time and scaled to length one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from build.errors import BuildError
+from build.progress import Progress
+
+# Shorter than this a vector has no direction worth the name.
+_SHORTEST = 1e-6
+# What float32 makes of a length of one differs by no more.
+_ROUNDING = 1e-6
+# Rows that are in memory besides those that are kept.
+_AT_ONCE = 16_384
+
+
+class VectorFile:
+    """The vectors of a NumPy file, read some at a time: together they may not fit twice.
+
+    Args:
+        file: ``.npy``, floats ``[n, dim]``.
+        dim: how wide the model's vectors are.
+
+    Raises:
+        BuildError: the file is of another form.
+    """
+
+    def __init__(self, file: Path, dim: int) -> None:
+        self._file = file
+        rows = self._mapped()
+        if not isinstance(rows, np.ndarray):
+            raise BuildError(f"{file} holds several arrays. Save the one with the vectors as .npy.")
+        if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating):
+            raise BuildError(
+                f"{file} holds {rows.dtype} of shape {list(rows.shape)}; floats of shape "
+                f"[pictures, {dim}] are needed."
+            )
+        if rows.shape[1] != dim:
+            raise BuildError(
+                f"{file} holds vectors {rows.shape[1]} wide, but the model's are {dim} wide. "
+                "Give --model the package of the model that made them."
+            )
+        self._count = len(rows)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def unit_rows(self) -> Iterator[NDArray[np.float32]]:
+        """All vectors in order, scaled to length one: float32 ``[some, dim]`` at a time.
+
+        Raises:
+            BuildError: rows have no direction; said after the last one.
+        """
+        infinite, zero = [], []
+        for start in range(0, self._count, _AT_ONCE):
+            # Mapped anew: what was read of the file would else stay in memory until the end.
+            rows = self._mapped()[start : start + _AT_ONCE]
+            # Harmless: "overflow encountered in cast"; what became infinite is refused below.
+            with np.errstate(over="ignore"):
+                rows = rows.astype(np.float32)
+            finite = np.isfinite(rows).all(axis=1)
+            infinite.append(start + np.flatnonzero(~finite))
+            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            zero.append(start + np.flatnonzero(lengths[:, 0] < _SHORTEST))
+            # So that a bundle's own vectors, exported, make the same index again.
+            as_it_is = np.abs(lengths - 1) < _ROUNDING
+            refused = ~finite[:, np.newaxis] | (lengths < _SHORTEST)
+            rows /= np.where(as_it_is | refused, 1, lengths)
+            yield rows
+        self._refuse(infinite, "is not finite (NaN or infinity)")
+        self._refuse(zero, "is zero")
+
+    def _mapped(self) -> Any:
+        try:
+            return np.load(self._file, mmap_mode="r", allow_pickle=False)
+        except OSError as error:
+            raise BuildError(f"{self._file} cannot be read: {error.strerror or error}.") from None
+        except (ValueError, EOFError) as error:
+            raise BuildError(f"{self._file} is no .npy file of numbers: {error}.") from None
+
+    def _refuse(self, bad: Sequence[NDArray[np.int64]], what: str) -> None:
+        rows = [int(row) for some in bad for row in some]
+        if rows:
+            others = f" (and {len(rows) - 1} others)" if len(rows) > 1 else ""
+            raise BuildError(
+                f"{self._file}: row {rows[0]}{others} {what}; it cannot be searched for."
+            )
+
+
+def read_vectors(
+    files: Sequence[VectorFile], rows: NDArray[np.int64], dim: int
+) -> NDArray[np.float32]:
+    """Some rows of files that follow one another, scaled to length one.
+
+    Args:
+        files: the vectors.
+        rows: which of them, and in what order, int64 ``[n]`` without repeats.
+        dim: how wide they are.
+
+    Returns:
+        float32 ``[n, dim]``.
+
+    Raises:
+        BuildError: a row has no direction, be it one of those asked for or not.
+    """
+    total = sum(map(len, files))
+    place = np.full(total, -1)
+    place[rows] = np.arange(len(rows))
+    vectors = np.empty((len(rows), dim), dtype=np.float32)
+    start = 0
+    with Progress("reading vectors", total, 0) as progress:
+        for some in chain.from_iterable(file.unit_rows() for file in files):
+            to = place[start : start + len(some)]
+            vectors[to[to >= 0]] = some[to >= 0]
+            start += len(some)
+            progress.advance(len(some))
+    return vectors
