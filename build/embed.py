@@ -20,7 +20,8 @@ import numpy as np
 
 from build.errors import BuildError
 from build.interrupts import held
-from build.journal import Journal, Record
+from build.journal import Journal
+from build.journal_record import Record
 from build.metadata import Fields
 from build.metadata.embedded import READING, Embedded
 from build.progress import Progress

@@ -14,89 +14,22 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from build.errors import BuildError
+from build.journal_file import open_journal
+from build.journal_record import COLUMNS, Record, record_of
 from build.scan import PictureFile
 
-_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE pictures (
-    path TEXT PRIMARY KEY,
-    encoder TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    ctime_ns INTEGER NOT NULL,
-    sha256 BLOB,
-    width INTEGER,
-    height INTEGER,
-    vector BLOB,
-    reason TEXT,
-    detail TEXT,
-    thumbnail BLOB
-);
-CREATE INDEX by_content ON pictures (sha256);
-CREATE TABLE root (path TEXT NOT NULL);
-"""
-# Came later, and is of no use to a build without a captioner or a reader of texts: no reason to
-# begin anew.
-_CAPTIONS = """
-CREATE TABLE IF NOT EXISTS captions (
-    sha256 BLOB, captioner TEXT, text TEXT NOT NULL, PRIMARY KEY (sha256, captioner)
-)
-"""
-# Came later, too.
-_SAID = """
-CREATE TABLE IF NOT EXISTS said (sha256 BLOB PRIMARY KEY, reading INTEGER, fields TEXT NOT NULL)
-"""
-# What was embedded before these came gets its look from its thumbnail.
-_LOOKS = """
-CREATE TABLE IF NOT EXISTS looks (sha256 BLOB PRIMARY KEY, look BLOB NOT NULL)
-"""
-# And so did this: where the files of a tar lie.
-_ARCHIVES = """
-CREATE TABLE IF NOT EXISTS archives (
-    path TEXT PRIMARY KEY,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    ctime_ns INTEGER NOT NULL,
-    members TEXT NOT NULL,
-    words BLOB NOT NULL
-)
-"""
-_RECORD = "sha256, width, height, vector, reason, detail"
 # No file has such a time: a state that has to be looked at again.
 _UNTRUSTED = -1
 # File systems count time in steps of up to two seconds, and within a step a file can change
 # without showing it.
 _STEP_NS = 2_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What became of a picture.
-
-    Either ``reason`` says why it was skipped, or ``vector`` (float32 ``[dim]``; None where
-    the build has no encoder), ``thumbnail`` (WebP) and size in pixels are there.
-    ``sha256`` is None where the file could not be read.
-    """
-
-    sha256: bytes | None
-    width: int | None = None
-    height: int | None = None
-    vector: NDArray[np.float32] | None = None
-    thumbnail: bytes | None = None
-    reason: str | None = None
-    detail: str | None = None
 
 
 class Journal:
@@ -117,7 +50,7 @@ class Journal:
         # Embedding threads look contents up while the main thread writes.
         self._lock = threading.Lock()
         try:
-            self._connection = _open(path)
+            self._connection = open_journal(path)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise BuildError(
@@ -154,10 +87,10 @@ class Journal:
     def with_content(self, sha256: bytes) -> Record | None:
         """A record of a picture with this content; safe from any thread."""
         query = (
-            f"SELECT {_RECORD}, thumbnail FROM pictures WHERE sha256 = ? AND encoder = ? LIMIT 1"
+            f"SELECT {COLUMNS}, thumbnail FROM pictures WHERE sha256 = ? AND encoder = ? LIMIT 1"
         )
         row = self._fetch(query, (sha256, self._encoder))
-        return None if row is None else _record(row)
+        return None if row is None else record_of(row)
 
     def get(self, path: str) -> Record:
         """The record of the picture at a path, but for its thumbnail.
@@ -165,11 +98,11 @@ class Journal:
         Raises:
             KeyError: there is none.
         """
-        query = f"SELECT {_RECORD} FROM pictures WHERE path = ?"
+        query = f"SELECT {COLUMNS} FROM pictures WHERE path = ?"
         row = self._fetch(query, (path,))
         if row is None:
             raise KeyError(path)
-        return _record((*row, None))
+        return record_of((*row, None))
 
     def outcomes(
         self, paths: Sequence[str]
@@ -349,54 +282,3 @@ class Journal:
 def _is_settled(file: PictureFile, scanned_ns: int) -> bool:
     """Whether a file's times are old enough to show any change since a scan."""
     return max(file.mtime_ns, file.ctime_ns) < scanned_ns - _STEP_NS
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        return _open_whole(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        print(f"warning: {path} is damaged ({error}): starting anew", file=sys.stderr)
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return _open_whole(path)
-
-
-def _open_whole(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=0, check_same_thread=False)
-    try:
-        # Held from the first access until the connection or the process ends.
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("BEGIN EXCLUSIVE")
-        if connection.execute("PRAGMA user_version").fetchone() != (_FORMAT,):
-            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            for (name,) in tables.fetchall():
-                connection.execute(f'DROP TABLE "{name}"')
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_FORMAT}")
-        connection.execute(_CAPTIONS)
-        connection.execute(_SAID)
-        connection.execute(_LOOKS)
-        connection.execute(_ARCHIVES)
-        connection.commit()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    sha256, width, height, vector, reason, detail, thumbnail = row
-    return Record(
-        sha256=sha256,
-        width=width,
-        height=height,
-        vector=None if vector is None else np.frombuffer(vector, dtype="<f4"),
-        thumbnail=thumbnail,
-        reason=reason,
-        detail=detail,
-    )

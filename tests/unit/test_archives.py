@@ -13,7 +13,8 @@ import pytest
 from build.archives import Archives
 from build.caption import Caption
 from build.captions import read_captions
-from build.journal import Journal, Record
+from build.journal import Journal
+from build.journal_record import Record
 from build.scan import PictureFile, Scan, scan
 from models.pictures import PictureError
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -13,7 +12,8 @@ import numpy as np
 import pytest
 
 from build.errors import BuildError
-from build.journal import Journal, Record
+from build.journal import Journal
+from build.journal_record import Record
 from build.scan import PictureFile
 
 READING = 1
@@ -172,25 +172,3 @@ def test_a_second_build_is_refused_until_the_first_ends(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"nowhere.*cannot be written"):
         journal(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize("cut", [0, 100, 9000])
-def test_a_damaged_journal_is_begun_anew(
-    tmp_path: Path, cut: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    written(tmp_path)
-    path = tmp_path / ".photos.journal.sqlite"
-    path.write_bytes(path.read_bytes()[:cut] + b"no longer a database" * 200)
-    with journal(tmp_path) as second:
-        second.put(FILE, SKIPPED, LATER)
-        assert second.knows(FILE, READING)
-    assert "is damaged" in capsys.readouterr().err
-
-
-def test_a_journal_of_another_format_is_begun_anew(tmp_path: Path) -> None:
-    written(tmp_path)
-    connection = sqlite3.connect(tmp_path / ".photos.journal.sqlite")
-    connection.execute("PRAGMA user_version = 999")
-    connection.close()
-    with journal(tmp_path) as second:
-        assert not second.knows(FILE, READING)

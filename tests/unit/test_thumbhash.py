@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from build import thumbhash as module
-from build.journal import Journal, Record
+from build.journal import Journal
+from build.journal_record import Record
 from build.scan import PictureFile
 from build.thumbhash import thumbhash, thumbhashes
 
