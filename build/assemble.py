@@ -5,10 +5,8 @@ from __future__ import annotations
 import platform
 import random
 import shutil
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,29 +14,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from build.archives import Archives
-from build.caption import Caption
-from build.captioner import CaptionModel, write_captions
-from build.captions import read_captions
+from build.bundle_images import Pictures
+from build.captioner import CaptionModel
 from build.describe import describe
 from build.examples import examples
 from build.journal import Journal
 from build.made_of import FORM
-from build.metadata import Fields
-from build.metadata.description import (
-    NOTHING_SAID,
-    SIDECAR,
-    XMP_SIDECAR,
-    Description,
-    Metadata,
-    combine,
-    written_by_programs,
-)
-from build.metadata.embedded import READING
-from build.metadata.xmp_sidecars import read_xmp_sidecars
-from build.ocr import read_texts
+from build.metadata.description import NOTHING_SAID, Description, Metadata
 from build.packages import PACKAGE_FILES, Package
 from build.progress import Progress, counted
+from build.said_of_images import read_by_machines, what_is_said
 from build.senseless import floor
 from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
@@ -48,37 +33,12 @@ from models.file_names import ITEMS, LOOKS, THUMBNAILS
 from models.index import EXACT_UP_TO, Metric, VectorIndex
 from models.items import Item, write_items
 from models.looks import look_of, write_looks
-from models.manifest import Manifest, OcrFacts, Skipped
-from models.pictures import decode, read_content
+from models.manifest import Manifest, OcrFacts
+from models.pictures import decode
 from models.thumbnails import write_thumbnails
 
 _LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
 _TUNING_TEXTS = 500
-_NAMED_WARNINGS = 10
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The pictures of a bundle, in order of position, and those that are not in it.
-
-    ``sizes`` are widths and heights in pixels, None where there is no file; ``vectors`` is
-    float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
-    there before; ``unread`` counts, by suffix, what looks like a picture and is not read;
-    ``gone`` are known from earlier builds and were not found; ``said`` is what came with the
-    vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did;
-    ``archives`` are the tars that pictures are in.
-    """
-
-    paths: list[str]
-    sizes: list[tuple[int, int] | None]
-    vectors: NDArray[np.float32]
-    skipped: list[Skipped]
-    reused: int
-    unread: Counter[str] = field(default_factory=Counter)
-    gone: int = 0
-    said: Mapping[str, Fields] = field(default_factory=dict)
-    queries: NDArray[np.float32] | None = None
-    archives: Archives | None = None
 
 
 def assemble(
@@ -209,85 +169,6 @@ def write_parts(
     write_thumbnails(folder / THUMBNAILS, ((at, webp) for at, webp in numbered if webp))
     seen = write_looks(folder / LOOKS, looks)
     return index, (*PACKAGE_FILES, *index_files, ITEMS, THUMBNAILS, *([LOOKS] if seen else []))
-
-
-def read_by_machines(
-    root: Path | None,
-    pictures: Pictures,
-    said: Mapping[str, Description],
-    journal: Journal,
-    threads: int,
-    captioner: CaptionModel | None,
-    ocr: OcrFacts | None,
-) -> dict[str, dict[str, str]]:
-    """What a captioner says of pictures that have no caption, and what can be read in them.
-
-    Returns:
-        By path, as ``written`` and ``texts``: :func:`build.describe.describe`.
-    """
-    written: dict[str, str] = {}
-    if captioner is not None and root is not None:
-        bare = _without_caption(pictures, said)
-        written = write_captions(root, bare, journal, captioner, _content_of(pictures))
-    texts: dict[str, str] = {}
-    if ocr is not None and root is not None:
-        there = _with_file(pictures)
-        texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
-    return {"written": written, "texts": texts}
-
-
-def what_is_said(
-    root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
-) -> dict[str, Description]:
-    """What pictures' files, the files beside them and a table say, by path."""
-    captions: Mapping[str, Caption] = {}
-    xmp: Mapping[str, Fields] = {}
-    warnings: list[str] = []
-    if root is not None:
-        captions, warnings = read_captions(root, pictures.paths, pictures.archives)
-    if root is not None and metadata != "none":
-        xmp, more = read_xmp_sidecars(root, pictures.paths)
-        warnings += more
-    _tell(warnings)
-    said = {}
-    for path, size in zip(pictures.paths, pictures.sizes, strict=True):
-        layers: list[tuple[str, Fields]] = []
-        if size is not None:
-            embedded = journal.said_by(path, READING)
-            layers += written_by_programs(embedded | {XMP_SIDECAR: xmp.get(path, {})}, metadata)
-        if (fields := pictures.said.get(path)) is not None:
-            layers.append((SIDECAR, fields))
-        if (caption := captions.get(path)) is not None:
-            layers.append((SIDECAR, caption.fields()))
-        description = combine(layers)
-        if description != NOTHING_SAID:
-            said[path] = description
-    return said
-
-
-def _tell(warnings: Sequence[str]) -> None:
-    for warning in warnings[:_NAMED_WARNINGS]:
-        print(f"warning: {warning}", file=sys.stderr)
-    if len(warnings) > _NAMED_WARNINGS:
-        print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
-
-
-def _with_file(pictures: Pictures) -> list[str]:
-    sizes = zip(pictures.paths, pictures.sizes, strict=True)
-    return [path for path, size in sizes if size is not None]
-
-
-def _without_caption(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
-    paths = _with_file(pictures)
-    return [path for path in paths if not _is_described(said.get(path, NOTHING_SAID))]
-
-
-def _content_of(pictures: Pictures) -> Callable[[Path], bytes]:
-    return read_content if pictures.archives is None else pictures.archives.content
-
-
-def _is_described(description: Description) -> bool:
-    return bool(description.caption or description.alt_text)
 
 
 def _tagger(package: Package) -> Tagger | None:

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from build.assemble import Pictures, looks_of, what_is_said
+from build.assemble import looks_of
+from build.bundle_images import Pictures
 from build.changed_files import Coming, is_due, write_changed
 from build.describe import describe
 from build.embed import NO_ENCODER
@@ -29,6 +30,7 @@ from build.moves import Moves, moves
 from build.output import Output
 from build.path_lists import read_paths
 from build.renew import write_renewed
+from build.said_of_images import what_is_said
 from build.tags import Tagger
 from build.thumbhash import thumbhashes
 from models import machine

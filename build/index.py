@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from build.archives import Archives
-from build.assemble import Pictures, assemble, versions
+from build.assemble import assemble, versions
+from build.bundle_images import Pictures
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
 from build.embedding_files import read_vectors

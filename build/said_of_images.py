@@ -1,0 +1,109 @@
+"""What is said of images: by their files and the files beside them, by a captioner, by OCR."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from build.bundle_images import Pictures
+from build.caption import Caption
+from build.captioner import CaptionModel, write_captions
+from build.captions import read_captions
+from build.journal import Journal
+from build.metadata import Fields
+from build.metadata.description import (
+    NOTHING_SAID,
+    SIDECAR,
+    XMP_SIDECAR,
+    Description,
+    Metadata,
+    combine,
+    written_by_programs,
+)
+from build.metadata.embedded import READING
+from build.metadata.xmp_sidecars import read_xmp_sidecars
+from build.ocr import read_texts
+from models.manifest import OcrFacts
+from models.pictures import read_content
+
+_NAMED_WARNINGS = 10
+
+
+def what_is_said(
+    root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
+) -> dict[str, Description]:
+    """What pictures' files, the files beside them and a table say, by path."""
+    captions: Mapping[str, Caption] = {}
+    xmp: Mapping[str, Fields] = {}
+    warnings: list[str] = []
+    if root is not None:
+        captions, warnings = read_captions(root, pictures.paths, pictures.archives)
+    if root is not None and metadata != "none":
+        xmp, more = read_xmp_sidecars(root, pictures.paths)
+        warnings += more
+    _tell(warnings)
+    said = {}
+    for path, size in zip(pictures.paths, pictures.sizes, strict=True):
+        layers: list[tuple[str, Fields]] = []
+        if size is not None:
+            embedded = journal.said_by(path, READING)
+            layers += written_by_programs(embedded | {XMP_SIDECAR: xmp.get(path, {})}, metadata)
+        if (fields := pictures.said.get(path)) is not None:
+            layers.append((SIDECAR, fields))
+        if (caption := captions.get(path)) is not None:
+            layers.append((SIDECAR, caption.fields()))
+        description = combine(layers)
+        if description != NOTHING_SAID:
+            said[path] = description
+    return said
+
+
+def read_by_machines(
+    root: Path | None,
+    pictures: Pictures,
+    said: Mapping[str, Description],
+    journal: Journal,
+    threads: int,
+    captioner: CaptionModel | None,
+    ocr: OcrFacts | None,
+) -> dict[str, dict[str, str]]:
+    """What a captioner says of pictures that have no caption, and what can be read in them.
+
+    Returns:
+        By path, as ``written`` and ``texts``: :func:`build.describe.describe`.
+    """
+    written: dict[str, str] = {}
+    if captioner is not None and root is not None:
+        bare = _without_caption(pictures, said)
+        written = write_captions(root, bare, journal, captioner, _content_of(pictures))
+    texts: dict[str, str] = {}
+    if ocr is not None and root is not None:
+        there = _with_file(pictures)
+        texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
+    return {"written": written, "texts": texts}
+
+
+def _tell(warnings: Sequence[str]) -> None:
+    for warning in warnings[:_NAMED_WARNINGS]:
+        print(f"warning: {warning}", file=sys.stderr)
+    if len(warnings) > _NAMED_WARNINGS:
+        print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
+
+
+def _with_file(pictures: Pictures) -> list[str]:
+    sizes = zip(pictures.paths, pictures.sizes, strict=True)
+    return [path for path, size in sizes if size is not None]
+
+
+def _without_caption(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
+    paths = _with_file(pictures)
+    return [path for path in paths if not _is_described(said.get(path, NOTHING_SAID))]
+
+
+def _content_of(pictures: Pictures) -> Callable[[Path], bytes]:
+    return read_content if pictures.archives is None else pictures.archives.content
+
+
+def _is_described(description: Description) -> bool:
+    return bool(description.caption or description.alt_text)
