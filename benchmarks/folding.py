@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.servers import ROOT
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from build.packages import DEMO_MODEL
 from models.bundle import Bundle
 from models.folding import Appearances, fold

@@ -23,7 +23,8 @@ from build.changed_files import Coming, is_due, write_changed
 from build.describe import describe
 from build.embed import NO_ENCODER
 from build.errors import BuildError
-from build.index import IndexOptions, given_pictures
+from build.images_with_embeddings import given_pictures
+from build.index_options import IndexOptions
 from build.journal import Journal
 from build.metadata.description import Metadata
 from build.moves import Moves, moves

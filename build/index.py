@@ -4,55 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
-from build.archives import Archives
 from build.assemble import assemble, versions
 from build.bundle_images import Pictures
 from build.captioner import CaptionModel, find_captioner
-from build.embed import NO_ENCODER, embed, encoder_identity
-from build.embedding_files import read_vectors
+from build.embed import NO_ENCODER, encoder_identity
 from build.errors import BuildError
-from build.existing_embeddings import read_given
+from build.found_images import Found, find, with_vectors
+from build.images_with_embeddings import given_pictures
+from build.index_options import IndexOptions, threads_of
 from build.journal import Journal
 from build.made_of import made_of, sidecars
-from build.metadata.description import Metadata
 from build.ocr import find_reader, identity
 from build.output import Output
 from build.packages import Package, open_package
-from build.scan import look_up, sample, scan
-from models import machine
-from models.formats import extra_for
-from models.index import Metric
-from models.installation import extra as how_to_install
-from models.manifest import Manifest, OcrFacts, Skipped
-from models.model_card import ModelCard
-
-
-@dataclass(frozen=True)
-class IndexOptions:
-    """What a bundle is to be made of; see ``python -m build index --help``."""
-
-    output: Path
-    model: Path
-    images: Path | None = None
-    metric: Metric = "ip"
-    sample_size: int | None = None
-    seed: int = 0
-    embeddings: Path | None = None
-    paths: Path | None = None
-    threads: int | None = None
-    captioner: str | None = None
-    ocr: bool = False
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    prune: bool = False
-    metadata: Metadata = "basic"
+from models.manifest import Manifest, OcrFacts
 
 
 @dataclass(frozen=True)
@@ -86,7 +55,7 @@ def build_index(options: IndexOptions) -> Outcome:
     if not given and options.images is None:
         raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
     package = open_package(
-        options.model, text_threads=_threads(options), picture_threads=None if given else 1
+        options.model, text_threads=threads_of(options), picture_threads=None if given else 1
     )
     # Before the pictures are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
@@ -101,12 +70,12 @@ def build_index(options: IndexOptions) -> Outcome:
             if given:
                 pictures, checksum = given_pictures(options, package.card, journal), ""
             else:
-                found = _find(options, package, journal)
+                found = find(options, package, journal)
                 checksum = _made_of(options, package, captioner, ocr, found)
                 # To read every vector and thumbnail of a large tree takes longer than all else.
                 if old is not None and old.made_of == checksum:
                     return _outcome(options, found, changed=False)
-                pictures = _with_vectors(found, journal, package.card.embedding_dim)
+                pictures = with_vectors(found, journal, package.card.embedding_dim)
             with output.new_folder() as new:
                 manifest = assemble(
                     new,
@@ -115,7 +84,7 @@ def build_index(options: IndexOptions) -> Outcome:
                     metric=options.metric,
                     root=options.images,
                     journal=journal,
-                    threads=_threads(options),
+                    threads=threads_of(options),
                     captioner=captioner,
                     ocr=ocr,
                     metadata=options.metadata,
@@ -135,76 +104,12 @@ def build_index(options: IndexOptions) -> Outcome:
     return _outcome(options, pictures, changed=changed)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """The pictures of a tree, in order, all of which the journal knows.
-
-    ``checksums`` are the SHA-256 of their contents; the rest is as :class:`Pictures` has it.
-    """
-
-    paths: list[str]
-    checksums: list[bytes]
-    skipped: list[Skipped]
-    reused: int
-    unread: Counter[str]
-    gone: int
-    archives: Archives
-
-
-def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
-    """The pictures of a tree, embedded as far as they are not in the journal."""
-    assert options.images is not None
-    root = options.images
-    archives = Archives(root, journal)
-    scanned = scan(root, include=options.include, exclude=options.exclude, enter=archives.enter)
-    files = scanned.pictures
-    if options.sample_size is not None:
-        chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
-        files = [file for file in files if file.path in chosen]
-    fresh = embed(
-        root,
-        files,
-        scanned.time_ns,
-        journal,
-        package.card,
-        package.image_encoder,
-        _threads(options),
-        archives.content,
-    )
-    paths: list[str] = []
-    checksums: list[bytes] = []
-    skipped = list(scanned.skipped)
-    for path, sha256, reason, detail in journal.outcomes([file.path for file in files]):
-        if reason is not None:
-            skipped.append(Skipped(path=path, reason=reason, detail=detail or ""))
-        else:
-            assert sha256 is not None
-            paths.append(path)
-            checksums.append(sha256)
-    skipped.sort(key=lambda each: each.path)
-    if not paths:
-        raise BuildError(_nothing_found(root, skipped, scanned.unread))
-    there = [file.path for file in scanned.pictures]
-    # Only now: a run that fails forgets nothing.
-    if options.prune and scanned.whole:
-        journal.keep_only(there)
-    return _Found(
-        paths,
-        checksums,
-        skipped,
-        reused=len(paths) - len(fresh.intersection(paths)),
-        unread=scanned.unread,
-        gone=journal.others(there),
-        archives=archives,
-    )
-
-
 def _made_of(
     options: IndexOptions,
     package: Package,
     captioner: CaptionModel | None,
     ocr: OcrFacts | None,
-    found: _Found,
+    found: Found,
 ) -> str:
     assert options.images is not None
     settings = {
@@ -221,29 +126,7 @@ def _made_of(
     return made_of(settings, pictures, found.skipped, words)
 
 
-def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
-    vectors = np.empty((len(found.paths), dim), dtype=np.float32)
-    sizes: list[tuple[int, int] | None] = []
-    for row, path in enumerate(found.paths):
-        record = journal.get(path)
-        assert record.vector is not None
-        assert record.width is not None
-        assert record.height is not None
-        vectors[row] = record.vector
-        sizes.append((record.width, record.height))
-    return Pictures(
-        found.paths,
-        sizes,
-        vectors,
-        found.skipped,
-        found.reused,
-        found.unread,
-        found.gone,
-        archives=found.archives,
-    )
-
-
-def _outcome(options: IndexOptions, pictures: Pictures | _Found, *, changed: bool) -> Outcome:
+def _outcome(options: IndexOptions, pictures: Pictures | Found, *, changed: bool) -> Outcome:
     sizes = pictures.sizes if isinstance(pictures, Pictures) else []
     return Outcome(
         folder=options.output,
@@ -258,67 +141,6 @@ def _outcome(options: IndexOptions, pictures: Pictures | _Found, *, changed: boo
     )
 
 
-def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
-    """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk.
-
-    Raises:
-        BuildError: the vectors or the paths are of another form, or do not fit together.
-    """
-    assert options.embeddings is not None
-    given = read_given(options.embeddings, options.paths, options.images, card.embedding_dim)
-    rows = sorted(range(len(given.paths)), key=given.paths.__getitem__)
-    if options.sample_size is not None:
-        chosen = set(sample(given.paths, options.sample_size, options.seed))
-        rows = [row for row in rows if given.paths[row] in chosen]
-    paths = [given.paths[row] for row in rows]
-    sizes: list[tuple[int, int] | None] = [None] * len(paths)
-    if options.images is not None:
-        found = look_up(options.images, paths)
-        embed(options.images, found.pictures, found.time_ns, journal, card, None, _threads(options))
-        there = {file.path for file in found.pictures}
-        sizes = [_size(path, journal) if path in there else None for path in paths]
-    return Pictures(
-        paths,
-        sizes,
-        read_vectors(given.files, np.array(rows), card.embedding_dim),
-        skipped=[],
-        reused=len(paths),
-        said=given.said,
-        queries=given.queries,
-    )
-
-
 def _same(new: Manifest, old: Manifest | None) -> bool:
     """Whether two bundles differ in nothing but the time of their making."""
     return old is not None and old.model_copy(update={"created": new.created}) == new
-
-
-def _size(path: str, journal: Journal) -> tuple[int, int] | None:
-    record = journal.get(path)
-    return None if record.width is None or record.height is None else (record.width, record.height)
-
-
-def _threads(options: IndexOptions) -> int:
-    if options.threads is not None:
-        return options.threads
-    return machine.cores()
-
-
-def told_unread(unread: Counter[str]) -> str:
-    """What looks like a picture and is not read, in words: ``12 .heic (…), 3 .mp4``."""
-    told = []
-    for suffix, count in sorted(unread.items(), key=lambda each: (-each[1], each[0])):
-        extra = extra_for(suffix)
-        help_ = f" ({how_to_install(extra)})" if extra else ""
-        told.append(f"{count} {suffix}{help_}")
-    return ", ".join(told)
-
-
-def _nothing_found(root: Path, skipped: Sequence[Skipped], unread: Counter[str]) -> str:
-    if not skipped:
-        there = f": there is {told_unread(unread)}" if unread else ""
-        return (
-            f"{root} holds no pictures{there}. Give --images a folder with jpg, png, webp, gif, ..."
-        )
-    some = "; ".join(f"{each.path}: {each.reason}" for each in skipped[:3])
-    return f"no picture in {root} could be embedded: all {len(skipped)} were skipped ({some})."

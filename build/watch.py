@@ -15,7 +15,8 @@ from pathlib import Path
 from watchfiles import Change, watch
 
 from build.errors import BuildError
-from build.index import IndexOptions, Outcome, build_index
+from build.index import Outcome, build_index
+from build.index_options import IndexOptions
 from models.damage import DamagedError
 
 # Milliseconds: nothing has to happen for so long before a build begins, which it does at the

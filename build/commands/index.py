@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from models.installation import command, serve_command
 
 if TYPE_CHECKING:
-    from build.index import IndexOptions, Outcome
+    from build.index import Outcome
+    from build.index_options import IndexOptions
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +106,7 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
 
 def folder_options(arguments: argparse.Namespace) -> IndexOptions:
     """What a bundle of a folder is to be made of, as :func:`configure_folder` has declared it."""
-    from build.index import IndexOptions
+    from build.index_options import IndexOptions
     from build.packages import DEMO_MODEL
 
     return IndexOptions(
@@ -159,7 +160,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def summary(outcome: Outcome) -> str:
     """The counts in one line."""
-    from build.index import told_unread
+    from build.found_images import told_unread
 
     embedded = f"embedded {outcome.embedded} (of which {outcome.reused} reused)"
     if outcome.without_file:

@@ -59,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _index(images: Path, model: Path | None, bundle: Path) -> None:
     # Here, since they take long to import.
     from build.commands.index import summary
-    from build.index import IndexOptions, build_index
+    from build.index import build_index
+    from build.index_options import IndexOptions
     from build.packages import DEMO_MODEL
 
     options = IndexOptions(output=bundle, model=model or DEMO_MODEL, images=images)

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from models.bundle import Bundle
 from serving.app import App
 from tests.build.pictures import picture

@@ -18,7 +18,8 @@ from PIL import Image
 from build import duplicates
 from build.__main__ import main
 from build.duplicates import find_duplicates
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from models.bundle import Bundle
 from models.file_names import LOOKS
 from models.folding import fold

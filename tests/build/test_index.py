@@ -22,7 +22,8 @@ from PIL import Image
 
 import build.embed as build_embed
 from build.errors import BuildError
-from build.index import IndexOptions, Outcome, build_index
+from build.index import Outcome, build_index
+from build.index_options import IndexOptions
 from build.journal import Journal
 from build.thumbhash import thumbhash
 from models.bundle import Bundle

@@ -20,7 +20,8 @@ from pyarrow import parquet
 
 import models.index
 from build.candidates import read_pictures
-from build.index import IndexOptions, Outcome, build_index
+from build.index import Outcome, build_index
+from build.index_options import IndexOptions
 from build.packages import open_package
 from models.bundle import Bundle
 from models.items import Item

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from models.bundle import Bundle
 from models.items import Item
 from tests.tools import require_tool

@@ -16,7 +16,8 @@ from pyarrow import parquet
 import build.unpack
 from build.__main__ import main
 from build.errors import BuildError
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from models.bundle import Bundle
 from models.file_names import INDEX
 from models.manifest import Manifest

@@ -15,7 +15,8 @@ from watchfiles import Change
 
 import build.watch
 from build.errors import BuildError
-from build.index import IndexOptions, Outcome
+from build.index import Outcome
+from build.index_options import IndexOptions
 from build.watch import Changes, keep_current, told
 from models.bundle import Bundle
 from tests.build.pictures import picture, plant

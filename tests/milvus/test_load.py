@@ -9,7 +9,8 @@ import pytest
 
 from build.__main__ import main
 from build.errors import BuildError
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from build.load import load, write_front
 from models.bundle import Bundle
 from models.milvus.collection import MilvusCollection

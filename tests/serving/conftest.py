@@ -16,7 +16,8 @@ import httpx
 import pytest
 import uvicorn
 
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from models.bundle import Bundle
 from models.milvus.address import Address
 from serving.app import App, create_app

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from tests.build.pictures import picture
 from tests.service.conftest import serving
 from tests.ui.conftest import SCREENSHOTS, Open, Show

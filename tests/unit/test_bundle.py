@@ -15,7 +15,8 @@ import models.bundle
 import models.bundle_files
 import models.folder
 import models.index
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from models.bundle import Bundle
 from models.checksums import record_file
 from models.damage import DamagedError

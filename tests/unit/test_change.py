@@ -24,7 +24,8 @@ import models.index
 import models.tuning
 from build.change import Changed, ChangeOptions, change_bundle
 from build.errors import BuildError
-from build.index import IndexOptions, build_index
+from build.index import build_index
+from build.index_options import IndexOptions
 from models.bundle import Bundle
 from models.damage import DamagedError
 from models.items import item_id

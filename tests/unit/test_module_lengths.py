@@ -9,7 +9,6 @@ from tests.own_files import ROOT, own_files
 MOST_LINES = 300
 # To be split by what is in them.  Whoever has done so strikes the module from here.
 STILL_LONGER = {
-    "build/index.py",
     "models/facets.py",
     "models/index.py",
     "models/items.py",
