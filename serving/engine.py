@@ -10,9 +10,8 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,54 +20,28 @@ from models import machine
 from models.bundle import Bundle
 from models.damage import DamagedError
 from models.file_names import CHANGED_THUMBNAILS, THUMBNAILS
-from models.index import use_threads
-from serving.batcher import Batcher
 from serving.browsing import browse, with_facets
-from serving.cache import VectorCache
-from serving.errors import RequestError, overloaded
+from serving.errors import RequestError
 from serving.finishing import finished
 from serving.found import Found
 from serving.metrics import Metrics
 from serving.picture_queue import PictureQueue
-from serving.plan import Plan, Question, Tokens, Vector, Weighted
+from serving.plan import Plan, Question, Vector, Weighted
 from serving.planner import Planner
-from serving.search import Searcher
+from serving.scrubber import Scrubber
+from serving.search_queue import Encoded, SearchQueue
 from serving.settings import Settings
 from serving.ticket import WHENEVER, Ticket
 from serving.timing import Timing
 from serving.uploads import Upload, within_json
-from serving.wire.fields import DEFAULT_K, MAX_TEXTS
+from serving.wire.fields import DEFAULT_K
 from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
 
 logger = logging.getLogger("sightline")
 
-# Between a thousandth of a gigabyte and the next, so that searches hardly notice.
-_SCRUB_PAUSE_SECONDS = 0.01
-# About as many as CLIP's tokenizer puts into one.
-_CHARACTERS_A_TOKEN = 4
 _NOTHING_ELSE = ImageSearchRequest()
 _WARM_UP_QUERY = "a photo of a red fox in the snow"
 _WARM_UP_RUNS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """The vectors of some texts, float32 ``[n, dim]``, and how many tokens they have."""
-
-    vectors: NDArray[np.float32]
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Sought:
-    """What a search seeks, where the search itself is another call."""
-
-    plan: Plan
-
-
-_Part = list[Tokens]
-_Call = Plan | _Sought | _Part
-_Answer = Found | Plan | Vector
 
 
 class Engine:
@@ -94,28 +67,11 @@ class Engine:
         self.bundle = bundle
         self._closes_bundle = closes_bundle
         self.planner = Planner(bundle)
-        self._metrics = metrics
         self._max_upload = settings.max_upload
-        # Texts are encoded by the batch thread only.
-        self._searcher = Searcher(
-            bundle, VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics), metrics
-        )
-        self._batch_thread = ThreadPoolExecutor(
-            1, "batch", initializer=_begin_batches, initargs=(bundle.threads,)
-        )
-        self._batches: Batcher[_Call, _Answer] = Batcher(
-            "search",
-            self._answer_together,
-            self._batch_thread,
-            metrics,
-            max_batch_size=settings.max_batch_size,
-            max_queue=settings.max_queue,
-        )
+        self._searches = SearchQueue(bundle, self.planner, settings, metrics)
         self._pictures = PictureQueue(bundle, settings, metrics)
         self.version = bundle.manifest.version
-        # Set once nobody wants to know any more.
-        self._scrubbing = threading.Event()
-        self._scrubber: threading.Thread | None = None
+        self._scrubber = Scrubber(bundle)
 
     @property
     def thumbnails(self) -> str:
@@ -127,9 +83,8 @@ class Engine:
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""
-        tokens = self.planner.texts([_WARM_UP_QUERY])
         for _ in range(_WARM_UP_RUNS):
-            await self._batches.in_parts([(tokens, 1)])
+            await self._searches.warm_up([_WARM_UP_QUERY])
             # By its vector: a text would be remembered, and counted, as if it had been asked.
             warm = Plan(k=DEFAULT_K, sought=(Weighted(self.bundle.collection.mean()),))
             try:
@@ -142,11 +97,10 @@ class Engine:
 
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
-        self._batches.close()
+        self._searches.close()
         self._pictures.close()
         self.planner.close()
-        self._batch_thread.shutdown(wait=False, cancel_futures=True)
-        self._scrubbing.set()
+        self._scrubber.stop()
         if self._closes_bundle:
             # Elsewhere, since what still runs in the threads may take its time.
             threading.Thread(target=_close_bundle_of, args=([self],), name="close").start()
@@ -154,10 +108,9 @@ class Engine:
     def _close_bundle(self) -> None:
         """Close the bundle's files once nobody reads them any more."""
         self.planner.close(wait=True)
-        self._batch_thread.shutdown()
+        self._searches.join()
         self._pictures.join()
-        if self._scrubber is not None:
-            self._scrubber.join()
+        self._scrubber.join()
         self.bundle.close()
 
     def scrub(self, damaged: Callable[[DamagedError], None]) -> None:
@@ -166,19 +119,7 @@ class Engine:
         Args:
             damaged: is told where something is not what it must be.
         """
-
-        def check() -> None:
-            try:
-                for _ in self.bundle.scrub():
-                    if self._scrubbing.wait(_SCRUB_PAUSE_SECONDS):
-                        return
-            except DamagedError as error:
-                damaged(error)
-            # What a large image encoder has taken for its check.
-            machine.give_back_memory()
-
-        self._scrubber = threading.Thread(target=check, name="scrub", daemon=True)
-        self._scrubber.start()
+        self._scrubber.start(damaged)
 
     def refuse_if_full(self) -> None:
         """Refuse a search before anybody reads what it asks for.
@@ -186,8 +127,7 @@ class Engine:
         Raises:
             RequestError: 429, too many are under way.
         """
-        if self._batches.full:
-            raise overloaded()
+        self._searches.refuse_if_full()
 
     async def search(self, request: SearchRequest, ticket: Ticket = WHENEVER) -> Found:
         """The pictures that a text describes, or that resemble a picture of the bundle.
@@ -256,20 +196,7 @@ class Engine:
         Raises:
             RequestError: the service is overloaded, or it is too late.
         """
-        vectors: list[_Answer] = [np.empty((0, self.bundle.collection.dim), dtype=np.float32)]
-        count = 0
-        # Before they are tokenised, which for many texts takes longer than to refuse them.
-        cost = sum(2 + len(text) // _CHARACTERS_A_TOKEN for text in texts)
-        with self._batches.room(cost):
-            # No more at once, since nobody else is answered while texts are tokenised.
-            for first in range(0, len(texts), MAX_TEXTS):
-                tokens, more = self.planner.counted(texts[first : first + MAX_TEXTS])
-                count += more
-                parts = _cut(tokens, self._batches.part)
-                vectors += await self._batches.in_parts(
-                    [(part, sum(map(len, part))) for part in parts], ticket
-                )
-        return Encoded(np.concatenate(vectors), count)  # type: ignore[arg-type]
+        return await self._searches.encode(texts, ticket)
 
     async def encode_pictures(
         self, uploads: Sequence[Upload], ticket: Ticket = WHENEVER
@@ -316,13 +243,7 @@ class Engine:
 
     async def _find(self, plan: Plan, ticket: Ticket) -> Found:
         started = time.perf_counter()
-        if self.bundle.collection.is_elsewhere:
-            plan, found = await self._find_elsewhere(plan, ticket)
-        elif plan.kept is not None and self.bundle.collection.goes_alone(plan.kept):
-            plan, found = await self._find_alone(plan, ticket)
-        else:
-            found = await self._batches(plan, plan.cost, ticket)
-        assert isinstance(found, Found)
+        plan, found = await self._searches.find(plan, ticket)
         if plan.takes_a_while:
             found = await self.planner.look_up(
                 finished, self.planner, self.bundle.collection, plan, found
@@ -351,69 +272,13 @@ class Engine:
             among = self.bundle.collection.these(np.sort(found.relevant).tolist())
         return await with_facets(self.planner, self.bundle.collection, plan.facets, among, found)
 
-    async def _find_elsewhere(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
-        """A search that waits for a server, and lets no batch wait with it."""
-        encoded = await self._batches(_Sought(plan), plan.cost, ticket)
-        assert isinstance(encoded, Plan)
-        [found], _ = await self.planner.look_up(self._searcher.search, [encoded], [])
-        return encoded, found
-
-    async def _find_alone(self, plan: Plan, ticket: Ticket) -> tuple[Plan, _Answer]:
-        """A search that shares nothing with others: its texts encoded, it gives way to them."""
-
-        def search(encoded: _Answer) -> Plan:
-            assert isinstance(encoded, Plan)
-            return encoded
-
-        encoded, found = await self._batches.in_two(_Sought(plan), plan.cost, search, ticket)
-        return search(encoded), found
-
-    def _answer_together(self, calls: Sequence[_Call]) -> list[_Answer]:
-        plans = [call for call in calls if isinstance(call, Plan)]
-        sought = [call.plan for call in calls if isinstance(call, _Sought)]
-        parts = [call for call in calls if isinstance(call, list)]
-        found, encoded = self._searcher.search(plans, sought)
-        vectors = self._encode(parts) if parts else []
-        answers: dict[type, Iterator[_Answer]] = {
-            Plan: iter(found),
-            _Sought: iter(encoded),
-            list: iter(vectors),
-        }
-        return [next(answers[type(call)]) for call in calls]
-
-    def _encode(self, parts: Sequence[_Part]) -> list[NDArray[np.float32]]:
-        """The vectors of each part's texts, all of them in one run."""
-        vectors = self.bundle.text_encoder.encode([text for part in parts for text in part])
-        ends = np.cumsum([len(part) for part in parts])
-        return list(np.split(vectors, ends[:-1]))
-
-
-def _begin_batches(threads: int) -> None:
-    """Get the thread of the batches ready."""
-    use_threads(threads)
-    # Or the event loop would get half of one processor, and refuse in seconds what it cannot take.
-    machine.give_way()
-
 
 def _close_bundle_of(engines: list[Engine]) -> None:
     """Close the bundle of the one engine in a list, and give its memory back.
 
-    A list, so that nothing here keeps the engine.  It and its queues know each other, so that only
-    the collector can free it, which by itself would come when some more of them have gathered.
+    A list, so that nothing here keeps the engine.  Its queues and their batches know each other, so
+    that only the collector can free them, which by itself would come when some more have gathered.
     """
     engines.pop()._close_bundle()
     gc.collect()
     machine.give_back_memory()
-
-
-def _cut(texts: list[Tokens], most: int) -> list[_Part]:
-    """The texts in order, in parts of at most so many tokens, or of one text."""
-    parts: list[_Part] = [[]]
-    room = most
-    for text in texts:
-        if parts[-1] and len(text) > room:
-            parts.append([])
-            room = most
-        parts[-1].append(text)
-        room -= len(text)
-    return parts

@@ -26,11 +26,12 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.engine import Encoded, Engine
+from serving.engine import Engine
 from serving.errors import RequestError
 from serving.exchange import Exchange, numbers, read
 from serving.operations import OF_QUESTIONS, Operation
 from serving.protocols.protocol import Protocol, Question
+from serving.search_queue import Encoded
 from serving.ticket import Ticket
 from serving.uploads import Upload, within_json
 from serving.wire.fields import MAX_IMAGES, MAX_QUERY, QueryText, SentPicture

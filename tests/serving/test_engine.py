@@ -22,7 +22,6 @@ import serving.picture_queue
 import serving.queues
 import serving.search
 from models.bundle import Bundle
-from models.damage import DamagedError
 from models.database import SlowQueryError
 from models.index import VectorIndex
 from models.items import ItemStore
@@ -30,7 +29,7 @@ from models.scrubbing import Scrubbed
 from models.tokenizer import Tokenizer
 from serving import plan, planner
 from serving.cache import VectorCache
-from serving.engine import Engine, _cut
+from serving.engine import Engine
 from serving.errors import RequestError
 from serving.metrics import Metrics
 from serving.picture_queue import PictureQueue
@@ -76,16 +75,6 @@ def counted(metrics: Metrics, name: str) -> float:
     found = re.search(rf"^{re.escape(name)} (\S+)$", metrics.exposition().decode(), re.MULTILINE)
     assert found, name
     return float(found[1])
-
-
-def test_a_text_too_many_begins_another_part() -> None:
-    one, two, three = [1], [1, 2], [1, 2, 3]
-    assert _cut([one, two, three, one], 3) == [[one, two], [three], [one]]
-    assert _cut([three, three], 6) == [[three, three]]
-    assert _cut([three, three], 5) == [[three], [three]]
-    # One that is too long by itself is a part by itself.
-    assert _cut([three, one, one], 2) == [[three], [one, one]]
-    assert _cut([one], 0) == [[one]]
 
 
 class Clock:
@@ -204,11 +193,11 @@ def test_searches_that_share_nothing_give_way_to_those_that_do(
         asked = ask(3, 1)
         await until(lambda: bool(batches))
         asked += ask(1, 20, filter={"kind": "odd"})
-        await until(lambda: engine._batches._under_way == 21)
+        await until(lambda: engine._searches._batches._under_way == 21)
         gates[3].set()
         await until(lambda: any(1 in batch for batch in batches))
         asked += ask(2, 20)
-        await until(lambda: engine._batches._under_way == 40)
+        await until(lambda: engine._searches._batches._under_way == 40)
         gates[1].set()
         await asyncio.gather(*asked)
 
@@ -236,7 +225,7 @@ def test_and_too_many_of_them_are_refused(opened: Bundle, monkeypatch: pytest.Mo
 
     answers = asyncio.run(run())
     assert [answer.status for answer in answers if isinstance(answer, RequestError)] == [429] * 4
-    assert engine._batches._under_way == 0
+    assert engine._searches._batches._under_way == 0
     engine.close()
 
 
@@ -314,7 +303,7 @@ def test_a_text_and_its_own_opposite_find_something(engine: Engine) -> None:
     found = asyncio.run(engine.search(SearchRequest(query=QUERY, negative=QUERY)))
     alone = asyncio.run(engine.search(SearchRequest(query=QUERY)))
     assert [hit.item.id for hit in found.hits] == [hit.item.id for hit in alone.hits]
-    vectors = engine._searcher.vectors(
+    vectors = engine._searches._searcher.vectors(
         [plan.Plan(k=1, sought=(Weighted(np.zeros(engine.bundle.index.dim)),))]
     )
     assert vectors.tolist() == [[0.0] * engine.bundle.index.dim]
@@ -329,7 +318,7 @@ def test_long_texts_are_encoded_in_parts_that_let_others_in(
     label = '{method_name="search"}'
     tokens = sum(map(len, engine.planner.texts(texts)))
     parts = counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}")
-    assert parts >= tokens / engine._batches.part > 1
+    assert parts >= tokens / engine._searches._batches.part > 1
 
 
 def test_pictures_are_encoded_after_the_texts_as_if_searched_by(engine: Engine) -> None:
@@ -387,7 +376,7 @@ def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> 
     asyncio.run(engine.search_by_image(lambda: picture(1)))
     threads = [
         each
-        for pool in (engine._batch_thread, engine._pictures._thread, engine.planner._threads)
+        for pool in (engine._searches._thread, engine._pictures._thread, engine.planner._threads)
         for each in pool._threads
     ]
     assert len(threads) == 3
@@ -462,26 +451,6 @@ def test_nothing_keeps_a_bundle_that_is_closed(opened: Bundle) -> None:
         assert kept() is None
     finally:
         gc.enable()
-
-
-def test_damage_that_is_found_is_told_to_who_asked(opened: Bundle) -> None:
-    class Damaged:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(opened, name)
-
-        def scrub(self) -> Iterator[Scrubbed]:
-            yield Scrubbed(1, 2)
-            raise DamagedError("items.sqlite is damaged")
-
-    damaged: Any = Damaged()
-    engine = Engine(damaged, Settings(), Metrics())
-    told: list[str] = []
-    engine.scrub(lambda error: told.append(str(error)))
-    assert engine._scrubber is not None
-    assert engine._scrubber.daemon
-    engine._scrubber.join(10)
-    assert told == ["items.sqlite is damaged"]
-    engine.close()
 
 
 def test_looking_up_is_refused_where_256_are_at_it(engine: Engine) -> None:
@@ -589,10 +558,10 @@ def test_what_is_sought_has_length_one_in_any_company(engine: Engine) -> None:
         plan.Plan(k=1, sought=(Weighted(known),)),
         plan.Plan(k=1, sought=(Weighted(other), Weighted(known))),
     ]
-    together = engine._searcher.vectors(plans)
+    together = engine._searches._searcher.vectors(plans)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
     for row, each in zip(together, plans, strict=True):
-        np.testing.assert_allclose(engine._searcher.vectors([each])[0], row, atol=1e-6)
+        np.testing.assert_allclose(engine._searches._searcher.vectors([each])[0], row, atol=1e-6)
 
 
 def test_a_picture_that_is_not_there_is_told(engine: Engine) -> None:

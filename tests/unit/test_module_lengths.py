@@ -12,7 +12,6 @@ STILL_LONGER = {
     "models/facets.py",
     "models/index.py",
     "models/items.py",
-    "serving/engine.py",
     "ui/app.py",
     "ui/results.py",
 }
