@@ -245,7 +245,7 @@ def test_a_quick_comparison_does_not_load_ftfy(tiny_package: Path) -> None:
 import sys
 from pathlib import Path
 from models.golden import compare_texts
-from models.manifest import ModelCard
+from models.model_card import ModelCard
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 folder = Path(sys.argv[1])
