@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from build.bundle_images import Pictures
+from build.bundle_images import Images
+from build.bundle_items import describe
 from build.captioner import CaptionModel
-from build.describe import describe
 from build.examples import examples
 from build.journal import Journal
 from build.made_of import FORM
@@ -30,12 +30,12 @@ from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
 from models.checksums import record_files
 from models.file_names import ITEMS, LOOKS, THUMBNAILS
-from models.index import EXACT_UP_TO, Metric, VectorIndex
+from models.images import decode
 from models.items import Item, write_items
 from models.looks import look_of, write_looks
 from models.manifest import Manifest, OcrFacts
-from models.pictures import decode
 from models.thumbnails import write_thumbnails
+from models.vector_index import EXACT_UP_TO, Metric, VectorIndex
 
 _LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
 _TUNING_TEXTS = 500
@@ -43,7 +43,7 @@ _TUNING_TEXTS = 500
 
 def assemble(
     folder: Path,
-    pictures: Pictures,
+    images: Images,
     *,
     package: Package,
     metric: Metric,
@@ -59,67 +59,67 @@ def assemble(
 
     Args:
         folder: where to.
-        pictures: what it holds.
+        images: what it holds.
         package: the model package; its files become part of the bundle.
         metric: of the index.
-        root: the tree of the pictures, where sidecars are looked for.
+        root: the tree of the images, where sidecars are looked for.
         journal: where the thumbnails are.
         threads: of the computations.
-        captioner: the image-to-text model that describes pictures without a caption.
-        ocr: what reads the text in the pictures.
-        metadata: how much of what pictures say themselves becomes part of the bundle.
+        captioner: the image-to-text model that describes images without a caption.
+        ocr: what reads the text in the images.
+        metadata: how much of what images say themselves becomes part of the bundle.
         made_of: the checksum of all that the bundle is made of (:mod:`build.made_of`).
 
     Raises:
-        BuildError: the captioner cannot describe pictures, or no text can be read here.
+        BuildError: the captioner cannot describe images, or no text can be read here.
     """
-    said = what_is_said(root, pictures, journal, metadata)
+    said = what_is_said(root, images, journal, metadata)
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = _tagger(package)
-    count = len(pictures.paths)
-    queries = pictures.queries
+    count = len(images.paths)
+    queries = images.queries
     if queries is None and count > EXACT_UP_TO:
-        captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+        captions = (said.get(path, NOTHING_SAID).caption for path in images.paths)
         queries = text_encoder.encode(tokenizer.encode(tuning_texts(captions)))
     items = describe(
-        pictures.paths,
-        pictures.sizes,
-        pictures.vectors,
+        images.paths,
+        images.sizes,
+        images.vectors,
         said,
         None if tagger is None else tagger.alt_texts,
-        **read_by_machines(root, pictures, said, journal, threads, captioner, ocr),
+        **read_by_machines(root, images, said, journal, threads, captioner, ocr),
     )
-    hashes = thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, threads)
+    hashes = thumbhashes(zip(images.paths, images.sizes, strict=True), journal, threads)
     items = (replace(item, thumbhash=one) for item, one in zip(items, hashes, strict=True))
     thumbnails = (
         None if size is None else journal.thumbnail(path)
-        for path, size in zip(pictures.paths, pictures.sizes, strict=True)
+        for path, size in zip(images.paths, images.sizes, strict=True)
     )
-    looks = looks_of(pictures, journal)
+    looks = looks_of(images, journal)
     index, files = write_parts(
-        folder, pictures.vectors, metric, queries, items, thumbnails, looks, package.folder
+        folder, images.vectors, metric, queries, items, thumbnails, looks, package.folder
     )
     least = None if tagger is None else floor(index, tokenizer, text_encoder)
     manifest = Manifest(
         model=package.card,
         index=index.facts,
-        pictures=count,
+        images=count,
         mean=index.mean().tolist(),
         floor=least,
         subject=None if tagger is None else subject(index, tokenizer, text_encoder),
         examples=[]
         if tagger is None
         else examples(
-            _captions(pictures, said),
-            pictures.vectors,
+            _captions(images, said),
+            images.vectors,
             index,
             tokenizer,
             text_encoder,
             tagger,
             least,
         ),
-        skipped=pictures.skipped,
-        picture_root=None if root is None else str(root.resolve()),
+        skipped=images.skipped,
+        image_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
         ocr=ocr,
         versions=versions(),
@@ -173,13 +173,13 @@ def write_parts(
 
 def _tagger(package: Package) -> Tagger | None:
     if package.card.pretrained == "random":
-        return None  # what random weights see in a picture would only mislead
+        return None  # what random weights see in an image would only mislead
     return Tagger(package.tokenizer, package.text_encoder)
 
 
-def _captions(pictures: Pictures, said: Mapping[str, Description]) -> dict[int, str]:
-    """The captions of pictures that have one, by position."""
-    captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+def _captions(images: Images, said: Mapping[str, Description]) -> dict[int, str]:
+    """The captions of images that have one, by position."""
+    captions = (said.get(path, NOTHING_SAID).caption for path in images.paths)
     return {position: caption for position, caption in enumerate(captions) if caption}
 
 
@@ -190,9 +190,9 @@ def tuning_texts(captions: Iterable[str | None]) -> list[str]:
     return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
 
 
-def looks_of(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
-    """How each picture looks from afar, None where there is none."""
-    for path, size in zip(pictures.paths, pictures.sizes, strict=True):
+def looks_of(images: Images, journal: Journal) -> Iterator[bytes | None]:
+    """How each image looks from afar, None where there is none."""
+    for path, size in zip(images.paths, images.sizes, strict=True):
         look = None if size is None else journal.look(path)
         if look is None and size is not None:
             # Embedded by an earlier release, which took no look at it.

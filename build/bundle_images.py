@@ -15,15 +15,15 @@ from models.manifest import Skipped
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures of a bundle, in order of position, and those that are not in it.
+class Images:
+    """The images of a bundle, in order of position, and those that are not in it.
 
     ``sizes`` are widths and heights in pixels, None where there is no file; ``vectors`` is
     float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
-    there before; ``unread`` counts, by suffix, what looks like a picture and is not read;
+    there before; ``unread`` counts, by suffix, what looks like an image and is not read;
     ``gone`` are known from earlier builds and were not found; ``said`` is what came with the
     vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did;
-    ``archives`` are the tars that pictures are in.
+    ``archives`` are the tars that images are in.
     """
 
     paths: list[str]

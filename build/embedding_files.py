@@ -40,7 +40,7 @@ class VectorFile:
         if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating):
             raise BuildError(
                 f"{file} holds {rows.dtype} of shape {list(rows.shape)}; floats of shape "
-                f"[pictures, {dim}] are needed."
+                f"[images, {dim}] are needed."
             )
         if rows.shape[1] != dim:
             raise BuildError(

@@ -1,10 +1,10 @@
-"""How well a model package finds captioned pictures by their captions.
+"""How well a model package finds captioned images by their captions.
 
 The model is held against two rankings that need none: chance, and how many of the query's words
-the picture's path holds.
+the image's path holds.
 
-    >>> pictures = read_pictures(Path("stamps/set-b"), card, encoder)
-    >>> rankings = evaluate(pictures, caption_queries(pictures), text_vectors)
+    >>> images = read_images(Path("stamps/set-b"), card, encoder)
+    >>> rankings = evaluate(images, caption_queries(images), text_vectors)
     >>> rankings.model.recall(5)
     0.41
 """
@@ -20,16 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from build.archives import Archives
-from build.candidates import Pictures, Query
+from build.candidates import Images, Query
 from build.evaluation_sheet import COLUMNS, Cell, Row, evenly_spread
 from build.rankings import RECALL_AT, Ranking, Standing
-from models.pictures import decode
+from models.images import decode
 from models.relevance import relevant
 from models.thumbnails import thumbnail
 
 # As many results as the page asks for.
 _PAGE = 12
-# Words that say nothing about what a picture shows.
+# Words that say nothing about what an image shows.
 _STOP_WORDS = frozenset(
     {
         *("a", "an", "and", "are", "as", "at", "by", "for", "from", "has", "have", "i", "in"),
@@ -44,13 +44,13 @@ class Shown:
     """What the service's cut-off (:mod:`models.relevance`) does to the first dozen results.
 
     Args:
-        pictures: results shown, the mean over the queries.
+        images: results shown, the mean over the queries.
         precision_of_all: the share of hits among all of the dozen.
         precision: the same among those that are shown.
         hits_kept: the share of the dozen's hits that is shown.
     """
 
-    pictures: float
+    images: float
     precision_of_all: float
     precision: float
     hits_kept: float
@@ -65,10 +65,10 @@ class Evaluation:
     """The model beside the two rankings that need none.
 
     ``order`` holds each query's candidates as the model ranks them, best first:
-    int64 ``[queries, pictures]``; ``similarities`` each candidate's, float32 of the same shape.
+    int64 ``[queries, images]``; ``similarities`` each candidate's, float32 of the same shape.
     """
 
-    pictures: int
+    images: int
     queries: list[Query]
     order: NDArray[np.int64]
     similarities: NDArray[np.float32]
@@ -80,7 +80,7 @@ class Evaluation:
     def as_json(self) -> dict[str, Any]:
         """What ``--json`` writes."""
         return {
-            "images": self.pictures,
+            "images": self.images,
             "queries": len(self.queries),
             **self.model.as_json(),
             "chance": self.chance.as_json(),
@@ -103,7 +103,7 @@ class Evaluation:
             lines.append(f"{name:{width}}{shares}{ranking.mrr():8.3f}{ranking.median_rank():13.1f}")
         shown = self.shown
         lines.append(
-            f"\nOf the first {_PAGE}, {shown.pictures:.1f} are shown as relevant: they hold "
+            f"\nOf the first {_PAGE}, {shown.images:.1f} are shown as relevant: they hold "
             f"{100 * shown.hits_kept:.0f} % of the hits, and {100 * shown.precision:.1f} % of them "
             f"are hits, of all {_PAGE} {100 * shown.precision_of_all:.1f} %."
         )
@@ -111,20 +111,20 @@ class Evaluation:
 
 
 def evaluate(
-    pictures: Pictures, queries: Sequence[Query], text_vectors: NDArray[np.float32]
+    images: Images, queries: Sequence[Query], text_vectors: NDArray[np.float32]
 ) -> Evaluation:
-    """Rank all pictures for every query, by the model, by words and by chance.
+    """Rank all images for every query, by the model, by words and by chance.
 
     Args:
-        pictures: the candidates.
+        images: the candidates.
         queries: what is asked.
         text_vectors: the queries' vectors, float32 ``[queries, dim]``, of length one.
     """
-    similarities = text_vectors @ pictures.vectors.T
-    words = [_words(path) for path in pictures.paths]
+    similarities = text_vectors @ images.vectors.T
+    words = [_words(path) for path in images.paths]
     order = np.argsort(-similarities, axis=1, kind="stable")
     return Evaluation(
-        pictures=len(pictures.paths),
+        images=len(images.paths),
         queries=list(queries),
         order=order,
         similarities=similarities,
@@ -135,19 +135,19 @@ def evaluate(
     )
 
 
-def sheet_rows(evaluation: Evaluation, pictures: Pictures) -> list[Row]:
+def sheet_rows(evaluation: Evaluation, images: Images) -> list[Row]:
     """What the sheet shows of some queries."""
-    archives = Archives(pictures.root)
+    archives = Archives(images.root)
     rows = []
     for number in evenly_spread(len(evaluation.queries)):
         query = evaluation.queries[number]
         cells = [
             Cell(
-                path=pictures.paths[position],
-                alt_text=pictures.captions[position] or pictures.paths[position],
+                path=images.paths[position],
+                alt_text=images.captions[position] or images.paths[position],
                 why=f"similarity {evaluation.similarities[number, position]:.3f}",
                 hit=position in query.hits,
-                webp=thumbnail(decode(archives.content(pictures.root / pictures.paths[position]))),
+                webp=thumbnail(decode(archives.content(images.root / images.paths[position]))),
             )
             for position in evaluation.order[number, :COLUMNS].tolist()
         ]
@@ -171,7 +171,7 @@ def _fold(
         ]
     )
     return Shown(
-        pictures=float(shown.sum(axis=1).mean()),
+        images=float(shown.sum(axis=1).mean()),
         precision_of_all=float(hits.mean()),
         precision=float(hits[shown].mean()),
         hits_kept=float(hits[shown].sum() / max(hits.sum(), 1)),

@@ -20,7 +20,7 @@ from build.path_lists import distinct, read_list
 class Given:
     """What a user brings: the ``files`` of vectors, and ``paths``, one for each of their rows.
 
-    ``said`` is what a table says of pictures, by path; ``queries``, float32 ``[m, dim]``, are the
+    ``said`` is what a table says of images, by path; ``queries``, float32 ``[m, dim]``, are the
     embeddings of texts, None where there are none.
     """
 
@@ -31,13 +31,13 @@ class Given:
 
 
 def read_given(embeddings: Path, paths: Path | None, root: Path | None, dim: int) -> Given:
-    """Vectors that exist, the paths of their pictures, and what is said of these.
+    """Vectors that exist, the paths of their images, and what is said of these.
 
     Args:
         embeddings: a ``.npy``, or a folder that clip-retrieval has written.
-        paths: a text file or a parquet table, line or row n the picture of row n; may be None
+        paths: a text file or a parquet table, line or row n the image of row n; may be None
             where the folder has metadata.
-        root: the folder of the pictures, if there is one.
+        root: the folder of the images, if there is one.
         dim: how wide the model's vectors are.
 
     Raises:
@@ -47,7 +47,7 @@ def read_given(embeddings: Path, paths: Path | None, root: Path | None, dim: int
     if paths is None and not parts.metadata:
         raise BuildError(
             "--embeddings needs --paths: a text file or a parquet table, line or row n the "
-            "picture of row n."
+            "image of row n."
         )
     files = [VectorFile(file, dim) for file in parts.images]
     if paths is not None:
@@ -75,5 +75,5 @@ def _check_fit(vectors: int, paths: int, file: Path) -> None:
     if vectors != paths:
         raise BuildError(
             f"{file} holds {vectors} vectors, but there are {paths} paths: "
-            "line n of the paths has to name the picture of row n."
+            "line n of the paths has to name the image of row n."
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from build.archives import Archives
-from build.bundle_images import Pictures
+from build.bundle_images import Images
 from build.embed import embed
 from build.errors import BuildError
 from build.index_options import IndexOptions, threads_of
@@ -24,9 +24,9 @@ from models.manifest import Skipped
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures of a tree, in order, all of which the journal knows.
+    """The images of a tree, in order, all of which the journal knows.
 
-    ``checksums`` are the SHA-256 of their contents; the rest is as :class:`Pictures` has it.
+    ``checksums`` are the SHA-256 of their contents; the rest is as :class:`Images` has it.
     """
 
     paths: list[str]
@@ -39,7 +39,7 @@ class Found:
 
 
 def find(options: IndexOptions, package: Package, journal: Journal) -> Found:
-    """The pictures of a tree, embedded as far as they are not in the journal.
+    """The images of a tree, embedded as far as they are not in the journal.
 
     Raises:
         BuildError: there are none, or none of them could be embedded.
@@ -48,7 +48,7 @@ def find(options: IndexOptions, package: Package, journal: Journal) -> Found:
     root = options.images
     archives = Archives(root, journal)
     scanned = scan(root, include=options.include, exclude=options.exclude, enter=archives.enter)
-    files = scanned.pictures
+    files = scanned.images
     if options.sample_size is not None:
         chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
         files = [file for file in files if file.path in chosen]
@@ -75,7 +75,7 @@ def find(options: IndexOptions, package: Package, journal: Journal) -> Found:
     skipped.sort(key=lambda each: each.path)
     if not paths:
         raise BuildError(_nothing_found(root, skipped, scanned.unread))
-    there = [file.path for file in scanned.pictures]
+    there = [file.path for file in scanned.images]
     # Only now: a run that fails forgets nothing.
     if options.prune and scanned.whole:
         journal.keep_only(there)
@@ -90,7 +90,7 @@ def find(options: IndexOptions, package: Package, journal: Journal) -> Found:
     )
 
 
-def with_vectors(found: Found, journal: Journal, dim: int) -> Pictures:
+def with_vectors(found: Found, journal: Journal, dim: int) -> Images:
     """The same with the journal's vectors, float32 ``[n, dim]``, and sizes."""
     vectors = np.empty((len(found.paths), dim), dtype=np.float32)
     sizes: list[tuple[int, int] | None] = []
@@ -101,7 +101,7 @@ def with_vectors(found: Found, journal: Journal, dim: int) -> Pictures:
         assert record.height is not None
         vectors[row] = record.vector
         sizes.append((record.width, record.height))
-    return Pictures(
+    return Images(
         found.paths,
         sizes,
         vectors,
@@ -114,7 +114,7 @@ def with_vectors(found: Found, journal: Journal, dim: int) -> Pictures:
 
 
 def told_unread(unread: Counter[str]) -> str:
-    """What looks like a picture and is not read, in words: ``12 .heic (…), 3 .mp4``."""
+    """What looks like an image and is not read, in words: ``12 .heic (…), 3 .mp4``."""
     told = []
     for suffix, count in sorted(unread.items(), key=lambda each: (-each[1], each[0])):
         extra = extra_for(suffix)
@@ -127,7 +127,7 @@ def _nothing_found(root: Path, skipped: Sequence[Skipped], unread: Counter[str])
     if not skipped:
         there = f": there is {told_unread(unread)}" if unread else ""
         return (
-            f"{root} holds no pictures{there}. Give --images a folder with jpg, png, webp, gif, ..."
+            f"{root} holds no images{there}. Give --images a folder with jpg, png, webp, gif, ..."
         )
     some = "; ".join(f"{each.path}: {each.reason}" for each in skipped[:3])
-    return f"no picture in {root} could be embedded: all {len(skipped)} were skipped ({some})."
+    return f"no image in {root} could be embedded: all {len(skipped)} were skipped ({some})."

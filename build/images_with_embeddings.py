@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from build.bundle_images import Pictures
+from build.bundle_images import Images
 from build.embed import embed
 from build.embedding_files import read_vectors
 from build.existing_embeddings import read_given
@@ -14,8 +14,8 @@ from build.scan import look_up, sample
 from models.model_card import ModelCard
 
 
-def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
-    """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk.
+def given_images(options: IndexOptions, card: ModelCard, journal: Journal) -> Images:
+    """The images whose vectors exist; sizes and thumbnails of those that are on the disk.
 
     Raises:
         BuildError: the vectors or the paths are of another form, or do not fit together.
@@ -30,12 +30,10 @@ def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> 
     sizes: list[tuple[int, int] | None] = [None] * len(paths)
     if options.images is not None:
         found = look_up(options.images, paths)
-        embed(
-            options.images, found.pictures, found.time_ns, journal, card, None, threads_of(options)
-        )
-        there = {file.path for file in found.pictures}
+        embed(options.images, found.images, found.time_ns, journal, card, None, threads_of(options))
+        there = {file.path for file in found.images}
         sizes = [_size(path, journal) if path in there else None for path in paths]
-    return Pictures(
+    return Images(
         paths,
         sizes,
         read_vectors(given.files, np.array(rows), card.embedding_dim),

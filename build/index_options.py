@@ -8,7 +8,7 @@ from pathlib import Path
 
 from build.metadata.description import Metadata
 from models import machine
-from models.index import Metric
+from models.vector_index import Metric
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What became of a picture, as a build looks at it and as a row of the journal."""
+"""What became of an image, as a build looks at it and as a row of the journal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLUMNS = "sha256, width, height, vector, reason, detail"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What became of a picture.
+    """What became of an image.
 
     Either ``reason`` says why it was skipped, or ``vector`` (float32 ``[dim]``; None where
     the build has no encoder), ``thumbnail`` (WebP) and size in pixels are there.

@@ -49,7 +49,7 @@ def read_list(file: Path) -> PathList:
 
 
 def read_paths(file: Path, root: Path | None) -> list[str]:
-    """The pictures that a text file, or a parquet table, names, as a bundle has them.
+    """The images that a text file, or a parquet table, names, as a bundle has them.
 
     Raises:
         BuildError: the file cannot be read, or a path is empty, leads out of ``root`` or repeats
@@ -132,5 +132,5 @@ def _relative(path: str, root: Path | None) -> str:
             path = path.removeprefix(f"{root.as_posix()}/")
     path = posixpath.normpath(path).lstrip("/")
     if path in ("", ".") or path.split("/")[0] == "..":
-        raise ValueError(f"names no picture in the folder: {written}")
+        raise ValueError(f"names no image in the folder: {written}")
     return path

@@ -15,7 +15,7 @@ class Standing:
     """Where the best hit of one query stands.
 
     ``better`` candidates score higher than it, ``tied`` as high (itself included), and
-    ``hits`` of the tied are hits.  Ties count as drawn by lot.
+    ``hits`` of the tied are hits.  Ties count as drawn at random.
     """
 
     better: int

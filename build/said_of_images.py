@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from build.bundle_images import Pictures
+from build.bundle_images import Images
 from build.caption import Caption
 from build.captioner import CaptionModel, write_captions
 from build.captions import read_captions
@@ -24,32 +24,32 @@ from build.metadata.description import (
 from build.metadata.embedded import READING
 from build.metadata.xmp_sidecars import read_xmp_sidecars
 from build.ocr import read_texts
+from models.images import read_content
 from models.manifest import OcrFacts
-from models.pictures import read_content
 
 _NAMED_WARNINGS = 10
 
 
 def what_is_said(
-    root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
+    root: Path | None, images: Images, journal: Journal, metadata: Metadata
 ) -> dict[str, Description]:
-    """What pictures' files, the files beside them and a table say, by path."""
+    """What images' files, the files beside them and a table say, by path."""
     captions: Mapping[str, Caption] = {}
     xmp: Mapping[str, Fields] = {}
     warnings: list[str] = []
     if root is not None:
-        captions, warnings = read_captions(root, pictures.paths, pictures.archives)
+        captions, warnings = read_captions(root, images.paths, images.archives)
     if root is not None and metadata != "none":
-        xmp, more = read_xmp_sidecars(root, pictures.paths)
+        xmp, more = read_xmp_sidecars(root, images.paths)
         warnings += more
     _tell(warnings)
     said = {}
-    for path, size in zip(pictures.paths, pictures.sizes, strict=True):
+    for path, size in zip(images.paths, images.sizes, strict=True):
         layers: list[tuple[str, Fields]] = []
         if size is not None:
             embedded = journal.said_by(path, READING)
             layers += written_by_programs(embedded | {XMP_SIDECAR: xmp.get(path, {})}, metadata)
-        if (fields := pictures.said.get(path)) is not None:
+        if (fields := images.said.get(path)) is not None:
             layers.append((SIDECAR, fields))
         if (caption := captions.get(path)) is not None:
             layers.append((SIDECAR, caption.fields()))
@@ -61,26 +61,26 @@ def what_is_said(
 
 def read_by_machines(
     root: Path | None,
-    pictures: Pictures,
+    images: Images,
     said: Mapping[str, Description],
     journal: Journal,
     threads: int,
     captioner: CaptionModel | None,
     ocr: OcrFacts | None,
 ) -> dict[str, dict[str, str]]:
-    """What a captioner says of pictures that have no caption, and what can be read in them.
+    """What a captioner says of images that have no caption, and what can be read in them.
 
     Returns:
-        By path, as ``written`` and ``texts``: :func:`build.describe.describe`.
+        By path, as ``written`` and ``texts``: :func:`build.bundle_items.describe`.
     """
     written: dict[str, str] = {}
     if captioner is not None and root is not None:
-        bare = _without_caption(pictures, said)
-        written = write_captions(root, bare, journal, captioner, _content_of(pictures))
+        bare = _without_caption(images, said)
+        written = write_captions(root, bare, journal, captioner, _content_of(images))
     texts: dict[str, str] = {}
     if ocr is not None and root is not None:
-        there = _with_file(pictures)
-        texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
+        there = _with_file(images)
+        texts = read_texts(root, there, journal, ocr, threads, _content_of(images))
     return {"written": written, "texts": texts}
 
 
@@ -91,18 +91,18 @@ def _tell(warnings: Sequence[str]) -> None:
         print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
 
 
-def _with_file(pictures: Pictures) -> list[str]:
-    sizes = zip(pictures.paths, pictures.sizes, strict=True)
+def _with_file(images: Images) -> list[str]:
+    sizes = zip(images.paths, images.sizes, strict=True)
     return [path for path, size in sizes if size is not None]
 
 
-def _without_caption(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
-    paths = _with_file(pictures)
+def _without_caption(images: Images, said: Mapping[str, Description]) -> list[str]:
+    paths = _with_file(images)
     return [path for path in paths if not _is_described(said.get(path, NOTHING_SAID))]
 
 
-def _content_of(pictures: Pictures) -> Callable[[Path], bytes]:
-    return read_content if pictures.archives is None else pictures.archives.content
+def _content_of(images: Images) -> Callable[[Path], bytes]:
+    return read_content if images.archives is None else images.archives.content
 
 
 def _is_described(description: Description) -> bool:

@@ -48,7 +48,6 @@ from models.file_names import (
 from models.folder import Folder
 from models.golden import compare_texts
 from models.image_encoder import LazyImageEncoder
-from models.index import VectorIndex
 from models.items import Item, ItemStore
 from models.looks import LookStore
 from models.manifest import Manifest
@@ -56,6 +55,7 @@ from models.scrubbing import Scrubbed, scrub
 from models.text_encoder import TextEncoder
 from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 
 # A bundle below this many bytes is hashed whole before it is used, in a fifth of a second.  Of a
 # larger one only what every answer needs.
@@ -67,7 +67,7 @@ Elsewhere = Callable[[Manifest], Collection]
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model package and the pictures that it has embedded.
+    """A model package and the images that it has embedded.
 
     All of it comes from one folder as it was when it was opened (:mod:`models.folder`):
     another bundle that takes its place changes nothing.
@@ -81,7 +81,7 @@ class Bundle:
     collection: Collection
     # None where the bundle was deployed without them.
     thumbnails: ThumbnailStore | None
-    # None where it was built by an earlier release, or of vectors without pictures.
+    # None where it was built by an earlier release, or of vectors without images.
     looks: LookStore | None
     threads: int
     # None where the bundle was deployed without it.
@@ -119,7 +119,7 @@ class Bundle:
 
         Raises:
             DamagedError: names the file that is missing, altered or does not fit, or the
-                text or picture whose embedding this machine computes otherwise.
+                text or image whose embedding this machine computes otherwise.
         """
         attempts = _ATTEMPTS
         while True:
@@ -176,15 +176,15 @@ class Bundle:
             if LOOKS in folder:
                 looks = pool.submit(LookStore.load, folder)
                 verified.append(looks)
-            pictures = None
+            images = None
             if IMAGE_ENCODER in folder:
                 load = partial(load_image_encoder, folder, model, threads)
-                pictures = LazyImageEncoder(load, checked=not verify)
+                images = LazyImageEncoder(load, checked=not verify)
                 # Last, since it takes the longest and nothing waits for it but the end.
                 if folder.in_memory(IMAGE_ENCODER):
-                    verified.append(pool.submit(pictures.load))
+                    verified.append(pool.submit(images.load))
                 elif whole:
-                    verified.append(pool.submit(pictures.check))
+                    verified.append(pool.submit(images.check))
             if whole:
                 for name in (*databases, EMBEDDINGS, CHANGED_EMBEDDINGS, LOOKS):
                     if name in folder and not folder.in_memory(name):
@@ -224,7 +224,7 @@ class Bundle:
                 thumbnails=thumbnails,
                 looks=seen,
                 threads=threads,
-                image_encoder=pictures,
+                image_encoder=images,
                 _files=folder,
                 _numbers=None if elsewhere is None else items,
             )

@@ -22,17 +22,17 @@ from models.file_names import (
     TOKENIZER,
 )
 from models.folder import Folder
-from models.golden import compare_picture
+from models.golden import compare_image
 from models.image_encoder import ImageEncoder
-from models.index import VectorIndex
 from models.items import ItemStore
 from models.looks import LookStore
 from models.manifest import Manifest
 from models.model_card import ModelCard
+from models.vector_index import VectorIndex
 
 
 def check_names(manifest: Manifest, path: Path, *, whole: bool) -> None:
-    """Every file that a bundle is made of has to be vouched for; the picture encoder may lack.
+    """Every file that a bundle is made of has to be vouched for; the image encoder may lack.
 
     Where its collection lies elsewhere, no more is needed than what a text is encoded with.
     """
@@ -57,13 +57,13 @@ def check_fit(
     items: ItemStore,
     looks: LookStore | None,
 ) -> None:
-    """The parts have to be of the same pictures, and of the model whose vectors they hold."""
-    counts = {MANIFEST: manifest.pictures, INDEX: len(index), ITEMS: len(items)}
+    """The parts have to be of the same images, and of the model whose vectors they hold."""
+    counts = {MANIFEST: manifest.images, INDEX: len(index), ITEMS: len(items)}
     if looks is not None:
         counts[LOOKS] = len(looks)
     if len(set(counts.values())) > 1:
         raise DamagedError(
-            f"{path} does not fit together: the numbers of pictures differ "
+            f"{path} does not fit together: the numbers of images differ "
             f"({', '.join(f'{name}: {count}' for name, count in counts.items())}). "
             "Build it again."
         )
@@ -89,7 +89,7 @@ def load_image_encoder(folder: Folder, model: ModelCard, threads: int) -> ImageE
         # Whatever was known of it: somebody may have written into the file since.
         folder.settle(IMAGE_ENCODER, hashlib.sha256(graph).hexdigest())
     encoder = ImageEncoder(folder.path, model, threads=threads, graph=graph)
-    compare_picture(folder.path, model, encoder)
+    compare_image(folder.path, model, encoder)
     return encoder
 
 

@@ -1,4 +1,4 @@
-"""Documents that a package and a bundle say something of themselves in: JSON with a seal."""
+"""Documents that a package and a bundle say something of themselves in: JSON with a checksum."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.damage import DamagedError, cannot_be_read
 
-_NO_SEAL = "0" * 64
-_SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"\n}\n\Z')
+_NO_CHECKSUM = "0" * 64
+_OWN_CHECKSUM = re.compile(rb'"seal": "([0-9a-f]{64})"\n}\n\Z')
 
 
 class Document(BaseModel):
     """A frozen JSON document in a folder, whose unknown fields are refused.
 
     On disk its last field, ``seal``, is the SHA-256 of the file's own bytes with
-    the seal's digits set to zero: a document cannot list its own hash otherwise,
+    the checksum's digits set to zero: a document cannot list its own hash otherwise,
     and one altered byte of it has to show like that of any other file.
     """
 
@@ -50,13 +50,17 @@ class Document(BaseModel):
         Raises:
             DamagedError: it is no JSON, altered, of another format, or lacks a field.
         """
-        body, found, seal = _split_seal(written)
-        if found and hashlib.sha256(body).hexdigest() != seal:
-            raise DamagedError(f"{path} is damaged: it does not match its seal. Build it again.")
+        body, found, checksum = _split_checksum(written)
+        if found and hashlib.sha256(body).hexdigest() != checksum:
+            raise DamagedError(
+                f"{path} is damaged: it does not match its own checksum. Build it again."
+            )
         try:
             document = json.loads(body)
             if not found or not isinstance(document, dict):
-                raise DamagedError(f"{path} has no seal: it was altered. Build it again.")
+                raise DamagedError(
+                    f"{path} has no checksum of its own: it was altered. Build it again."
+                )
             del document["seal"]
             expected = cls.model_fields["format"].default
             if document.get("format") != expected:
@@ -64,7 +68,7 @@ class Document(BaseModel):
                     f"{path} is of the format {document.get('format')!r}, and this release reads "
                     f"{expected!r}. Build it again."
                 )
-            return cls.model_validate(document)
+            return cls.model_validate(document, by_alias=True, by_name=False)
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DamagedError(f"{path} is no JSON: {error}. Build it again.") from None
         except ValidationError as error:
@@ -80,18 +84,18 @@ class Document(BaseModel):
             ) from None
 
     def write(self, folder: Path) -> None:
-        """Write the document into ``folder`` as indented JSON, sealed."""
-        fields = self.model_dump(mode="json") | {"seal": _NO_SEAL}
+        """Write the document into ``folder`` as indented JSON, with its own checksum."""
+        fields = self.model_dump(mode="json", by_alias=True) | {"seal": _NO_CHECKSUM}
         body = (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
-        seal = hashlib.sha256(body).hexdigest()
-        head, _, tail = body.rpartition(_NO_SEAL.encode())
-        (folder / self.filename).write_bytes(head + seal.encode() + tail)
+        checksum = hashlib.sha256(body).hexdigest()
+        head, _, tail = body.rpartition(_NO_CHECKSUM.encode())
+        (folder / self.filename).write_bytes(head + checksum.encode() + tail)
 
 
-def _split_seal(written: bytes) -> tuple[bytes, bool, str]:
-    """The bytes with a zeroed seal, whether there is a seal, and the seal."""
-    match = _SEAL.search(written)
+def _split_checksum(written: bytes) -> tuple[bytes, bool, str]:
+    """The bytes with zeros for their checksum, whether they have one, and the checksum."""
+    match = _OWN_CHECKSUM.search(written)
     if match is None:
-        return written, False, _NO_SEAL
-    body = written[: match.start(1)] + _NO_SEAL.encode() + written[match.end(1) :]
+        return written, False, _NO_CHECKSUM
+    body = written[: match.start(1)] + _NO_CHECKSUM.encode() + written[match.end(1) :]
     return body, True, match[1].decode()

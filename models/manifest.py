@@ -1,12 +1,12 @@
 """What a bundle says of itself.
 
-A *bundle* is a model package (:mod:`models.model_card`) joined with the pictures that it has
+A *bundle* is a model package (:mod:`models.model_card`) joined with the images that it has
 embedded: an index, the items and a ``manifest.json`` (:class:`Manifest`), which names every other
 file in its folder with its size and SHA-256, so that a reader can tell a whole one from a damaged
 one before it trusts a byte.
 
     >>> manifest = Manifest.read(Path("bundles/demo"))
-    >>> manifest.model.name, manifest.pictures
+    >>> manifest.model.name, manifest.images
     ('sightline-demo', 612)
 """
 
@@ -27,8 +27,8 @@ from models.model_card import ModelCard
 class IndexFacts(BaseModel):
     """What kind of index the bundle has, and how well it finds.
 
-    ``recall_at_10`` is the share of the true ten nearest pictures that the index
-    returns for *text* queries (the modality gap makes picture queries look better
+    ``recall_at_10`` is the share of the true ten nearest images that the index
+    returns for *text* queries (the modality gap makes image queries look better
     than they are); 1.0 for an exact index.  ``search_parameters`` go with every
     call, the index itself is never altered.
     """
@@ -42,7 +42,7 @@ class IndexFacts(BaseModel):
 
 
 class CaptionerFacts(BaseModel):
-    """Which image-to-text model described the pictures that came without a caption.
+    """Which image-to-text model described the images that came without a caption.
 
     ``name`` is its name on the hub, or its folder's without the path; ``sha256`` is made
     of its files, so that other weights under the same name show.
@@ -54,7 +54,7 @@ class CaptionerFacts(BaseModel):
 
 
 class OcrFacts(BaseModel):
-    """Which package read the text in the pictures, with the models that came with it."""
+    """Which package read the text in the images, with the models that came with it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
@@ -62,7 +62,7 @@ class OcrFacts(BaseModel):
 
 
 class SubjectFacts(BaseModel):
-    """What texts have in common with the average picture of a bundle.
+    """What texts have in common with the average image of a bundle.
 
     Of the names of some thousand things, each behind an article: ``usual`` is their mean similarity
     to it, and ``most`` that of the name that lies nearest (:mod:`models.relevance`).
@@ -74,7 +74,7 @@ class SubjectFacts(BaseModel):
 
 
 class Skipped(BaseModel):
-    """A picture that could not be embedded: its path in the tree, and why."""
+    """An image that could not be embedded: its path in the tree, and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     path: str
@@ -85,8 +85,8 @@ class Skipped(BaseModel):
 class Manifest(Document):
     """``manifest.json``: what a bundle is, and the identity of its files.
 
-    ``mean`` is the mean of the picture vectors, ``[dim]``: what a query's similarity to all
-    pictures is measured with, and ``floor`` the similarity below which nothing is a match, None
+    ``mean`` is the mean of the image vectors, ``[dim]``: what a query's similarity to all
+    images is measured with, and ``floor`` the similarity below which nothing is a match, None
     where that is not known; ``subject`` is for queries that the whole bundle answers, None in a
     bundle that is older than this (:mod:`models.relevance`).  ``examples`` are texts that find
     something in it.  ``made_of`` is a checksum of all that
@@ -102,13 +102,15 @@ class Manifest(Document):
     format: Literal["sightline-bundle/2"] = "sightline-bundle/2"
     model: ModelCard
     index: IndexFacts
-    pictures: int
+    images: int = Field(validation_alias="pictures", serialization_alias="pictures")
     mean: list[float]
     floor: float | None
     subject: SubjectFacts | None = None
     examples: list[str] = Field(default_factory=list)
     skipped: list[Skipped] = Field(default_factory=list)
-    picture_root: str | None = None
+    image_root: str | None = Field(
+        None, validation_alias="picture_root", serialization_alias="picture_root"
+    )
     captioner: CaptionerFacts | None = None
     ocr: OcrFacts | None = None
     versions: dict[str, str]
@@ -120,7 +122,7 @@ class Manifest(Document):
     @property
     def version(self) -> str:
         """16 hex digits that another bundle does not have."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
 
     def public(self) -> dict[str, Any]:
         """The part that ``GET /info`` shows: no local paths, no skip list, no embeddings."""
@@ -130,7 +132,7 @@ class Manifest(Document):
                 "mean": True,
                 "subject": True,
                 "skipped": True,
-                "picture_root": True,
+                "image_root": True,
                 "made_of": True,
                 "form": True,
                 "model": {"golden"},

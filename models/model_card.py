@@ -20,7 +20,7 @@ from models.installation import command
 
 
 class Preprocessing(BaseModel):
-    """How a decoded picture becomes ``pixel_values``; the names are open_clip's.
+    """How a decoded image becomes ``pixel_values``; the names are open_clip's.
 
     ``resize_mode`` is open_clip's: ``shortest`` scales the shorter side to the
     target and crops the centre, ``longest`` scales the longer side and pads with
@@ -61,16 +61,16 @@ class Verification(BaseModel):
     """What the export measured against open_clip before it wrote the package.
 
     The differences are the largest absolute ones between the ONNX fp32 outputs
-    and open_clip's, over ``texts`` texts and ``pictures`` pictures.
-    ``overlap_at_10`` is the mean share of the ten nearest pictures that the text
+    and open_clip's, over ``texts`` texts and ``images`` images.
+    ``overlap_at_10`` is the mean share of the ten nearest images that the text
     encoder has in common with an fp32 one, ``int8_overlap_at_10`` the share that plain
     int8 throughout has, before its mean error is taken back; None where int8 was not
     tried.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
     texts: int
-    pictures: int
+    images: int = Field(validation_alias="pictures", serialization_alias="pictures")
     max_text_difference: float
     max_image_difference: float
     int8_overlap_at_10: float | None = None
@@ -108,18 +108,20 @@ class Tolerance(BaseModel):
 
 
 class Golden(BaseModel):
-    """What the model's makers get for some texts and one picture: see :mod:`models.golden`.
+    """What the model's makers get for some texts and one image: see :mod:`models.golden`.
 
-    ``computed_by`` names the software, which is never the one that serves; ``picture`` is
-    the embedding of :mod:`models.golden_picture`, stored like a text's.
+    ``computed_by`` names the software, which is never the one that serves; ``image`` is
+    the embedding of :mod:`models.golden_image`, stored like a text's.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
     computed_by: str
     texts: list[GoldenText] = Field(min_length=1)
     text_tolerance: Tolerance
-    picture: str
-    picture_tolerance: Tolerance
+    image: str = Field(validation_alias="picture", serialization_alias="picture")
+    image_tolerance: Tolerance = Field(
+        validation_alias="picture_tolerance", serialization_alias="picture_tolerance"
+    )
 
 
 class ModelCard(Document):
@@ -161,7 +163,7 @@ class ModelCard(Document):
 
     @model_validator(mode="after")
     def _golden_embeddings_are_as_wide_as_the_model_s(self) -> Self:
-        for embedding in (*(each.embedding for each in self.golden.texts), self.golden.picture):
+        for embedding in (*(each.embedding for each in self.golden.texts), self.golden.image):
             try:
                 size = len(base64.b64decode(embedding, validate=True))
             except binascii.Error:

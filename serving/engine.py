@@ -1,7 +1,7 @@
-"""From a request to the pictures found: plan, batch, encode, search.
+"""From a request to the images found: plan, batch, encode, search.
 
 The event loop plans and waits; one thread encodes and searches whole batches, another takes
-the pictures that are sent as queries.
+the images that are sent as queries.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from serving.browsing import browse, with_facets
 from serving.errors import RequestError
 from serving.finishing import finished
 from serving.found import Found
+from serving.image_queue import ImageQueue
 from serving.metrics import Metrics
-from serving.picture_queue import PictureQueue
 from serving.plan import Plan, Question, Vector, Weighted
 from serving.planner import Planner
 from serving.scrubber import Scrubber
@@ -69,7 +69,7 @@ class Engine:
         self.planner = Planner(bundle)
         self._max_upload = settings.max_upload
         self._searches = SearchQueue(bundle, self.planner, settings, metrics)
-        self._pictures = PictureQueue(bundle, settings, metrics)
+        self._images = ImageQueue(bundle, settings, metrics)
         self.version = bundle.manifest.version
         self._scrubber = Scrubber(bundle)
 
@@ -98,7 +98,7 @@ class Engine:
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
         self._searches.close()
-        self._pictures.close()
+        self._images.close()
         self.planner.close()
         self._scrubber.stop()
         if self._closes_bundle:
@@ -109,7 +109,7 @@ class Engine:
         """Close the bundle's files once nobody reads them any more."""
         self.planner.close(wait=True)
         self._searches.join()
-        self._pictures.join()
+        self._images.join()
         self._scrubber.join()
         self.bundle.close()
 
@@ -130,13 +130,13 @@ class Engine:
         self._searches.refuse_if_full()
 
     async def search(self, request: SearchRequest, ticket: Ticket = WHENEVER) -> Found:
-        """The pictures that a text describes, or that resemble a picture of the bundle.
+        """The images that a text describes, or that resemble an image of the bundle.
 
         Where nothing is sought, all that meet the filter, in the order that is asked for.
 
         Raises:
-            RequestError: no such picture, a filter that makes no sense, overload, or too late;
-                of pictures that are sent, what :meth:`search_by_image` says.
+            RequestError: no such image, a filter that makes no sense, overload, or too late;
+                of images that are sent, what :meth:`search_by_image` says.
         """
         if not request.seeks:
             return await browse(self.planner, self.bundle.collection, request)
@@ -149,16 +149,16 @@ class Engine:
         request: ImageSearchRequest = _NOTHING_ELSE,
         ticket: Ticket = WHENEVER,
     ) -> Found:
-        """The pictures that resemble a picture.
+        """The images that resemble an image.
 
         Args:
-            read: gives the picture's bytes.  Called once it is its turn: those that wait for
+            read: gives the image's bytes.  Called once it is its turn: those that wait for
                 theirs together might not fit into memory.
             request: what is asked beside it.
             ticket: until when somebody waits.
 
         Raises:
-            RequestError: the bytes are no picture, the bundle has no picture encoder, the
+            RequestError: the bytes are no image, the bundle has no image encoder, the
                 service is overloaded, or it is too late.
         """
         sent = [(Upload(read), request.weight), *self._sent(request)]
@@ -167,7 +167,7 @@ class Engine:
     async def search_by_vector(
         self, vector: Vector, k: int = DEFAULT_K, ticket: Ticket = WHENEVER
     ) -> Found:
-        """The pictures that lie nearest to a vector, float32 ``[dim]`` of any length.
+        """The images that lie nearest to a vector, float32 ``[dim]`` of any length.
 
         Raises:
             RequestError: the service is overloaded, or it is too late.
@@ -177,18 +177,18 @@ class Engine:
     async def encode(
         self, request: EncodeRequest, ticket: Ticket = WHENEVER
     ) -> NDArray[np.float32]:
-        """The vectors of some texts and then of some pictures, float32 ``[n, dim]``.
+        """The vectors of some texts and then of some images, float32 ``[n, dim]``.
 
         Raises:
-            RequestError: as for :meth:`encode_texts` and :meth:`encode_pictures`.
+            RequestError: as for :meth:`encode_texts` and :meth:`encode_images`.
         """
         uploads = [
-            within_json(picture, f"images.{place}", self._max_upload)
-            for place, picture in enumerate(request.images)
+            within_json(image, f"images.{place}", self._max_upload)
+            for place, image in enumerate(request.images)
         ]
         encoded = await self.encode_texts(request.texts, ticket)
-        pictures = await self.encode_pictures(uploads, ticket)
-        return np.concatenate([encoded.vectors, pictures])
+        images = await self.encode_images(uploads, ticket)
+        return np.concatenate([encoded.vectors, images])
 
     async def encode_texts(self, texts: Sequence[str], ticket: Ticket = WHENEVER) -> Encoded:
         """The vectors of some texts, L2-normalised.
@@ -198,26 +198,26 @@ class Engine:
         """
         return await self._searches.encode(texts, ticket)
 
-    async def encode_pictures(
+    async def encode_images(
         self, uploads: Sequence[Upload], ticket: Ticket = WHENEVER
     ) -> NDArray[np.float32]:
-        """The vectors of some pictures, float32 ``[n, dim]``, L2-normalised.
+        """The vectors of some images, float32 ``[n, dim]``, L2-normalised.
 
-        They give way to pictures that are searched by.
+        They give way to images that are searched by.
 
         Raises:
-            RequestError: one of them is no picture, the bundle has no picture encoder, the
+            RequestError: one of them is no image, the bundle has no image encoder, the
                 service is overloaded, or it is too late.
         """
         vectors = [np.empty((0, self.bundle.collection.dim), dtype=np.float32)]
         if uploads:
-            self._pictures.need_encoder()
-            encoded = await self._pictures.vectors(uploads, ticket)
+            self._images.need_encoder()
+            encoded = await self._images.vectors(uploads, ticket)
             vectors += [vector[np.newaxis] for vector in encoded]
         return np.concatenate(vectors)
 
     def _sent(self, request: Question) -> list[tuple[Upload, float]]:
-        """The pictures in a request's JSON, and how much each counts."""
+        """The images in a request's JSON, and how much each counts."""
         return [
             (within_json(part.image, f"queries.{number}.image", self._max_upload), part.weight)
             for number, part in enumerate(request.queries or ())
@@ -227,15 +227,15 @@ class Engine:
     async def _answer(
         self, request: Question, sent: Sequence[tuple[Upload, float]], ticket: Ticket
     ) -> Found:
-        """What is found for a request and the pictures that came with it."""
+        """What is found for a request and the images that came with it."""
         if not sent:
             return await self._find(await self.planner.search(request), ticket)
-        self._pictures.need_encoder()
+        self._images.need_encoder()
         plan = await self.planner.search(request)
         started = time.perf_counter()
         # One after the other: many of one request must not crowd out those of others.
         seen = [
-            Weighted(await self._pictures.vector(upload, ticket), weight) for upload, weight in sent
+            Weighted(await self._images.vector(upload, ticket), weight) for upload, weight in sent
         ]
         encoded = time.perf_counter() - started
         found = await self._find(replace(plan, sought=(*plan.sought, *seen)), ticket)

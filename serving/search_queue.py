@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models import machine
 from models.bundle import Bundle
-from models.index import use_threads
+from models.vector_index import use_threads
 from serving.batcher import Batcher
 from serving.cache import VectorCache
 from serving.errors import overloaded

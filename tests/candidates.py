@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from build.candidates import Pictures
+from build.candidates import Images
 
 
-def pictures(
+def images(
     vectors: list[list[float]],
     captions: list[str | None],
     paths: list[str] | None = None,
-    root: Path = Path("pictures"),
-) -> Pictures:
+    root: Path = Path("images"),
+) -> Images:
     rows = np.array(vectors, dtype=np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     paths = paths or [f"{row}.png" for row in range(len(rows))]
-    return Pictures(root, paths, rows, captions, [])
+    return Images(root, paths, rows, captions, [])

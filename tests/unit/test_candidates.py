@@ -1,4 +1,4 @@
-"""Which queries should find which pictures."""
+"""Which queries should find which images."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 
 from build.candidates import caption_queries, read_queries
 from build.errors import BuildError
-from tests.candidates import pictures
+from tests.candidates import images
 
 
-def test_pictures_without_captions_are_refused() -> None:
-    with pytest.raises(BuildError, match=r"none of the 2 pictures.*--queries"):
-        caption_queries(pictures([[1, 0], [0, 1]], [None, None]))
+def test_images_without_captions_are_refused() -> None:
+    with pytest.raises(BuildError, match=r"none of the 2 images.*--queries"):
+        caption_queries(images([[1, 0], [0, 1]], [None, None]))
 
 
 def test_questions_name_their_hits_by_path_or_pattern(tmp_path: Path) -> None:
-    found = pictures(np.eye(3).tolist(), [None] * 3, ["a/owl.png", "a/[1].png", "b/fox.png"])
+    found = images(np.eye(3).tolist(), [None] * 3, ["a/owl.png", "a/[1].png", "b/fox.png"])
     file = tmp_path / "questions.json"
     file.write_text(
         json.dumps(
@@ -36,7 +36,7 @@ def test_questions_name_their_hits_by_path_or_pattern(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ('[{"query": "x", "hits": ["c/*"]}]', "no picture 'c/"),
+        ('[{"query": "x", "hits": ["c/*"]}]', "no image 'c/"),
         ('[{"query": "x", "hits": []}]', "has no hits"),
         ("[]", "holds no queries"),
         ('[{"question": "x"}]', "is no list of"),
@@ -47,5 +47,5 @@ def test_bad_question_files_are_named(tmp_path: Path, written: str, message: str
     file = tmp_path / "questions.json"
     file.write_text(written)
     with pytest.raises(BuildError, match=message) as refused:
-        read_queries(file, pictures([[1, 0]], [None]))
+        read_queries(file, images([[1, 0]], [None]))
     assert "questions.json" in str(refused.value)

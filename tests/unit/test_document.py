@@ -51,9 +51,15 @@ def test_a_document_says_what_is_wrong_with_it() -> None:
     lacking = {name: value for name, value in fields.items() if name != "mean"}
     deep = fields | {"model": fields["model"] | {"embedding_dim": "wide"}}
     for written, said in [
-        (sealed(fields, "1" * 64), "is damaged: it does not match its seal. Build it again."),
-        (json.dumps(fields).encode(), "has no seal: it was altered. Build it again."),
-        (b"[]", "has no seal: it was altered. Build it again."),
+        (
+            sealed(fields, "1" * 64),
+            "is damaged: it does not match its own checksum. Build it again.",
+        ),
+        (
+            json.dumps(fields).encode(),
+            "has no checksum of its own: it was altered. Build it again.",
+        ),
+        (b"[]", "has no checksum of its own: it was altered. Build it again."),
         (b"{", "is no JSON: Expecting property name enclosed in double quotes"),
         (b"\xff", "is no JSON: "),
         (

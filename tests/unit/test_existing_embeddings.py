@@ -43,7 +43,7 @@ def clip_retrieval(folder: Path, sizes: list[int], texts: bool = True) -> Path:
         table(
             folder / f"metadata/metadata_{part}.parquet",
             image_path=keys,
-            caption=[f"Picture {key}" for key in keys],
+            caption=[f"Image {key}" for key in keys],
             url=[f"https://example.org/{key}.jpg" for key in keys],
             key=keys,
             status=["success"] * size,
@@ -96,7 +96,7 @@ def test_a_table_has_paths_captions_and_what_else_is_known(tmp_path: Path) -> No
     assert given.queries is None
 
 
-def test_a_table_of_addresses_names_pictures_by_them(tmp_path: Path) -> None:
+def test_a_table_of_addresses_names_images_by_them(tmp_path: Path) -> None:
     paths = table(tmp_path / "p.parquet", url=["https://x/1.jpg"], caption=["A fox"])
     given = read_given(saved(tmp_path, np.ones((1, 2))), paths, None, 2)
     assert given.said == {"https://x/1.jpg": {"caption": "A fox"}}
@@ -107,7 +107,7 @@ def test_what_clip_retrieval_has_written_needs_nothing_beside_it(tmp_path: Path)
     given = read_given(clip_retrieval(tmp_path / "e", [2] * 11), None, None, 2)
     assert given.paths[2:4] == ["000010000", "000010001"]
     assert given.said["000100001"] == {
-        "caption": "Picture 000100001",
+        "caption": "Image 000100001",
         "url": "https://example.org/000100001.jpg",
     }
     rows = np.array([[part + 1, row + 1] for part in range(11) for row in range(2)])
@@ -151,7 +151,7 @@ def test_parts_that_do_not_fit_are_told(tmp_path: Path) -> None:
         ({"caption": ["A fox"]}, "has no column image_path, file_name, path or url"),
         ({"path": [None]}, "row 0 has no path"),
         ({"path": [1]}, "row 0 has no path"),
-        ({"path": ["../a.jpg"]}, r"row 0 names no picture in the folder: \.\./a\.jpg"),
+        ({"path": ["../a.jpg"]}, r"row 0 names no image in the folder: \.\./a\.jpg"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told(

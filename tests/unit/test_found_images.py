@@ -11,7 +11,7 @@ from build.archives import Archives
 from build.found_images import Found, told_unread, with_vectors
 from build.journal import Journal
 from build.journal_record import Record
-from build.scan import PictureFile
+from build.scan import ImageFile
 
 
 def test_the_most_are_told_first_and_how_they_could_be_read() -> None:
@@ -26,11 +26,11 @@ def test_rows_are_in_the_order_of_the_paths(tmp_path: Path) -> None:
         for number, path in enumerate(("b.jpg", "a.jpg"), start=1):
             vector = np.array([number, 0], dtype=np.float32)
             record = Record(bytes([number]) * 32, width=number, height=9, vector=vector)
-            journal.put(PictureFile(path, size=1, mtime_ns=1, ctime_ns=1), record, 0)
+            journal.put(ImageFile(path, size=1, mtime_ns=1, ctime_ns=1), record, 0)
         found = Found(["a.jpg", "b.jpg"], [], [], 1, Counter({".mp4": 1}), 4, Archives(tmp_path))
-        pictures = with_vectors(found, journal, 2)
-    assert pictures.vectors.tolist() == [[2, 0], [1, 0]]
-    assert pictures.vectors.dtype == np.float32
-    assert pictures.sizes == [(2, 9), (1, 9)]
-    assert (pictures.reused, pictures.unread, pictures.gone) == (1, {".mp4": 1}, 4)
-    assert pictures.archives is found.archives
+        images = with_vectors(found, journal, 2)
+    assert images.vectors.tolist() == [[2, 0], [1, 0]]
+    assert images.vectors.dtype == np.float32
+    assert images.sizes == [(2, 9), (1, 9)]
+    assert (images.reused, images.unread, images.gone) == (1, {".mp4": 1}, 4)
+    assert images.archives is found.archives

@@ -13,7 +13,7 @@ from build.journal_file import open_journal
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A journal that knows the look of one picture."""
+    """A journal that knows the look of one image."""
     path = tmp_path / ".photos.journal.sqlite"
     with closing(open_journal(path)) as journal:
         journal.execute("INSERT INTO looks VALUES (?, ?)", (b"sha256", b"look"))

@@ -1,4 +1,4 @@
-"""Records of pictures as rows hold them."""
+"""Records of images as rows hold them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def test_a_row_of_its_columns_and_a_thumbnail_is_a_record() -> None:
     assert (record.thumbnail, record.reason, record.detail) == (b"webp", None, None)
 
 
-def test_one_of_a_picture_that_was_skipped_has_no_vector() -> None:
+def test_one_of_an_image_that_was_skipped_has_no_vector() -> None:
     row = (b"2", None, None, None, "truncated", "half of it", None)
     assert record_of(row) == Record(b"2", reason="truncated", detail="half of it")

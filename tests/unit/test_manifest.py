@@ -9,7 +9,7 @@ import pytest
 
 from models.damage import DamagedError
 from models.manifest import Manifest, Skipped
-from tests.documents import manifest, sealed
+from tests.documents import manifest, with_checksum
 
 
 def test_the_public_part_keeps_local_paths_to_itself() -> None:
@@ -18,21 +18,21 @@ def test_the_public_part_keeps_local_paths_to_itself() -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0b", "/a"])
 def test_a_manifest_names_files_of_its_own_folder_only(name: str) -> None:
-    fields = manifest().model_dump(mode="json")
+    fields = manifest().model_dump(mode="json", by_alias=True)
     record = {"size": 1, "sha256": "a" * 64}
     path = Path("/b/manifest.json")
-    assert "a.b" in Manifest.parse(sealed(fields | {"files": {"a.b": record}}), path).files
+    assert "a.b" in Manifest.parse(with_checksum(fields | {"files": {"a.b": record}}), path).files
     with pytest.raises(DamagedError, match="is no file of the bundle's own"):
-        Manifest.parse(sealed(fields | {"files": {name: record}}), path)
+        Manifest.parse(with_checksum(fields | {"files": {name: record}}), path)
 
 
 def test_the_public_part_says_how_many_were_skipped() -> None:
     skipped = [Skipped(path="a.png", reason="empty", detail="")] * 3
-    facts = manifest().model_copy(update={"skipped": skipped, "picture_root": "/p"}).public()
+    facts = manifest().model_copy(update={"skipped": skipped, "image_root": "/p"}).public()
     assert facts["skipped"] == 3
-    assert not {"mean", "picture_root"} & set(facts)
+    assert not {"mean", "image_root"} & set(facts)
     assert "golden" not in facts["model"]
-    assert facts["pictures"] == manifest().pictures
+    assert facts["images"] == manifest().images
 
 
 def test_another_bundle_has_another_version() -> None:

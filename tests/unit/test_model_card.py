@@ -16,7 +16,7 @@ def test_golden_embeddings_are_as_wide_as_the_model_s() -> None:
     golden = fields["model"]["golden"]
     for wrong, said in [("AAAA", "a golden embedding is not"), ("%", "embedding is not base64")]:
         for changed in (
-            golden | {"picture": wrong},
+            golden | {"image": wrong},
             golden | {"texts": [golden["texts"][0] | {"embedding": wrong}]},
         ):
             altered = fields | {"model": fields["model"] | {"golden": changed}}

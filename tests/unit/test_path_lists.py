@@ -27,7 +27,7 @@ def test_paths_of_any_system_become_relative(tmp_path: Path) -> None:
     ]
 
 
-def test_paths_under_the_folder_of_the_pictures_become_relative_to_it(
+def test_paths_under_the_folder_of_the_images_become_relative_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "real/photos/photos").mkdir(parents=True)
@@ -47,8 +47,8 @@ def test_paths_under_the_folder_of_the_pictures_become_relative_to_it(
     [
         ("a.jpg\n\nb.jpg\n", "line 2 is empty"),
         ("a.jpg\nb.jpg\n.\\a.jpg\n", r"line 3 repeats line 1: a\.jpg"),
-        ("a.jpg\n../b.jpg\n", r"line 2 names no picture in the folder: \.\./b\.jpg"),
-        ("a/..\n", "line 1 names no picture"),
+        ("a.jpg\n../b.jpg\n", r"line 2 names no image in the folder: \.\./b\.jpg"),
+        ("a/..\n", "line 1 names no image"),
         (b"a.jpg\ncaf\xe9.jpg\n", "not UTF-8"),
     ],
 )

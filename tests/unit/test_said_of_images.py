@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from build.bundle_images import Pictures
+from build.bundle_images import Images
 from build.captioner import CaptionModel
 from build.journal import Journal
 from build.metadata import Fields
@@ -17,12 +17,12 @@ from build.said_of_images import read_by_machines, what_is_said
 from models.manifest import OcrFacts
 
 
-def pictures(
+def images(
     paths: list[str], table: Mapping[str, Fields] | None = None, files: bool = True
-) -> Pictures:
+) -> Images:
     sizes: list[tuple[int, int] | None] = [(2, 2) if files else None for _ in paths]
     vectors = np.zeros((len(paths), 2), dtype=np.float32)
-    return Pictures(paths, sizes, vectors, skipped=[], reused=0, said=table or {})
+    return Images(paths, sizes, vectors, skipped=[], reused=0, said=table or {})
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_file_beside_an_image_is_heard_before_a_table(tmp_path: Path, journal:
     root = tmp_path / "images"
     (root / "a.txt").write_text("A red fox")
     table = {"a.jpg": {"caption": "A fox", "year": 1999}, "b.jpg": {"caption": "An owl"}}
-    said = what_is_said(root, pictures(["a.jpg", "b.jpg", "c.jpg"], table), journal, "basic")
+    said = what_is_said(root, images(["a.jpg", "b.jpg", "c.jpg"], table), journal, "basic")
     assert {path: one.caption for path, one in said.items()} == {
         "a.jpg": "A red fox",
         "b.jpg": "An owl",
@@ -50,7 +50,7 @@ def test_no_more_than_ten_warnings_are_told(
     paths = [f"{number:02}.jpg" for number in range(12)]
     for path in paths:
         (tmp_path / "images" / path).with_suffix(".txt").write_bytes(b"caf\xe9")
-    said = what_is_said(tmp_path / "images", pictures(paths), journal, "basic")
+    said = what_is_said(tmp_path / "images", images(paths), journal, "basic")
     assert [one.caption for one in said.values()] == ["café"] * 12
     *told, last = capsys.readouterr().err.splitlines()
     assert len(told) == 10
@@ -71,7 +71,7 @@ def test_machines_look_at_files_only_and_a_captioner_at_those_without_a_caption(
     (tmp_path / "images/a.txt").write_text("A red fox")
 
     def read(files: bool, *machines: Any) -> dict[str, dict[str, str]]:
-        some = pictures(["a.jpg", "b.jpg"], files=files)
+        some = images(["a.jpg", "b.jpg"], files=files)
         root = tmp_path / "images"
         said = what_is_said(root, some, journal, "basic")
         return read_by_machines(root, some, said, journal, 1, *machines)

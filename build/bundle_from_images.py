@@ -1,4 +1,4 @@
-"""Pictures and a model package to a bundle."""
+"""Images and a model package to a bundle."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from itertools import chain
 from pathlib import Path
 
 from build.assemble import assemble, versions
-from build.bundle_images import Pictures
+from build.atomic_output import Output
+from build.bundle_images import Images
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, encoder_identity
 from build.errors import BuildError
 from build.found_images import Found, find, with_vectors
-from build.images_with_embeddings import given_pictures
+from build.images_with_embeddings import given_images
 from build.index_options import IndexOptions, threads_of
 from build.journal import Journal
 from build.made_of import made_of, sidecars
 from build.ocr import find_reader, identity
-from build.output import Output
 from build.packages import Package, open_package
 from models.manifest import Manifest, OcrFacts
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a build did: how many pictures it found, embedded anew, took over, skipped.
+    """What a build did: how many images it found, embedded anew, took over, skipped.
 
-    ``unread`` counts, by suffix, what looks like a picture and is not read; ``gone`` are known
+    ``unread`` counts, by suffix, what looks like an image and is not read; ``gone`` are known
     from earlier builds and were not found.
     """
 
@@ -53,11 +53,11 @@ def build_index(options: IndexOptions) -> Outcome:
     """
     given = options.embeddings is not None
     if not given and options.images is None:
-        raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
+        raise BuildError("no images: give --images DIR, or --embeddings with --paths.")
     package = open_package(
-        options.model, text_threads=threads_of(options), picture_threads=None if given else 1
+        options.model, text_threads=threads_of(options), image_threads=None if given else 1
     )
-    # Before the pictures are embedded, so that what is missing does not show hours later.
+    # Before the images are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
     ocr = find_reader() if options.ocr else None
     output = Output(options.output)
@@ -68,18 +68,18 @@ def build_index(options: IndexOptions) -> Outcome:
             output.recover()
             old = output.whole_manifest()
             if given:
-                pictures, checksum = given_pictures(options, package.card, journal), ""
+                images, checksum = given_images(options, package.card, journal), ""
             else:
                 found = find(options, package, journal)
                 checksum = _made_of(options, package, captioner, ocr, found)
                 # To read every vector and thumbnail of a large tree takes longer than all else.
                 if old is not None and old.made_of == checksum:
                     return _outcome(options, found, changed=False)
-                pictures = with_vectors(found, journal, package.card.embedding_dim)
+                images = with_vectors(found, journal, package.card.embedding_dim)
             with output.new_folder() as new:
                 manifest = assemble(
                     new,
-                    pictures,
+                    images,
                     package=package,
                     metric=options.metric,
                     root=options.images,
@@ -96,12 +96,12 @@ def build_index(options: IndexOptions) -> Outcome:
     except sqlite3.Error as error:
         raise BuildError(
             f"{output.journal} cannot be used: {error}. Is the disk full? If not, delete the "
-            "file; all pictures are then embedded again."
+            "file; all images are then embedded again."
         ) from None
     except OSError as error:
         where = error.filename or output.folder.parent
         raise BuildError(f"{where}: {error.strerror or error}.") from None
-    return _outcome(options, pictures, changed=changed)
+    return _outcome(options, images, changed=changed)
 
 
 def _made_of(
@@ -113,7 +113,7 @@ def _made_of(
 ) -> str:
     assert options.images is not None
     settings = {
-        "model": package.card.model_dump(mode="json"),
+        "model": package.card.model_dump(mode="json", by_alias=True),
         "root": str(options.images.resolve()),
         "metric": options.metric,
         "metadata": options.metadata,
@@ -121,21 +121,21 @@ def _made_of(
         "ocr": None if ocr is None else identity(ocr),
         "versions": versions(),
     }
-    pictures = zip(found.paths, found.checksums, strict=True)
+    images = zip(found.paths, found.checksums, strict=True)
     words = chain(sidecars(options.images, found.paths), found.archives.words())
-    return made_of(settings, pictures, found.skipped, words)
+    return made_of(settings, images, found.skipped, words)
 
 
-def _outcome(options: IndexOptions, pictures: Pictures | Found, *, changed: bool) -> Outcome:
-    sizes = pictures.sizes if isinstance(pictures, Pictures) else []
+def _outcome(options: IndexOptions, images: Images | Found, *, changed: bool) -> Outcome:
+    sizes = images.sizes if isinstance(images, Images) else []
     return Outcome(
         folder=options.output,
-        found=len(pictures.paths) + len(pictures.skipped),
-        embedded=len(pictures.paths),
-        reused=pictures.reused,
-        skipped=Counter(each.reason for each in pictures.skipped),
-        unread=pictures.unread,
-        gone=pictures.gone,
+        found=len(images.paths) + len(images.skipped),
+        embedded=len(images.paths),
+        reused=images.reused,
+        skipped=Counter(each.reason for each in images.skipped),
+        unread=images.unread,
+        gone=images.gone,
         without_file=sum(size is None for size in sizes),
         changed=changed,
     )
