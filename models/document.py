@@ -24,7 +24,7 @@ class Document(BaseModel):
     and one altered byte of it has to show like that of any other file.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
     filename: ClassVar[str]
     # What to do about a document of another release.
     made_anew_by: ClassVar[str]
