@@ -66,8 +66,8 @@ def manifest(files: dict[str, FileRecord] | None = None) -> Manifest:
     )
 
 
-def sealed(fields: dict[str, Any], seal: str | None = None) -> bytes:
+def with_checksum(fields: dict[str, Any], checksum: str | None = None) -> bytes:
     """A document as ``write`` makes it, of any fields."""
     body = (json.dumps(fields | {"seal": "0" * 64}, indent=2, ensure_ascii=False) + "\n").encode()
-    right = seal or hashlib.sha256(body).hexdigest()
+    right = checksum or hashlib.sha256(body).hexdigest()
     return body.replace(b"0" * 64, right.encode())

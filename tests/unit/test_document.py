@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.damage import DamagedError
 from models.manifest import Manifest
-from tests.documents import manifest, sealed
+from tests.documents import manifest, with_checksum
 
 
 def test_a_document_reads_as_it_was_written(tmp_path: Path) -> None:
@@ -46,13 +46,13 @@ def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_a_document_says_what_is_wrong_with_it() -> None:
     fields = manifest().model_dump(mode="json")
     path = Path("/b/manifest.json")
-    assert Manifest.parse(sealed(fields), path) == manifest()
+    assert Manifest.parse(with_checksum(fields), path) == manifest()
     old = fields | {"format": "sightline-bundle/1"}
     lacking = {name: value for name, value in fields.items() if name != "mean"}
     deep = fields | {"model": fields["model"] | {"embedding_dim": "wide"}}
     for written, said in [
         (
-            sealed(fields, "1" * 64),
+            with_checksum(fields, "1" * 64),
             "is damaged: it does not match its own checksum. Build it again.",
         ),
         (
@@ -63,17 +63,17 @@ def test_a_document_says_what_is_wrong_with_it() -> None:
         (b"{", "is no JSON: Expecting property name enclosed in double quotes"),
         (b"\xff", "is no JSON: "),
         (
-            sealed(old),
+            with_checksum(old),
             "is of the format 'sightline-bundle/1', and this release reads "
             "'sightline-bundle/2'. Build it again.",
         ),
         (
-            sealed(lacking),
+            with_checksum(lacking),
             "has no mean: another release of Sightline wrote it. Export its model again "
             "(python -m build model), then build the bundle again.",
         ),
-        (sealed(deep), "is damaged: model.embedding_dim: Input should be a valid integer"),
-        (sealed(fields | {"more": 1}), "is damaged: more: Extra inputs are not permitted"),
+        (with_checksum(deep), "is damaged: model.embedding_dim: Input should be a valid integer"),
+        (with_checksum(fields | {"more": 1}), "is damaged: more: Extra inputs are not permitted"),
     ]:
         with pytest.raises(DamagedError) as damaged:
             Manifest.parse(written, path)

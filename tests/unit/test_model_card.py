@@ -8,7 +8,7 @@ import pytest
 
 from models.damage import DamagedError
 from models.manifest import Manifest
-from tests.documents import manifest, sealed
+from tests.documents import manifest, with_checksum
 
 
 def test_golden_embeddings_are_as_wide_as_the_model_s() -> None:
@@ -21,4 +21,4 @@ def test_golden_embeddings_are_as_wide_as_the_model_s() -> None:
         ):
             altered = fields | {"model": fields["model"] | {"golden": changed}}
             with pytest.raises(DamagedError, match=said):
-                Manifest.parse(sealed(altered), Path("/b/manifest.json"))
+                Manifest.parse(with_checksum(altered), Path("/b/manifest.json"))
