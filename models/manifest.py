@@ -77,6 +77,8 @@ class _Document(BaseModel):
     On disk its last field, ``seal``, is the SHA-256 of the file's own bytes with
     the checksum's digits set to zero: a document cannot list its own hash otherwise,
     and one altered byte of it has to show like that of any other file.
+
+    A field with an alias has that name on disk, as bundles have it that were built before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
@@ -281,7 +283,7 @@ class Golden(BaseModel):
 class ModelCard(_Document):
     """``model.json``: what a model package is, and the identity of its files.
 
-    ``any_length`` says that a text's vector is the same without the padding after it, so
+    ``any_length`` says that a text's embedding is the same without the padding after it, so
     that short texts need not be padded to the context length.  ``activation`` is that of
     open_clip's own transformer blocks; None where the model has none of them.
 
@@ -388,7 +390,7 @@ class Skipped(BaseModel):
 class Manifest(_Document):
     """``manifest.json``: what a bundle is, and the identity of its files.
 
-    ``mean`` is the mean of the image vectors, ``[dim]``: what a query's similarity to all
+    ``mean`` is the mean of the image embeddings, ``[dim]``: what a query's similarity to all
     images is measured with, and ``floor`` the similarity below which nothing is a match, None
     where that is not known; ``subject`` is for queries that the whole bundle answers, None in a
     bundle that is older than this (:mod:`models.relevance`).  ``examples`` are texts that find

@@ -195,6 +195,19 @@ def test_golden_embeddings_are_as_wide_as_the_model_s() -> None:
                 Manifest.parse(with_checksum(altered), Path("/b/manifest.json"))
 
 
+def test_what_is_stored_has_the_names_that_it_always_had(tmp_path: Path) -> None:
+    manifest().write(tmp_path)
+    stored = json.loads((tmp_path / "manifest.json").read_text())
+    assert (stored["pictures"], stored["picture_root"]) == (1, "/photos")
+    golden, verification = stored["model"]["golden"], stored["model"]["verification"]
+    assert {"picture", "picture_tolerance"} < set(golden)
+    assert verification["pictures"] == 1
+    assert Manifest.read(tmp_path) == manifest()
+    other = {name: value for name, value in stored.items() if name not in ("seal", "pictures")}
+    with pytest.raises(DamagedError, match=r"has no pictures: another release"):
+        Manifest.parse(with_checksum(other | {"images": 1}), tmp_path / "manifest.json")
+
+
 def test_the_public_part_says_how_many_were_skipped() -> None:
     skipped = [Skipped(path="a.png", reason="empty", detail="")] * 3
     facts = manifest().model_copy(update={"skipped": skipped, "image_root": "/p"}).public()
