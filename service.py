@@ -176,7 +176,7 @@ class Sightline:
 
     @bentoml.api(route="/encode", input_spec=EncodeRequest, output_spec=EncodeResponse)
     async def encode(self, **fields: Any) -> dict[str, Any]:
-        """Turn texts into vectors."""
+        """Turn texts into embeddings."""
         with self.app.state.engine() as engine:
             vectors = await engine.encode(EncodeRequest(**fields))
             model = engine.bundle.manifest.model.name

@@ -44,7 +44,7 @@ _AHEAD = 4
 
 
 def encoder_identity(card: ModelCard) -> str:
-    """What an image's vector depends on besides the image, as a hash."""
+    """What an image's embedding depends on besides the image, as a hash."""
     parts = (
         card.files[IMAGE_ENCODER].sha256,
         card.preprocessing.model_dump_json(),

@@ -4,7 +4,7 @@ The model is held against two rankings that need none: chance, and how many of t
 the image's path holds.
 
     >>> images = read_images(Path("stamps/set-b"), card, encoder)
-    >>> rankings = evaluate(images, caption_queries(images), text_vectors)
+    >>> rankings = evaluate(images, caption_queries(images), text_embeddings)
     >>> rankings.model.recall(5)
     0.41
 """
@@ -111,16 +111,16 @@ class Evaluation:
 
 
 def evaluate(
-    images: Images, queries: Sequence[Query], text_vectors: NDArray[np.float32]
+    images: Images, queries: Sequence[Query], text_embeddings: NDArray[np.float32]
 ) -> Evaluation:
     """Rank all images for every query, by the model, by words and by chance.
 
     Args:
         images: the candidates.
         queries: what is asked.
-        text_vectors: the queries' vectors, float32 ``[queries, dim]``, of length one.
+        text_embeddings: the queries' embeddings, float32 ``[queries, dim]``, of length one.
     """
-    similarities = text_vectors @ images.vectors.T
+    similarities = text_embeddings @ images.vectors.T
     words = [_words(path) for path in images.paths]
     order = np.argsort(-similarities, axis=1, kind="stable")
     return Evaluation(

@@ -37,7 +37,7 @@ class Tagger:
         ['Probably: tiger, grass']
 
     Args:
-        tokenizer: the tokenizer of the model that made the images' vectors.
+        tokenizer: the tokenizer of the model that made the images' embeddings.
         text_encoder: its text encoder.
         words: the vocabulary, most everyday word first; the shipped one by default.
 

@@ -22,6 +22,8 @@ class Document(BaseModel):
     On disk its last field, ``seal``, is the SHA-256 of the file's own bytes with
     the checksum's digits set to zero: a document cannot list its own hash otherwise,
     and one altered byte of it has to show like that of any other file.
+
+    A field with an alias has that name on disk, as bundles have it that were built before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)

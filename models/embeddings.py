@@ -1,4 +1,4 @@
-"""The images' vectors as they are, a row each: what codes are checked with.
+"""The images' embeddings as they are, a row each: what codes are checked with.
 
 ``embeddings.npy`` is a NumPy file, float32 ``[n, dim]``, each row of length one.  It is much
 larger than what a search reads of it, so it is mapped, and a row is checked when it is first

@@ -40,7 +40,7 @@ class ImageEncoder:
             pixel_values: float32 ``[n, 3, height, width]``, n >= 0.
 
         Returns:
-            float32 ``[n, dim]``; an image's vector is the same in any company, since
+            float32 ``[n, dim]``; an image's embedding is the same in any company, since
             each goes through the graph by itself.
         """
         vectors = np.empty((len(pixel_values), self.dim), dtype=np.float32)

@@ -85,7 +85,7 @@ class Skipped(BaseModel):
 class Manifest(Document):
     """``manifest.json``: what a bundle is, and the identity of its files.
 
-    ``mean`` is the mean of the image vectors, ``[dim]``: what a query's similarity to all
+    ``mean`` is the mean of the image embeddings, ``[dim]``: what a query's similarity to all
     images is measured with, and ``floor`` the similarity below which nothing is a match, None
     where that is not known; ``subject`` is for queries that the whole bundle answers, None in a
     bundle that is older than this (:mod:`models.relevance`).  ``examples`` are texts that find

@@ -127,7 +127,7 @@ class Golden(BaseModel):
 class ModelCard(Document):
     """``model.json``: what a model package is, and the identity of its files.
 
-    ``any_length`` says that a text's vector is the same without the padding after it, so
+    ``any_length`` says that a text's embedding is the same without the padding after it, so
     that short texts need not be padded to the context length.  ``activation`` is that of
     open_clip's own transformer blocks; None where the model has none of them.
 

@@ -19,7 +19,7 @@ thing lies much nearer to it; or where it has all but reached the best, as with 
 image.  Then all are relevant that have come ``_SHARE_OF_ALL`` of that way.
 
 ``background`` is the query's mean similarity to all images.  It is one product with the mean
-of the image vectors, so the rule costs a microsecond, and it depends neither on how many
+of the image embeddings, so the rule costs a microsecond, and it depends neither on how many
 results were asked for nor on what else is in the batch.  (With z-scores, which divide by the
 query's standard deviation, it is the same rule: the deviation cancels.)
 

@@ -54,7 +54,7 @@ class TextEncoder:
             token_ids: the ids of each text, of any number of texts.
 
         Returns:
-            float32 ``[n, dim]``; a text's vector is the same in any company.
+            float32 ``[n, dim]``; a text's embedding is the same in any company.
         """
         vectors = np.empty((len(token_ids), self.dim), dtype=np.float32)
 

@@ -5,7 +5,7 @@ short code of its vector (product quantisation, two dimensions in four bits, FAI
 scan), and the best candidates again by the vectors themselves (:mod:`models.embeddings`).
 
 Graphs and cells (HNSW, IVF) look at a part of the images only, and choose it by where
-image vectors lie.  Texts lie elsewhere: on 100,000 vectors an HNSW of breadth 128 found
+image embeddings lie.  Texts lie elsewhere: on 100,000 vectors an HNSW of breadth 128 found
 96 % of the nearest to an image and 60 % of the nearest to a text.  A scan of all codes
 has no such blind side, and at this size takes less time.
 
@@ -63,7 +63,7 @@ _METRICS = {"ip": faiss.METRIC_INNER_PRODUCT, "l2": faiss.METRIC_L2}
 
 
 class VectorIndex:
-    """A FAISS index of L2-normalised image vectors.
+    """A FAISS index of L2-normalised image embeddings.
 
     Positions are row numbers of the matrix that it was built from.  Search is
     read-only and safe from several threads: parameters go with each call.
@@ -109,7 +109,7 @@ class VectorIndex:
         """Index ``vectors``, float32 ``[n, dim]``, each of length one.
 
         Args:
-            vectors: the image vectors; row numbers become positions.
+            vectors: the image embeddings; row numbers become positions.
             metric: inner product or squared Euclidean distance; for vectors of
                 length one both rank alike.
             queries: text embeddings, float32 ``[m, dim]``, on which an approximate
@@ -265,7 +265,7 @@ class VectorIndex:
         return self.embeddings.row(position)
 
     def mean(self) -> Vectors:
-        """The mean of the image vectors, float32 ``[dim]``."""
+        """The mean of the image embeddings, float32 ``[dim]``."""
         return self._mean
 
     def _all_compared(self, queries: Vectors, k: int) -> tuple[Vectors, Positions]:

@@ -74,7 +74,7 @@ def document(
         },
         "/encode": {
             "post": operation(
-                "Turn texts and images into vectors",
+                "Turn texts and images into embeddings",
                 body=json_body(EncodeRequest),
                 answer=json_answer(EncodeResponse),
                 errors=(*OF_QUESTIONS, 501),

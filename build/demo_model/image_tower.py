@@ -3,7 +3,7 @@
 ConSE (Norouzi et al. 2014, "Zero-shot learning by convex combination of semantic
 embeddings") takes what the classifier thinks of an image and mixes the *text* vectors
 of the likeliest classes.  It knows photographs.  The heads map the backbone's features,
-and have been trained on drawings.  An image's vector is the sum of both.  Each part is as
+and have been trained on drawings.  An image's embedding is the sum of both.  Each part is as
 long as its voices agree, and ConSE's weighs more the more the image looks like a
 photograph: that of a known thing is ConSE's matter, a drawing the heads'.
 """
@@ -68,7 +68,7 @@ class Committee(nn.Module):
 
 
 class ConSE(nn.Module):
-    """Class scores to a mixture of the classes' text vectors.
+    """Class scores to a mixture of the classes' text embeddings.
 
     Args:
         class_vectors: float32 ``[1000, dim]``, unit length.

@@ -14,7 +14,7 @@ use onnxruntime's fused operators (``com.microsoft``) and do less:
 
 int8 weights have a scale for each output, activations a scale for each *token*, found at
 run time.  onnxruntime's own dynamic quantisation has one scale for the whole batch, by
-which a text's vector depends on its neighbours; a scale for each row costs a fifth more
+which a text's embedding depends on its neighbours; a scale for each row costs a fifth more
 time and does not.
 """
 

@@ -44,7 +44,7 @@ def verification_texts() -> list[str]:
 
 
 def verify_texts(checkpoint: Checkpoint, card: ModelCard, folder: Path) -> float:
-    """The largest difference of a text's vector from open_clip's.
+    """The largest difference of a text's embedding from open_clip's.
 
     Ids have to be the same, and vectors too, one by one and in batches of 33.
 
@@ -74,7 +74,7 @@ def verify_texts(checkpoint: Checkpoint, card: ModelCard, folder: Path) -> float
 
 
 def verify_images(checkpoint: Checkpoint, card: ModelCard, folder: Path) -> float:
-    """The largest difference of an image's vector from open_clip's, over 8 images.
+    """The largest difference of an image's embedding from open_clip's, over 8 images.
 
     Raises:
         BuildError: names the image that drifts.

@@ -250,7 +250,7 @@ def protocol(exchange: Exchange) -> Protocol:
             Operation(
                 "post",
                 "/v1/embeddings",
-                "Turn texts and images into vectors, for OpenAI's clients",
+                "Turn texts and images into embeddings, for OpenAI's clients",
                 body=EmbeddingsRequest,
                 answer=EmbeddingsResponse,
                 error=OpenAIError,

@@ -98,7 +98,7 @@ def protocol(exchange: Exchange) -> Protocol:
             Operation(
                 "post",
                 "/vectorize",
-                "Turn texts and images into vectors, for Weaviate",
+                "Turn texts and images into embeddings, for Weaviate",
                 body=VectorizeRequest,
                 answer=VectorizeResponse,
                 error=WeaviateError,

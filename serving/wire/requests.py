@@ -128,7 +128,7 @@ class _Question(_Request):
         description="how much the relevant ones that follow each other are to differ: 0 not at "
         "all, 1 whatever their relevance",
     )
-    include_embeddings: bool = Field(False, description="send each image's vector too")
+    include_embeddings: bool = Field(False, description="send each image's embedding too")
 
     @field_validator("offset")
     @classmethod

@@ -81,7 +81,7 @@ def test_the_configuration_of_an_mcp_client_works(port: int, tmp_path: Path) -> 
 
     listed, found = asyncio.run(ask())
     assert not found.is_error
-    rows = dict(re.findall(r"^\| `(\w+_images?)` \| (.*?) \|", PAGE, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+_pictures?)` \| (.*?) \|", PAGE, re.MULTILINE))
     assert set(rows) == {tool.name for tool in listed.tools}
     for tool in listed.tools:
         assert set(re.findall(r"`(\w+)`", rows[tool.name])) == set(tool.input_schema["properties"])

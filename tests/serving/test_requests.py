@@ -90,7 +90,7 @@ def test_every_error_has_the_one_shape(app: App, method: str, path: str, status:
         (
             "POST",
             "/search_by_image",
-            {"files": {"image": b"x"}},
+            {"files": {"photo": b"x"}},
             "image",
             "image: the file is missing",
         ),

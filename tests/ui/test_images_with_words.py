@@ -143,7 +143,7 @@ def test_a_file_that_is_refused_is_refused_in_words(
     site: str, visit: Open, tmp_path: Path, texts: Any
 ) -> None:
     other = tmp_path / "letter.txt"
-    other.write_text("no picture at all")
+    other.write_text("no image at all")
     page = visit(site, locale=texts.language)
     page.get_by_text(texts.upload, exact=True).click()
     page.locator("input[type=file]").set_input_files(other)

@@ -143,7 +143,7 @@ def test_a_file_that_is_no_image_is_refused_in_words(
     site: str, visit: Open, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
-    broken.write_bytes(b"no picture at all")
+    broken.write_bytes(b"no image at all")
     page = visit(site)
     page.get_by_text(ENGLISH.upload, exact=True).click()
     page.locator("input[type=file]").set_input_files(broken)

@@ -1,4 +1,4 @@
-"""What the cache of query vectors remembers, and for how long."""
+"""What the cache of query embeddings remembers, and for how long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sealed documents: of them the manifest."""
+"""Documents with their own checksum: of them the manifest."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 def test_a_document_says_what_is_wrong_with_it() -> None:
-    fields = manifest().model_dump(mode="json")
+    fields = manifest().model_dump(mode="json", by_alias=True)
     path = Path("/b/manifest.json")
     assert Manifest.parse(with_checksum(fields), path) == manifest()
     old = fields | {"format": "sightline-bundle/1"}
@@ -78,3 +78,16 @@ def test_a_document_says_what_is_wrong_with_it() -> None:
         with pytest.raises(DamagedError) as damaged:
             Manifest.parse(written, path)
         assert str(damaged.value).startswith(f"{path} {said}")
+
+
+def test_what_is_stored_has_the_names_that_it_always_had(tmp_path: Path) -> None:
+    manifest().write(tmp_path)
+    stored = json.loads((tmp_path / "manifest.json").read_text())
+    assert (stored["pictures"], stored["picture_root"]) == (1, "/photos")
+    golden, verification = stored["model"]["golden"], stored["model"]["verification"]
+    assert {"picture", "picture_tolerance"} < set(golden)
+    assert verification["pictures"] == 1
+    assert Manifest.read(tmp_path) == manifest()
+    other = {name: value for name, value in stored.items() if name not in ("seal", "pictures")}
+    with pytest.raises(DamagedError, match=r"has no pictures: another release"):
+        Manifest.parse(with_checksum(other | {"images": 1}), tmp_path / "manifest.json")

@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 
 import pytest
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 import build.commands
 import sightline.commands
@@ -97,7 +98,7 @@ def test_the_bundle_is_described_as_it_is() -> None:
     assert {cell.strip("`") for cell in first_cells(files)} == there - {MODEL_CARD}
     for kind, text in ((Manifest, of_bundle), (ModelCard, of_model)):
         fields = re.findall(r"`(\w+)`", " ".join(first_cells(text)))
-        assert set(fields) == set(kind.model_fields)
+        assert set(fields) == {stored_as(*field) for field in kind.model_fields.items()}
         assert fields_within(kind) <= set(re.findall(r"`(\w+)`", text))
     # Each statement stands in the code, word for word.
     modules = ("items", "runs", "facets", "thumbnails", "database", "spelling")
@@ -110,9 +111,14 @@ def test_the_bundle_is_described_as_it_is() -> None:
     assert [one for one in statements if one.strip() not in code] == []
 
 
+def stored_as(name: str, field: FieldInfo) -> str:
+    """What a field is called in a file."""
+    return field.serialization_alias or name
+
+
 def fields_within(kind: type[BaseModel]) -> set[str]:
     """The fields of a document and of what is in it, the model aside, which has its own table."""
-    found = set(kind.model_fields)
+    found = {stored_as(*field) for field in kind.model_fields.items()}
     for field in kind.model_fields.values():
         for module, name in re.findall(r"(models\.\w+)\.(\w+)", repr(field.annotation)):
             if name != ModelCard.__name__:

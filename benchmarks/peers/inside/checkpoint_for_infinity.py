@@ -3,7 +3,7 @@
 python checkpoint_for_infinity.py WEIGHTS.pt BPE.txt.gz FOLDER
 
 ``FOLDER/torch`` is a CLIPModel.  ``FOLDER/optimum`` is its text tower as ONNX with one
-output, the text's vector ``[batch, 1, 512]``: a "hidden state" of one token, since that is
+output, the text's embedding ``[batch, 1, 512]``: a "hidden state" of one token, since that is
 what Infinity's ONNX engine pools.
 """
 
