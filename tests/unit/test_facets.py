@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import models.runs
 from models.database import Database, SlowQueryError
-from models.facets import MOST_VALUES, FacetStore
+from models.facet_counts import MOST_VALUES
+from models.facets import FacetStore
 from models.facts import FactStore
 from models.filters import MAX_TEXT
 from models.manifest import DamagedError

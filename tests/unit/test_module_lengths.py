@@ -15,7 +15,6 @@ STILL_LONGER = {
     "build/index.py",
     "build/journal.py",
     "models/bundle.py",
-    "models/facets.py",
     "models/index.py",
     "models/items.py",
     "models/manifest.py",
