@@ -44,7 +44,8 @@ from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
 from models.index import EXACT_UP_TO, Metric, VectorIndex
-from models.items import Item, write_items
+from models.item_writer import write_items
+from models.items import Item
 from models.looks import look_of, write_looks
 from models.manifest import ITEMS, LOOKS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
 from models.pictures import decode, read_content

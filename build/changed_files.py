@@ -29,7 +29,8 @@ from models.arrays import read_array
 from models.embeddings import Embeddings, checksums_of
 from models.folder import Folder
 from models.index import VectorIndex
-from models.items import Item, change_items
+from models.item_writer import change_items
+from models.items import Item
 from models.looks import change_looks
 from models.manifest import (
     CHANGED,

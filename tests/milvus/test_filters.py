@@ -15,7 +15,8 @@ from models.bundle import Bundle
 from models.database import Database
 from models.filters import KEPT_OF_A_TEXT
 from models.folder import Folder
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 from models.manifest import ITEMS, record_files
 from models.milvus.collection import MilvusCollection
 from models.milvus.writer import Writer

@@ -10,7 +10,8 @@ from models.collection import LocalCollection, positions_of
 from models.database import Database
 from models.folder import Folder
 from models.index import VectorIndex
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 from models.manifest import ITEMS, record_files
 
 COUNT, DIM = 6, 8

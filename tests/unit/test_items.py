@@ -16,7 +16,8 @@ import pytest
 
 from models.database import Database, with_checksum
 from models.folder import Folder
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 from models.manifest import DamagedError, record_files
 
 METADATA: list[dict[str, Any]] = [

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import models.words
 from models.database import FULL_TEXT, Database, SlowQueryError, new_database
 from models.folder import Folder
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 from models.manifest import DamagedError, record_files
 from models.words import COLUMNS
 
