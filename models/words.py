@@ -3,8 +3,9 @@
     words(caption, keywords, people, place, text, path)
 
 One table of SQLite's full-text index FTS5, a row per picture, without a copy of what it indexes.
-Case and accents make no difference.  What machines say of a picture is not in it: their guesses
-are found better by the vectors that they were made of.
+Case and accents make no difference; scripts without spaces are found by any part
+(:mod:`models.unspaced`).  What machines say of a picture is not in it: their
+guesses are found better by the vectors that they were made of.
 
 A picture is found in which all words of a query occur, in whatever column; articles and the like
 aside.  ``"quoted words"`` have to stand together, and ``gui*`` is how a word begins.  Of each
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 
 from models.database import FULL_TEXT, Database
 from models.names import find_names
+from models.unspaced import apart, sought
 
 if TYPE_CHECKING:
     from models.items import Item
@@ -216,8 +218,8 @@ _DELETE = (
 
 
 def _columns(item: Item) -> list[str]:
-    """The text of each column."""
-    return [" \n".join(texts) for texts in _said(item)]
+    """The text of each column, as it is indexed."""
+    return [apart(" \n".join(texts)) for texts in _said(item)]
 
 
 def _said(item: Item) -> Iterator[Sequence[str]]:
@@ -278,6 +280,16 @@ def _says(text: str) -> bool:
 def _literal(text: str) -> str:
     """A text that has no quote in it as FTS5's syntax has it: nothing in it is an operator."""
     beginning = text.endswith("*") and not any(map(str.isspace, text))
+    literal = _string(text, beginning=beginning)
+    instead = sought(text)
+    if instead is None:
+        return literal
+    words, beginning = instead
+    # An older bundle has what is written without spaces as one word.
+    return f"({literal} OR {_string(words, beginning=beginning)})"
+
+
+def _string(text: str, *, beginning: bool) -> str:
     return f'"{text}"*' if beginning else f'"{text}"'
 
 
