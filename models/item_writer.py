@@ -15,6 +15,7 @@ from models.database import Row, new_database, with_checksum
 from models.facts import FactWriter
 from models.items import Item, item_of
 from models.spelling import write_terms
+from models.word_ranks import write_frequent
 from models.words import WordWriter
 
 _SCHEMA = """
@@ -68,6 +69,7 @@ def write_items(path: Path, items: Iterable[Item], vocabulary: Iterable[str] = (
         connection.executemany(_INSERT, rows(words))
         words.finish()
         write_terms(connection, vocabulary)
+        write_frequent(connection)
         facts.write(connection)
 
 

@@ -23,7 +23,8 @@ from models.facets import Facets, FacetStore
 from models.facts import FactStore, Matches
 from models.order import Ordered, OrderStore
 from models.spelling import Speller
-from models.words import Named, Positions, WordStore
+from models.word_ranks import Positions
+from models.words import Named, WordStore
 
 # Where the columns lie that are JSON, and those that older files do not have.
 _METADATA, _LATER = 8, 10

@@ -91,6 +91,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ItemStore:
         ("wint", {}),
         ("wint*", {"keywords": [0]}),
         ("*", {}),
+        ("wi*", {"keywords": [0]}),
+        ("w*", {"keywords": [0], "path": [5]}),
         ("a fox in the snow", {"caption": [0]}),
         ("'an' fox in the snow", {"caption": [0]}),
         ("the", {"caption": [3, 0]}),
@@ -291,6 +293,16 @@ def test_what_too_many_have_in_common_ranks_none(
     assert many is not None
     assert many.tolist() == [0, 3, 5]
     assert store.named("fox snow", None, many=True).many is None
+
+
+def test_of_many_a_beginning_has_two_letters(
+    store: ItemStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.words, "_MOST_BY_A_LETTER", len(ITEMS))
+    assert store.named("w*").rankings == {"keywords": [0], "path": [5]}
+    monkeypatch.setattr(models.words, "_MOST_BY_A_LETTER", len(ITEMS) - 1)
+    assert store.named("w*").rankings == {}
+    assert store.named("wi*").rankings == {"keywords": [0]}
 
 
 def test_it_is_given_up_in_time(store: ItemStore) -> None:
