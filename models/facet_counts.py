@@ -1,4 +1,4 @@
-"""Counts pictures by their values of a field: :mod:`models.facets`."""
+"""Counts images by their values of a field: :mod:`models.facets`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAYING: tuple[Kind, ...] = ("boolean", "number", "text")
 
 
 class _Column:
-    """The values of some runs, and how many of the pictures that are kept have each.
+    """The values of some runs, and how many of the images that are kept have each.
 
     ``counts`` has the latter, by value, ascending within each kind.
     """
@@ -54,7 +54,7 @@ class _Column:
         self.counts = np.diff(self._before[self._bounds])
         there = np.zeros(len(kept), dtype=np.bool_)
         there[self._positions] = True
-        # Whether no picture has two values.
+        # Whether no image has two values.
         self._single = np.count_nonzero(there) == len(self._positions)
         self.missing = int(np.count_nonzero(kept & ~there))
         self.total = int(np.count_nonzero(self.counts))
@@ -96,8 +96,8 @@ class _Column:
         inside = bisect_left([run.low], least) and bisect_left(self._values_of(run), least)
         return int(self._starts[self._first_parts[place] + inside])
 
-    def pictures(self, start: int, stop: int) -> int:
-        """How many pictures are kept of the positions between two places."""
+    def images(self, start: int, stop: int) -> int:
+        """How many images are kept of the positions between two places."""
         if self._single:
             return int(self._before[stop] - self._before[start])
         some = slice(start, stop)
@@ -105,12 +105,12 @@ class _Column:
 
 
 def facet_of(runs: Sequence[Run], values_of: ValuesOf, kept: NDArray[np.bool_]) -> Facet:
-    """Count the pictures by their values of a field.
+    """Count the images by their values of a field.
 
     Args:
         runs: all of the field's, in order.
         values_of: gives the values of a run.
-        kept: by position, whether a picture is to be counted.
+        kept: by position, whether an image is to be counted.
     """
     months = [run for run in runs if run.kind == "month"]
     saying = months or [run for run in runs if run.kind in SAYING]
@@ -149,7 +149,7 @@ def _most(counts: NDArray[np.int64]) -> list[int]:
 
 
 def _dates(column: _Column) -> list[Facet]:
-    """The pictures of each year and month, in the order of time."""
+    """The images of each year and month, in the order of time."""
     years: dict[str, list[tuple[int, str]]] = {}
     for number in np.flatnonzero(column.counts).tolist():
         month = str(column.value(number))
@@ -157,7 +157,7 @@ def _dates(column: _Column) -> list[Facet]:
     return [
         {
             "year": int(year),
-            "count": column.pictures(column.start(months[0][0]), column.end(months[-1][0])),
+            "count": column.images(column.start(months[0][0]), column.end(months[-1][0])),
             "months": {
                 month: int(column.counts[number]) for number, month in months if month != year
             },
@@ -167,7 +167,7 @@ def _dates(column: _Column) -> list[Facet]:
 
 
 def _histogram(column: _Column) -> Facet:
-    """The least and the greatest number, and the pictures between round ones."""
+    """The least and the greatest number, and the images between round ones."""
     there = np.flatnonzero(column.counts).tolist()
     # Those too large for any type are kept as infinite, and come first and last.
     ends = [column.value(number) for number in (*there[:2], *there[-2:])]
@@ -180,7 +180,7 @@ def _histogram(column: _Column) -> Facet:
         "min": min(finite),
         "max": max(finite),
         "histogram": [
-            {"gte": low, "lt": high, "count": column.pictures(start, stop)}
+            {"gte": low, "lt": high, "count": column.images(start, stop)}
             for (low, high), (start, stop) in zip(pairwise(cuts), pairwise(places), strict=True)
         ],
     }

@@ -1,20 +1,20 @@
-"""Of each value of a field, how many pictures have it: what people choose a filter from.
+"""Of each value of a field, how many images have it: what people choose a filter from.
 
     facets(rank, field, facet, checksum)
 
 A facet is an object as it goes into an answer.  What it has beside ``total``, how many values
-there are, and ``missing``, how many pictures have none (null and what is empty are none), goes by
+there are, and ``missing``, how many images have none (null and what is empty are none), goes by
 what the whole bundle has in the field:
 
-- texts, booleans and up to ``MOST_VALUES`` numbers: ``values``, those that most pictures have,
+- texts, booleans and up to ``MOST_VALUES`` numbers: ``values``, those that most images have,
   first; of equals in their order;
 - more numbers, and nothing else: ``min``, ``max`` and a ``histogram``;
 - dates, and nothing else: ``dates``, a year at a time, with its ``months``; these are what
   ``total`` counts.
 
-Counting reads the field's runs (:mod:`models.runs`), whatever pictures are to be counted: of a
-million pictures some twenty milliseconds a field.  What most people ask for, the fields that make
-good filters over all pictures, is counted when the bundle is built and lies in ``facets``.
+Counting reads the field's runs (:mod:`models.runs`), whatever images are to be counted: of a
+million images some twenty milliseconds a field.  What most people ask for, the fields that make
+good filters over all images, is counted when the bundle is built and lies in ``facets``.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ CREATE TABLE facets (
     checksum INTEGER NOT NULL
 )
 """
-# So many fields are offered, those first that most pictures have.
+# So many fields are offered, those first that most images have.
 _OFFERED = 32
-# What hardly two pictures share (a title) is no filter, nor is a sentence.
-_LEAST_PICTURES_PER_TEXT = 1.5
+# What hardly two images share (a title) is no filter, nor is a sentence.
+_LEAST_IMAGES_PER_TEXT = 1.5
 _MOST_TEXTS = 10_000
 _LONGEST_TEXT = 60
 _SILENT: tuple[Kind, ...] = ("null", "empty")
@@ -53,7 +53,7 @@ _SILENT: tuple[Kind, ...] = ("null", "empty")
 
 @dataclass(frozen=True)
 class Facets:
-    """Facets by the field as it was asked for; ``warnings`` tell of those that no picture has."""
+    """Facets by the field as it was asked for; ``warnings`` tell of those that no image has."""
 
     by_field: dict[str, Facet]
     warnings: list[str]
@@ -63,17 +63,17 @@ class FacetWriter:
     """Gathers the facets that are offered before anything is sought, and writes them.
 
     Args:
-        pictures: how many there are.
+        images: how many there are.
     """
 
-    def __init__(self, pictures: int) -> None:
-        self._pictures = pictures
+    def __init__(self, images: int) -> None:
+        self._images = images
         self._worth: list[tuple[int, str, Facet]] = []
 
     def add(self, field: str, runs: Sequence[tuple[Run, Sequence[Value]]]) -> None:
         """Take in a field: all of its runs, in order, and the values of each."""
         values = dict(runs)
-        facet = facet_of(list(values), values.__getitem__, np.ones(self._pictures, dtype=np.bool_))
+        facet = facet_of(list(values), values.__getitem__, np.ones(self._images, dtype=np.bool_))
         facts = sum(len(run.positions) for run in values if run.kind in SAYING)
         if _is_worth(facet, facts):
             self._worth.append((facet["missing"], field, facet))
@@ -88,10 +88,10 @@ class FacetWriter:
 
 
 def _is_worth(facet: Facet, facts: int) -> bool:
-    """Whether to choose by a field tells pictures from others.
+    """Whether to choose by a field tells images from others.
 
     Args:
-        facet: of the field, over all pictures.
+        facet: of the field, over all images.
         facts: how many values these have, those that several have as often.
     """
     if facet["total"] + bool(facet["missing"]) < 2:
@@ -102,25 +102,25 @@ def _is_worth(facet: Facet, facts: int) -> bool:
     texts = [len(value) for value in shown if isinstance(value, str)]
     if not texts:
         return bool(shown)
-    shared = facts >= _LEAST_PICTURES_PER_TEXT * facet["total"]
+    shared = facts >= _LEAST_IMAGES_PER_TEXT * facet["total"]
     return shared and facet["total"] <= _MOST_TEXTS and max(texts) <= _LONGEST_TEXT
 
 
 class FacetStore:
-    """Counts pictures by their values; safe from several threads.
+    """Counts images by their values; safe from several threads.
 
     Args:
         database: the file that holds facts and facets.
-        pictures: how many pictures there are.
+        images: how many images there are.
 
     Raises:
         DamagedError: it holds no facets.
     """
 
-    def __init__(self, database: Database, pictures: int) -> None:
+    def __init__(self, database: Database, images: int) -> None:
         self._database = database
         self._runs = RunStore(database)
-        self._pictures = pictures
+        self._images = images
         database.rows("SELECT rank FROM facets LIMIT 0")
 
     def count(
@@ -130,11 +130,11 @@ class FacetStore:
         *,
         seconds: float,
     ) -> Facets:
-        """The facets of some fields over some pictures.
+        """The facets of some fields over some images.
 
         Args:
             fields: their names; None for those that make good filters, best known first.
-            positions: the pictures, each once, in any order; None for all.
+            positions: the images, each once, in any order; None for all.
             seconds: after which to give up.
 
         Raises:
@@ -147,7 +147,7 @@ class FacetStore:
             query = "SELECT * FROM facets ORDER BY rank"
             rows = self._database.whole_rows(query, deadline=deadline)
             offered = {field: json.loads(facet) for _, field, facet in rows}
-        kept = np.full(self._pictures, positions is None)
+        kept = np.full(self._images, positions is None)
         kept[[] if positions is None else positions] = True
         found: dict[str, Facet] = {}
         warnings = []
@@ -158,7 +158,7 @@ class FacetStore:
                 continue
             runs = self._saying(field, deadline)
             if not runs and not self._runs.kinds(field, _SILENT, deadline):
-                warnings.append(f"no picture has a field {asked!r}")
+                warnings.append(f"no image has a field {asked!r}")
             found[asked] = facet_of(runs, partial(self._runs.values, deadline=deadline), kept)
         return Facets(found, warnings)
 

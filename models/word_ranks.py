@@ -1,12 +1,12 @@
-"""Pictures that have some words, ranked for each column by what is said there.
+"""Images that have some words, ranked for each column by what is said there.
 
     frequent(term, count, checksum)
 
-A picture is in the ranking of a column where one of the words stands.  The order is BM25 of all
+An image is in the ranking of a column where one of the words stands.  The order is BM25 of all
 columns together, plus BM25 of this one: what says it there says it once more.  FTS5 gives all of it
 in one pass.
 
-For a BM25 FTS5 counts the pictures that have each word, one by one: 2 ms for 100,000 of them.  So
+For a BM25 FTS5 counts the images that have each word, one by one: 2 ms for 100,000 of them.  So
 words that are said of very many do not rank where others do, and tell little besides; of a phrase
 of nothing else its rarest word ranks.  How many have a word is in ``frequent`` where these are
 many; a bundle from before there was the table lets all words rank.
@@ -39,13 +39,13 @@ CREATE TABLE frequent (
 # SQLite's own view of a full-text index; it lasts as long as the connection.
 _VOCABULARY = "CREATE VIRTUAL TABLE temp.counted USING fts5vocab(main, words, 'row')"
 _FREQUENT = 1000
-# So many pictures are counted for the words of a query, where there is a choice.
+# So many images are counted for the words of a query, where there is a choice.
 _MOST_COUNTED = 20_000
 _ONE_COLUMN = ", ".join(
     f"bm25(words, {', '.join('1' if column == one else '0' for column in COLUMNS)})"
     for one in COLUMNS
 )
-# The plus keeps SQLite from asking FTS5 anew for each picture.
+# The plus keeps SQLite from asking FTS5 anew for each image.
 _RANKS = f"""
 SELECT rowid, bm25(words), {_ONE_COLUMN} FROM words
 WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?)) ORDER BY rowid
@@ -55,7 +55,7 @@ _TERM = re.compile(r"[^\W_]+")
 
 
 def write_frequent(connection: sqlite3.Connection) -> None:
-    """Write which words of a database's full-text index are said of many pictures."""
+    """Write which words of a database's full-text index are said of many images."""
     connection.execute(_SCHEMA)
     connection.execute(_VOCABULARY)
     query = "SELECT term, doc FROM temp.counted WHERE doc >= ?"
@@ -65,7 +65,7 @@ def write_frequent(connection: sqlite3.Connection) -> None:
 
 
 class WordRanks:
-    """Ranks pictures by words; safe from several threads.
+    """Ranks images by words; safe from several threads.
 
     Args:
         database: the file that holds the full-text index.
@@ -77,11 +77,11 @@ class WordRanks:
     def rank(
         self, wanted: Sequence[str], found: Positions, best: int, deadline: float
     ) -> dict[str, list[int]]:
-        """Of each column that has one of the words, the best pictures; of equals the lower first.
+        """Of each column that has one of the words, the best images; of equals the lower first.
 
         Args:
             wanted: words and phrases as FTS5 reads them.
-            found: the pictures to rank, which have all of them.
+            found: the images to rank, which have all of them.
             best: how many of each column, at the most.
             deadline: the time (``time.monotonic``) at which to give up.
 
@@ -126,7 +126,7 @@ class WordRanks:
         return telling
 
     def _count(self, literal: str) -> int:
-        """About how many pictures FTS5 looks at to count those that have a word or phrase."""
+        """About how many images FTS5 looks at to count those that have a word or phrase."""
         return sum(self._counts.get(term, 0) for term in _terms(literal))
 
     @cached_property

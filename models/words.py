@@ -1,21 +1,21 @@
-"""Pictures by the words that people, their files and the pictures themselves say.
+"""Images by the words that people, their files and the images themselves say.
 
     words(caption, keywords, people, place, text, path)
 
-One table of SQLite's full-text index FTS5, a row per picture, without a copy of what it indexes.
+One table of SQLite's full-text index FTS5, a row per image, without a copy of what it indexes.
 Case and accents make no difference; scripts without spaces are found by any part
-(:mod:`models.unspaced`).  What machines say of a picture is not in it: their guesses are found
+(:mod:`models.unspaced`).  What machines say of an image is not in it: their guesses are found
 better by the vectors that they were made of.
 
-A picture is found in which all words of a query occur, in whatever column; articles and the like
+An image is found in which all words of a query occur, in whatever column; articles and the like
 aside.  ``"quoted words"`` have to stand together, and ``gui*`` is how a word begins.  Of each
-column there is a ranking of its own (:mod:`models.word_ranks`), of the pictures that have one of
+column there is a ranking of its own (:mod:`models.word_ranks`), of the images that have one of
 the words there.
 
-Where no picture has all of the words, those are found that have the names among them
-(:mod:`models.names`): what else is asked for may be seen in the picture and said by nobody.
+Where no image has all of the words, those are found that have the names among them
+(:mod:`models.names`): what else is asked for may be seen in the image and said by nobody.
 
-What more than a thousand pictures have in common tells none of them from the others: it ranks
+What more than a thousand images have in common tells none of them from the others: it ranks
 none, which would take long besides (57,000 of 100,000 captions: 0.2 s).
 """
 
@@ -48,11 +48,11 @@ _FIELDS = {
     "place": ("location", "city", "state", "country"),
 }
 _NOBODY = np.empty(0, dtype=np.int64)
-# Of each column as many as of the pictures that are found by their looks for one page.
+# Of each column as many as of the images that are found by their looks for one page.
 _BEST = 128
 _MOST_RANKED = 1000
 _MOST_WORDS = 64
-# With more pictures a beginning has two letters: what begins with one is gathered one by one.
+# With more images a beginning has two letters: what begins with one is gathered one by one.
 _MOST_BY_A_LETTER = 20_000
 _QUOTES = str.maketrans(
     dict.fromkeys(
@@ -78,7 +78,7 @@ _SAY_NOTHING = frozenset(
 
 @dataclass(frozen=True)
 class Named:
-    """The pictures that a query names.
+    """The images that a query names.
 
     ``rankings`` has the positions of the best of each column that names any, best first; ``must``
     are all positions that have every quoted phrase, None where nothing is quoted.  ``many`` are
@@ -94,7 +94,7 @@ class Named:
 
 
 class WordWriter:
-    """Writes what is said of pictures to a database.
+    """Writes what is said of images to a database.
 
     Args:
         connection: to the database.
@@ -109,11 +109,11 @@ class WordWriter:
             connection.execute(FULL_TEXT)
 
     def add(self, item: Item) -> None:
-        """Take in what is said of a picture."""
+        """Take in what is said of an image."""
         self._connection.execute(_INSERT, [item.position, *_columns(item)])
 
     def change(self, old: Item | None, new: Item | None) -> None:
-        """Forget what was said of one, and take in what is said of another; None is no picture.
+        """Forget what was said of one, and take in what is said of another; None is no image.
 
         ``old`` is needed since there is no copy of what is indexed.
         """
@@ -135,24 +135,24 @@ class WordWriter:
 
 
 class WordStore:
-    """Finds pictures by words; safe from several threads.
+    """Finds images by words; safe from several threads.
 
     Args:
         database: the file that holds the table.
-        pictures: how many pictures there are.
+        images: how many images there are.
 
     Raises:
         DamagedError: there is no such table.
     """
 
-    def __init__(self, database: Database, pictures: int) -> None:
+    def __init__(self, database: Database, images: int) -> None:
         self._database = database
-        self._pictures = pictures
+        self._images = images
         self._ranks = WordRanks(database)
         database.rows("SELECT rowid FROM words LIMIT 0")
 
     def find(self, query: str, kept: Positions | None, *, many: bool, seconds: float) -> Named:
-        """The pictures that a query names.
+        """The images that a query names.
 
         Args:
             query: as somebody has typed it.
@@ -165,7 +165,7 @@ class WordStore:
             DamagedError: the file is damaged.
         """
         deadline = time.monotonic() + seconds
-        phrases, words, names = _parts(query, 1 if self._pictures <= _MOST_BY_A_LETTER else 2)
+        phrases, words, names = _parts(query, 1 if self._images <= _MOST_BY_A_LETTER else 2)
         must = None
         if phrases:
             must = self._positions(_all(phrases), deadline)
@@ -187,16 +187,16 @@ class WordStore:
         return Named(rankings, must, partly=bool(rankings))
 
     def _some(self, wanted: Sequence[str], deadline: float) -> Positions:
-        """The pictures that have all that is wanted; where they are too many to rank, some."""
+        """The images that have all that is wanted; where they are too many to rank, some."""
         return self._positions(_all(wanted), deadline, _MOST_RANKED + 1)
 
     def _positions(self, match: str, deadline: float, most: int = -1) -> Positions:
-        """The pictures that match, the first ones or all, ascending."""
+        """The images that match, the first ones or all, ascending."""
         statement = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid LIMIT ?"
         rows = self._database.rows(statement, [match, most], deadline=deadline)
         found = np.array(rows, dtype=np.int64).reshape(-1)
         # Rows of this table have no checksum that would tell.
-        return found[(found >= 0) & (found < self._pictures)]
+        return found[(found >= 0) & (found < self._images)]
 
 
 def _among(found: Positions, kept: Positions | None) -> Positions:
@@ -237,7 +237,7 @@ def _said(item: Item) -> Iterator[Sequence[str]]:
             texts = [*dict.fromkeys(by_people), *texts]
         yield texts
     yield [item.text] if item.text else []
-    # Its words: the tokenizer makes two of camelCase no more than of a picture's number.
+    # Its words: the tokenizer makes two of camelCase no more than of an image's number.
     yield [item.image_path.rpartition(".")[0].replace("_", " ")]
 
 

@@ -1,4 +1,4 @@
-"""Rankings by words are those that a plain reading of every picture gives."""
+"""Rankings by words are those that a plain reading of every image gives."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.unit.test_words import item, opened
 
 WORDS = ("red", "fox", "snow", "roof")
 SAID = st.lists(st.sampled_from(WORDS), max_size=5)
-PICTURES = st.lists(st.tuples(SAID, SAID, SAID), min_size=1, max_size=12)
+IMAGES = st.lists(st.tuples(SAID, SAID, SAID), min_size=1, max_size=12)
 QUERY = st.lists(st.sampled_from([*WORDS, '"red fox"']), min_size=1, max_size=3, unique=True)
 
-# Of a picture the words of each column.
+# Of an image the words of each column.
 Columns = dict[str, list[str]]
 
 
@@ -35,23 +35,23 @@ def hits(wanted: str, words: list[str]) -> int:
     return sum(words[start : start + len(parts)] == parts for start in starts)
 
 
-def expected(pictures: list[Columns], query: list[str]) -> dict[str, dict[int, float]]:
-    """Of each column the score of every picture in its ranking, by the formula of BM25."""
-    lengths = [sum(map(len, columns.values())) for columns in pictures]
+def expected(images: list[Columns], query: list[str]) -> dict[str, dict[int, float]]:
+    """Of each column the score of every image in its ranking, by the formula of BM25."""
+    lengths = [sum(map(len, columns.values())) for columns in images]
     mean = sum(lengths) / len(lengths)
 
     def score(position: int, columns: list[str]) -> float:
         total = 0.0
         for wanted in query:
-            having = sum(any(hits(wanted, words) for words in one.values()) for one in pictures)
-            idf = math.log((len(pictures) - having + 0.5) / (having + 0.5))
-            often = sum(hits(wanted, pictures[position][column]) for column in columns)
+            having = sum(any(hits(wanted, words) for words in one.values()) for one in images)
+            idf = math.log((len(images) - having + 0.5) / (having + 0.5))
+            often = sum(hits(wanted, images[position][column]) for column in columns)
             norm = 1.2 * (0.25 + 0.75 * lengths[position] / mean)
             total += max(idf, 1e-6) * often * 2.2 / (often + norm)
         return total
 
     found: dict[str, dict[int, float]] = {}
-    for position, columns in enumerate(pictures):
+    for position, columns in enumerate(images):
         if not all(any(hits(one, words) for words in columns.values()) for one in query):
             continue
         for column, words in columns.items():
@@ -71,14 +71,14 @@ def store_of(folder: str, said: list[tuple[list[str], list[str], list[str]]]) ->
     )
 
 
-@given(PICTURES, QUERY)
+@given(IMAGES, QUERY)
 def test_each_column_ranks_by_what_all_say_and_itself_once_more(
     said: list[tuple[list[str], list[str], list[str]]], query: list[str]
 ) -> None:
-    pictures = [columns_of(position, one) for position, one in enumerate(said)]
+    images = [columns_of(position, one) for position, one in enumerate(said)]
     with tempfile.TemporaryDirectory() as folder:
         rankings = store_of(folder, said).named(" ".join(query)).rankings
-    scores = expected(pictures, query)
+    scores = expected(images, query)
     assert {column: set(ranking) for column, ranking in rankings.items()} == {
         column: set(of_column) for column, of_column in scores.items()
     }
