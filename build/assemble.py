@@ -31,7 +31,8 @@ from build.thumbhash import thumbhashes
 from models.checksums import record_files
 from models.file_names import ITEMS, LOOKS, THUMBNAILS
 from models.images import decode
-from models.items import Item, write_items
+from models.item_writer import write_items
+from models.items import Item
 from models.looks import look_of, write_looks
 from models.manifest import Manifest, OcrFacts
 from models.thumbnails import write_thumbnails

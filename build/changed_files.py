@@ -41,7 +41,8 @@ from models.file_names import (
     TUNING,
 )
 from models.folder import Folder
-from models.items import Item, change_items
+from models.item_writer import change_items
+from models.items import Item
 from models.looks import change_looks
 from models.manifest import Manifest
 from models.rows import Rows

@@ -27,7 +27,7 @@ _BLOCK = 128
 _ROUNDING = 1e-6
 _NOT_YET = -1
 # To compare two by gathering their embeddings takes so many times as long as in a product of all.
-_FEW = 64
+_FEW = 16
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
@@ -75,27 +75,46 @@ class Appearances:
         return both
 
     def alike(self, others: Appearances, least: float) -> Flags:
-        """Where :meth:`likeness` is ``least`` or more, bool ``[n, m]``.
+        """Where :meth:`likeness` is ``least`` or more, bool ``[n, m]``."""
+        if self.looks is None or others.looks is None:
+            alike: Flags = self.embeddings @ others.embeddings.T >= least
+            return alike
+        by_look = self.looks @ others.looks.T
+        return self._alike(others, least, by_look, by_look >= _least_look(least))
+
+    def alike_later(self, least: float) -> Flags:
+        """Which of these are alike, bool ``[n, n]``: of each the others behind it only."""
+        if self.looks is None:
+            return np.triu(self.alike(self, least), 1)
+        by_look = self.looks @ self.looks.T
+        possible = np.triu(by_look >= _least_look(least), 1)
+        return np.triu(self._alike(self, least, by_look, possible), 1)
+
+    def _alike(self, others: Appearances, least: float, by_look: Floats, possible: Flags) -> Flags:
+        """Where they are alike, of those whose looks leave it possible.
 
         Looks are much narrower than embeddings, and most of them far apart: only where they are
         near enough that embeddings matter are these compared, unless that is nearly everywhere.
         """
-        if self.looks is None or others.looks is None:
-            return self.likeness(others) >= least
-        by_look = self.looks @ others.looks.T
-        possible = by_look >= (least - SHARE_OF_EMBEDDING) / (1 - SHARE_OF_EMBEDDING)
-        possible[self._bare] = True
-        possible[:, others._bare] = True
-        if np.count_nonzero(possible) > possible.size // _FEW:
-            return self.likeness(others) >= least
-        rows, columns = np.nonzero(possible)
+        pairs = np.flatnonzero(possible)
+        bare, others_bare = np.flatnonzero(self._bare), np.flatnonzero(others._bare)
+        by_embedding: Floats
+        if _FEW * (len(pairs) + len(bare) + len(others_bare)) > possible.size:
+            by_embedding = self.embeddings @ others.embeddings.T
+            possible &= _joined(by_embedding, by_look) >= least
+            # Where one has no look the embeddings decide.
+            possible[bare] = by_embedding[bare] >= least
+            possible[:, others_bare] = by_embedding[:, others_bare] >= least
+            return possible
+        rows, columns = np.divmod(pairs, len(others))
         by_embedding = np.einsum(
             "ij,ij->i", self.embeddings[rows], others.embeddings[columns], dtype=np.float32
         )
-        both = _joined(by_embedding, by_look[rows, columns])
-        bare = self._bare[rows] | others._bare[columns]
-        both[bare] = by_embedding[bare]
-        possible[rows, columns] = both >= least
+        possible.reshape(-1)[pairs] = _joined(by_embedding, by_look.reshape(-1)[pairs]) >= least
+        if len(bare):
+            possible[bare] = self.embeddings[bare] @ others.embeddings.T >= least
+        if len(others_bare):
+            possible[:, others_bare] = self.embeddings @ others.embeddings[others_bare].T >= least
         return possible
 
 
@@ -128,15 +147,12 @@ def fold(
         _join(candidates, head_of, heads, start, end, least)
         free = start + np.flatnonzero(head_of[start:end] == _NOT_YET)
         some = candidates[free]
-        later = np.triu(some.alike(some, least), 1)
-        is_head = np.ones(len(free), dtype=np.bool_)
-        for row in np.flatnonzero(later.any(axis=1)).tolist():
-            if is_head[row]:
-                members = is_head & later[row]
-                head_of[free[members]] = free[row]
-                is_head &= ~members
-        head_of[free[is_head]] = free[is_head]
-        heads += free[is_head].tolist()
+        head_at = list(range(len(free)))
+        for row, column in np.argwhere(some.alike_later(least)).tolist():
+            if head_at[row] == row and head_at[column] == column:
+                head_at[column] = row
+        head_of[free] = free[head_at]
+        heads += free[np.equal(head_at, np.arange(len(free)))].tolist()
         start = end
     return head_of
 
@@ -151,6 +167,11 @@ def _join(
     alike = candidates[slice(start, end)].alike(candidates[at], least)
     joined = alike.any(axis=1)
     head_of[start:end][joined] = at[alike.argmax(axis=1)[joined]]
+
+
+def _least_look(least: float) -> float:
+    """How near the looks of two have to be, whatever their embeddings are."""
+    return (least - SHARE_OF_EMBEDDING) / (1 - SHARE_OF_EMBEDDING)
 
 
 def _joined(by_embedding: Floats, by_look: Floats) -> Floats:

@@ -14,47 +14,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from models.database import Database, Row, new_database, with_checksum
+from models.database import Database, Row
 from models.facets import Facets, FacetStore
-from models.facts import FactStore, FactWriter, Matches
+from models.facts import FactStore, Matches
 from models.order import Ordered, OrderStore
-from models.spelling import Speller, write_terms
-from models.words import Named, Positions, WordStore, WordWriter
+from models.spelling import Speller
+from models.word_ranks import Positions
+from models.words import Named, WordStore
 
-_SCHEMA = """
-CREATE TABLE items (
-    position INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    image_path TEXT NOT NULL UNIQUE,
-    width INTEGER,
-    height INTEGER,
-    caption TEXT,
-    alt_text TEXT NOT NULL,
-    text TEXT,
-    metadata TEXT NOT NULL,
-    sources TEXT NOT NULL,
-    thumbhash TEXT,
-    checksum INTEGER NOT NULL
-)
-"""
 # Where the columns lie that are JSON, and those that older files do not have.
 _METADATA, _LATER = 8, 10
-_INSERT = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_UPDATE = """
-UPDATE items SET width = ?, height = ?, caption = ?, alt_text = ?, text = ?, metadata = ?,
-    sources = ?, thumbhash = ?, checksum = ? WHERE position = ?
-"""
-_DELETE = "DELETE FROM items WHERE position = ?"
-# Pages that are changed are all over the file: 128 MB of them, instead of two.
-_CACHE = "PRAGMA cache_size = -131072"
 # SQLite takes a limited number of parameters in one statement.
 _AT_ONCE = 500
 # How long a filter may take, or the facets of what it finds.
@@ -96,102 +69,11 @@ def item_id(image_path: str) -> str:
     return hashlib.sha256(image_path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def write_items(path: Path, items: Iterable[Item], vocabulary: Iterable[str] = ()) -> None:
-    """Write a new items file of items in order of position, and what they are found by.
-
-    The same items give the same bytes.  Metadata has to be JSON: no NaN, no lone
-    surrogates.
-
-    Args:
-        path: the file.
-        items: what is written.
-        vocabulary: names of things that a query with a slip in it may mean.
-    """
-    facts = FactWriter()
-
-    def rows(words: WordWriter) -> Iterator[Row]:
-        for item in items:
-            words.add(item)
-            facts.add(item.position, item.metadata)
-            yield _row(item)
-
-    with new_database(path) as connection:
-        connection.execute(_SCHEMA)
-        words = WordWriter(connection)
-        connection.executemany(_INSERT, rows(words))
-        words.finish()
-        write_terms(connection, vocabulary)
-        facts.write(connection)
-
-
-def change_items(
-    path: Path,
-    now_at: NDArray[np.int64],
-    new: Iterable[Item],
-    vocabulary: Iterable[str] = (),
-) -> None:
-    """Change an items file that nobody reads yet, and what they are found by.
-
-    Args:
-        path: the file.
-        now_at: where the item of each position is to be, int64 ``[n]``; -1: gone.
-        new: items that have come, at positions that are free then.
-        vocabulary: names of things that a query with a slip in it may mean.
-    """
-    with new_database(path) as connection:
-        connection.execute(_CACHE)
-        words = WordWriter(connection, new=False)
-        facts = FactWriter.of(connection, now_at)
-        touched = np.flatnonzero(now_at != np.arange(len(now_at))).tolist()
-        query = "SELECT * FROM items WHERE position = ?"
-        before = {}
-        for position in touched:
-            (row,) = connection.execute(query, [position]).fetchall()
-            before[position] = _item(row[:-1])
-        coming = []
-        for item in new:
-            facts.add(item.position, item.metadata)
-            coming.append(item)
-        # The facts of those that have moved have moved with them.
-        for position, item in before.items():
-            if now_at[position] >= 0:
-                coming.append(replace(item, position=int(now_at[position])))
-        anew: list[Item] = []
-        inserted: list[Item] = []
-        for item in coming:
-            old = before.pop(item.position, None)
-            words.change(old, item)
-            # Where the path stays its two indexes need not be touched.
-            (anew if old and old.image_path == item.image_path else inserted).append(item)
-            if old is not None and old.image_path != item.image_path:
-                connection.execute(_DELETE, [item.position])
-        for old in before.values():
-            words.change(old, None)
-            connection.execute(_DELETE, [old.position])
-        if words.people_say_otherwise:
-            # Reads all words that there are.
-            write_terms(connection, vocabulary)
-        connection.executemany(_UPDATE, ((*row[3:], row[0]) for row in map(_row, anew)))
-        connection.executemany(_INSERT, map(_row, inserted))
-        facts.write(connection)
-
-
-def _row(item: Item) -> Row:
-    return with_checksum(
-        (
-            item.position,
-            item.id,
-            item.image_path,
-            item.width,
-            item.height,
-            item.caption,
-            item.alt_text,
-            item.text,
-            _json(item.metadata),
-            _json(item.sources),
-            item.thumbhash,
-        )
-    )
+def item_of(row: Row) -> Item:
+    """The item that a row of the file says, its checksum aside."""
+    facts, (metadata, sources), later = row[:_METADATA], row[_METADATA:_LATER], row[_LATER:]
+    # What came later is not in every file.
+    return Item(*(*facts, json.loads(metadata), json.loads(sources), *later))
 
 
 class ItemStore:
@@ -236,7 +118,7 @@ class ItemStore:
             some = positions[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(some))
             query = f"SELECT * FROM items WHERE position IN ({marks})"
-            found |= {row[0]: _item(row) for row in self._database.whole_rows(query, some)}
+            found |= {row[0]: item_of(row) for row in self._database.whole_rows(query, some)}
         return [found[position] for position in positions]
 
     def find(self, image_id: str) -> Item | None:
@@ -302,15 +184,5 @@ class ItemStore:
 
     def _one(self, query: str, name: str) -> Item | None:
         for row in self._database.whole_rows(query, [name]):
-            return _item(row)
+            return item_of(row)
         return None
-
-
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _item(row: Row) -> Item:
-    facts, (metadata, sources), later = row[:_METADATA], row[_METADATA:_LATER], row[_LATER:]
-    # What came later is not in every file.
-    return Item(*(*facts, json.loads(metadata), json.loads(sources), *later))

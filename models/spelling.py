@@ -57,7 +57,7 @@ def write_terms(connection: sqlite3.Connection, vocabulary: Iterable[str] = ()) 
     counts = {term: count for term, count in found if term.isalpha()}
     for word in _WORD.findall(" ".join(vocabulary)):
         if len(word) >= _SHORTEST:
-            counts.setdefault(_folded(word), 0)
+            counts.setdefault(folded(word), 0)
     rows = (with_checksum(row) for row in counts.items())
     connection.executemany("INSERT INTO terms VALUES (?, ?, ?)", rows)
 
@@ -90,7 +90,7 @@ class Speller:
         return None if found == query else found
 
     def _nearest(self, word: str, is_known: Callable[[str], bool]) -> str | None:
-        bare = _folded(word)
+        bare = folded(word)
         if not _SHORTEST <= len(bare) <= _LONGEST or bare in self._counts or is_known(word):
             return None
         # Here and not above: a start needs none of it, nor does the build.
@@ -122,7 +122,7 @@ class Speller:
         return list(self._counts)
 
 
-def _folded(word: str) -> str:
+def folded(word: str) -> str:
     """A word without case and accents."""
     apart = unicodedata.normalize("NFKD", word.casefold())
     return "".join(one for one in apart if not unicodedata.combining(one))

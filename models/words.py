@@ -3,12 +3,14 @@
     words(caption, keywords, people, place, text, path)
 
 One table of SQLite's full-text index FTS5, a row per image, without a copy of what it indexes.
-Case and accents make no difference.  What machines say of an image is not in it: their guesses
-are found better by the vectors that they were made of.
+Case and accents make no difference; scripts without spaces are found by any part
+(:mod:`models.unspaced`).  What machines say of an image is not in it: their guesses are found
+better by the vectors that they were made of.
 
 An image is found in which all words of a query occur, in whatever column; articles and the like
 aside.  ``"quoted words"`` have to stand together, and ``gui*`` is how a word begins.  Of each
-column there is a ranking of its own (BM25), of the images that have one of the words there.
+column there is a ranking of its own (:mod:`models.word_ranks`), of the images that have one of
+the words there.
 
 Where no image has all of the words, those are found that have the names among them
 (:mod:`models.names`): what else is asked for may be seen in the image and said by nobody.
@@ -27,15 +29,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.database import FULL_TEXT, Database
 from models.names import find_names
+from models.unspaced import apart, sought
+from models.word_ranks import COLUMNS, Positions, WordRanks
 
 if TYPE_CHECKING:
     from models.items import Item
-
-Positions = NDArray[np.int64]
 
 _SIDECAR = "sidecar"
 _BY_PEOPLE = frozenset({_SIDECAR, "xmp-sidecar", "xmp-alt-text", "xmp", "iptc", "exif"})
@@ -46,11 +47,13 @@ _FIELDS = {
     "people": ("creator", "people", "author"),
     "place": ("location", "city", "state", "country"),
 }
-COLUMNS = (*_FIELDS, "text", "path")
+_NOBODY = np.empty(0, dtype=np.int64)
 # Of each column as many as of the images that are found by their looks for one page.
 _BEST = 128
 _MOST_RANKED = 1000
 _MOST_WORDS = 64
+# With more images a beginning has two letters: what begins with one is gathered one by one.
+_MOST_BY_A_LETTER = 20_000
 _QUOTES = str.maketrans(
     dict.fromkeys(
         "\N{LEFT DOUBLE QUOTATION MARK}\
@@ -145,6 +148,7 @@ class WordStore:
     def __init__(self, database: Database, images: int) -> None:
         self._database = database
         self._images = images
+        self._ranks = WordRanks(database)
         database.rows("SELECT rowid FROM words LIMIT 0")
 
     def find(self, query: str, kept: Positions | None, *, many: bool, seconds: float) -> Named:
@@ -161,50 +165,42 @@ class WordStore:
             DamagedError: the file is damaged.
         """
         deadline = time.monotonic() + seconds
-        phrases, words, names = _parts(query)
+        phrases, words, names = _parts(query, 1 if self._images <= _MOST_BY_A_LETTER else 2)
         must = None
         if phrases:
-            must = np.sort(self._positions(_all(phrases), "", -1, deadline))
+            must = self._positions(_all(phrases), deadline)
             kept = must if kept is None else np.intersect1d(kept, must, assume_unique=True)
         if not phrases and not words:
             return Named({}, must)
-        everywhere = _all([*phrases, *words])
-        if self._are_many(everywhere, deadline):
-            found = self._positions(everywhere, "", -1, deadline) if many else None
-            return Named({}, must, None if found is None else np.sort(found))
-        rankings = self._rankings([*phrases, *words], "ORDER BY rank", _BEST, kept, deadline)
+        wanted = [*phrases, *words]
+        found = self._some(wanted, deadline) if words or must is None else must
+        if len(found) > _MOST_RANKED:
+            return Named({}, must, self._positions(_all(wanted), deadline) if many else None)
+        rankings = self._ranks.rank(wanted, _among(found, kept), _BEST, deadline)
         if rankings or not names:
             return Named(rankings, must)
-        known = [name for name in names if len(self._positions(name, "", 1, deadline))]
-        if not known or self._are_many(_all(known), deadline):
+        known = [name for name in names if len(self._positions(name, deadline, 1))]
+        found = self._some(known, deadline) if known else _NOBODY
+        if len(found) > _MOST_RANKED:
             return Named({}, must)
-        rankings = self._rankings(known, "", _MOST_RANKED, kept, deadline)
+        rankings = self._ranks.rank(known, _among(found, kept), _MOST_RANKED, deadline)
         return Named(rankings, must, partly=bool(rankings))
 
-    def _rankings(
-        self, wanted: Sequence[str], order: str, best: int, kept: Positions | None, deadline: float
-    ) -> dict[str, list[int]]:
-        """Of each column the best images that have all that is wanted, and some of it there."""
-        rankings: dict[str, list[int]] = {}
-        for column in COLUMNS:
-            match = f"({_all(wanted)}) AND {column} : ({' OR '.join(wanted)})"
-            found = self._positions(match, order, best if kept is None else -1, deadline)
-            if kept is not None:
-                found = found[np.isin(found, kept)][:best]
-            if len(found):
-                rankings[column] = found.tolist()
-        return rankings
+    def _some(self, wanted: Sequence[str], deadline: float) -> Positions:
+        """The images that have all that is wanted; where they are too many to rank, some."""
+        return self._positions(_all(wanted), deadline, _MOST_RANKED + 1)
 
-    def _are_many(self, match: str, deadline: float) -> bool:
-        """Whether more images match than can be ranked."""
-        return len(self._positions(match, "", _MOST_RANKED + 1, deadline)) > _MOST_RANKED
-
-    def _positions(self, match: str, order: str, most: int, deadline: float) -> Positions:
-        statement = f"SELECT rowid FROM words WHERE words MATCH ? {order} LIMIT ?"
+    def _positions(self, match: str, deadline: float, most: int = -1) -> Positions:
+        """The images that match, the first ones or all, ascending."""
+        statement = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid LIMIT ?"
         rows = self._database.rows(statement, [match, most], deadline=deadline)
         found = np.array(rows, dtype=np.int64).reshape(-1)
         # Rows of this table have no checksum that would tell.
         return found[(found >= 0) & (found < self._images)]
+
+
+def _among(found: Positions, kept: Positions | None) -> Positions:
+    return found if kept is None else np.intersect1d(found, kept, assume_unique=True)
 
 
 _INSERT = f"INSERT INTO words(rowid, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
@@ -216,8 +212,8 @@ _DELETE = (
 
 
 def _columns(item: Item) -> list[str]:
-    """The text of each column."""
-    return [" \n".join(texts) for texts in _said(item)]
+    """The text of each column, as it is indexed."""
+    return [apart(" \n".join(texts)) for texts in _said(item)]
 
 
 def _said(item: Item) -> Iterator[Sequence[str]]:
@@ -252,8 +248,11 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (one for one in value if isinstance(one, str))
 
 
-def _parts(query: str) -> tuple[list[str], list[str], list[str]]:
-    """The quoted phrases, the words and the names of a query, each as FTS5 reads a text."""
+def _parts(query: str, shortest: int) -> tuple[list[str], list[str], list[str]]:
+    """The quoted phrases, the words and the names of a query, each as FTS5 reads a text.
+
+    A beginning has ``shortest`` letters at least.
+    """
     # Half a surrogate pair is no text for SQLite.
     query = query.translate(_QUOTES).encode("utf-8", "replace").decode()
     phrases = [_literal(phrase) for phrase in _PHRASE.findall(query) if _says(phrase)]
@@ -261,7 +260,7 @@ def _parts(query: str) -> tuple[list[str], list[str], list[str]]:
     telling = [word for word in words if _EDGES.sub("", word).lower() not in _SAY_NOTHING]
     if not telling and not phrases:
         telling = words
-    literals = [_literal(word) for word in telling]
+    literals = [_literal(word, shortest) for word in telling]
     names = [_literal(name) for name in find_names(words)]
     return (
         list(dict.fromkeys(phrases)),
@@ -275,9 +274,20 @@ def _says(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-def _literal(text: str) -> str:
+def _literal(text: str, shortest: int = 1) -> str:
     """A text that has no quote in it as FTS5's syntax has it: nothing in it is an operator."""
-    beginning = text.endswith("*") and not any(map(str.isspace, text))
+    begins = text.endswith("*") and not any(map(str.isspace, text))
+    beginning = begins and len(text) > shortest
+    literal = _string(text, beginning=beginning)
+    instead = sought(text)
+    if instead is None:
+        return literal
+    words, beginning = instead
+    # An older bundle has what is written without spaces as one word.
+    return f"({literal} OR {_string(words, beginning=beginning)})"
+
+
+def _string(text: str, *, beginning: bool) -> str:
     return f'"{text}"*' if beginning else f'"{text}"'
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from models.collection import Collection, Kept
 from models.database import SlowQueryError
-from models.facets import Facet, Facets
+from models.facet_counts import Facet
+from models.facets import Facets
 from serving.errors import RequestError
 from serving.planner import SOON, Planner, matching
 from serving.wire.requests import FacetsRequest

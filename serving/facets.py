@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from models.facets import MOST_VALUES
+from models.facet_counts import MOST_VALUES
 from models.filters import MAX_NAME
 from models.histogram import MOST_BUCKETS
 

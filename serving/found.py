@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.collection import Collection
-from models.facets import Facet
+from models.facet_counts import Facet
 from models.items import Item
 from serving.plan import Plan, Vector
 from serving.timing import Timing

@@ -17,7 +17,8 @@ from models.database import Database
 from models.file_names import ITEMS
 from models.filters import KEPT_OF_A_TEXT
 from models.folder import Folder
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 from models.milvus.collection import MilvusCollection
 from models.milvus.writer import Writer
 from tests.milvus.collections import Place, wait_for

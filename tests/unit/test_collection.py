@@ -11,7 +11,8 @@ from models.collection import LocalCollection, positions_of
 from models.database import Database
 from models.file_names import ITEMS
 from models.folder import Folder
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 from models.vector_index import VectorIndex
 
 COUNT, DIM = 6, 8

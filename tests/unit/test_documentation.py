@@ -101,7 +101,7 @@ def test_the_bundle_is_described_as_it_is() -> None:
         assert set(fields) == {stored_as(*field) for field in kind.model_fields.items()}
         assert fields_within(kind) <= set(re.findall(r"`(\w+)`", text))
     # Each statement stands in the code, word for word.
-    modules = ("items", "runs", "facets", "thumbnails", "database", "spelling")
+    modules = ("item_writer", "runs", "facets", "thumbnails", "database", "spelling", "word_ranks")
     # What lies in a connection's own memory is in no file.
     code = "".join(map(page, [f"models/{name}.py" for name in modules])).replace(
         "CREATE VIRTUAL TABLE temp.", ""

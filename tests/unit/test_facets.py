@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import models.runs
 from models.damage import DamagedError
 from models.database import Database, SlowQueryError
-from models.facets import MOST_VALUES, FacetStore
+from models.facet_counts import MOST_VALUES
+from models.facets import FacetStore
 from models.facts import FactStore
 from models.filters import MAX_TEXT
 from tests.facts import facts_database, opened_facts

@@ -18,7 +18,8 @@ from models.checksums import record_files
 from models.damage import DamagedError
 from models.database import Database, with_checksum
 from models.folder import Folder
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 
 METADATA: list[dict[str, Any]] = [
     {"year": 1999, "tags": ["fox", "snow"], "licence": "CC0-1.0"},

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from models import order
 from models.database import SlowQueryError
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 from tests.unit.test_items import opened
 
 VALUES = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-3, 3) | st.text(max_size=3)

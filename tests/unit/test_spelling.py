@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.items import Item, ItemStore, item_id, write_items
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
 from tests.unit.test_items import opened
 
 CAPTIONS = [

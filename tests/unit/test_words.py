@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import models.words
@@ -17,8 +18,9 @@ from models.checksums import record_files
 from models.damage import DamagedError
 from models.database import FULL_TEXT, Database, SlowQueryError, new_database
 from models.folder import Folder
-from models.items import Item, ItemStore, item_id, write_items
-from models.words import COLUMNS
+from models.item_writer import write_items
+from models.items import Item, ItemStore, item_id
+from models.word_ranks import COLUMNS
 
 FIELDS = ("title", "headline", "keywords", "creator", "people", "city", "country", "location")
 
@@ -90,6 +92,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ItemStore:
         ("wint", {}),
         ("wint*", {"keywords": [0]}),
         ("*", {}),
+        ("wi*", {"keywords": [0]}),
+        ("w*", {"keywords": [0], "path": [5]}),
         ("a fox in the snow", {"caption": [0]}),
         ("'an' fox in the snow", {"caption": [0]}),
         ("the", {"caption": [3, 0]}),
@@ -217,6 +221,69 @@ def test_an_image_is_found_by_any_of_its_own_words(store: ItemStore, data: st.Da
     assert position in store.named(query.upper(), None).rankings["caption"]
 
 
+UNSPACED = [
+    item(0, "東京タワーの夜景"),
+    item(1, "北京故宫博物院的雪", keywords=["雪"]),
+    item(2, "서울에서 본 한강"),
+    item(3, "แมวน่ารักบนหลังคา"),
+    item(4, "ピーター・パン、東京 タワー"),
+    item(5, "A café", path="写真/京都_0012.jpg"),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("夜景", {"caption": [0]}),
+        ("東京タワー", {"caption": [0]}),
+        ("タワー", {"caption": [0, 4]}),
+        ("東京 夜景", {"caption": [0]}),
+        ("ﾀﾜｰ", {"caption": [0, 4]}),
+        ("京", {"caption": [0, 1, 4], "path": [5]}),
+        ("京東", {}),
+        ("雪", {"caption": [1], "keywords": [1]}),
+        ("서울", {"caption": [2]}),
+        ("หลังคา", {"caption": [3]}),
+        ("写真 0012", {"path": [5]}),
+        ('"東京 タ"', {"caption": [4]}),
+        ('"東京タ"', {"caption": [0]}),
+    ],
+)
+def test_a_part_of_what_is_written_without_spaces_is_found(
+    tmp_path: Path, query: str, found: dict[str, list[int]]
+) -> None:
+    named = opened(tmp_path, UNSPACED).named(query)
+    assert {name: sorted(best) for name, best in named.rankings.items()} == found
+
+
+@given(st.text('東京猫タワー・서울แม ab1,、"', max_size=12), st.data())
+def test_every_part_of_a_text_is_found(text: str, data: st.DataObject) -> None:
+    text = text.replace('"', " ")
+    start = data.draw(st.integers(0, len(text)))
+    part = text[start : data.draw(st.integers(start, len(text)))]
+    # A word of a script with spaces is found as a whole.
+    before, behind = text[:start][-1:], text[start + len(part) :][:1]
+    assume(not ((before + part[:1]).isascii() and (before + part[:1]).isalnum() and before))
+    assume(not ((part[-1:] + behind).isascii() and (part[-1:] + behind).isalnum() and behind))
+    assume(any(map(str.isalnum, part)))
+    with tempfile.TemporaryDirectory() as folder:
+        named = opened(Path(folder), [item(0, text)]).named(f'"{part}"')
+    assert named.must is not None
+    assert named.must.tolist() == [0]
+
+
+def test_an_older_bundle_is_found_by_whole_runs_of_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has what is written without spaces as one word."""
+    monkeypatch.setattr(models.words, "apart", str)
+    store = opened(tmp_path, UNSPACED)
+    assert store.named("東京 夜景").rankings == {}
+    assert store.named("東京タワーの夜景").rankings == {"caption": [0]}
+    assert store.named('"ピーター・パン、東京"').rankings == {"caption": [4]}
+    assert sorted(store.named("東京*").rankings["caption"]) == [0, 4]
+
+
 def test_what_too_many_have_in_common_ranks_none(
     store: ItemStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +294,16 @@ def test_what_too_many_have_in_common_ranks_none(
     assert many is not None
     assert many.tolist() == [0, 3, 5]
     assert store.named("fox snow", None, many=True).many is None
+
+
+def test_of_many_a_beginning_has_two_letters(
+    store: ItemStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.words, "_MOST_BY_A_LETTER", len(ITEMS))
+    assert store.named("w*").rankings == {"keywords": [0], "path": [5]}
+    monkeypatch.setattr(models.words, "_MOST_BY_A_LETTER", len(ITEMS) - 1)
+    assert store.named("w*").rankings == {}
+    assert store.named("wi*").rankings == {"keywords": [0]}
 
 
 def test_it_is_given_up_in_time(store: ItemStore) -> None:
