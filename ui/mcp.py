@@ -152,7 +152,7 @@ def _answered(answer: Answer) -> list[Content]:
 
 
 def _shown(said: Mapping[str, Any], thumbnail: str) -> list[Content]:
-    """An image as a text and, where its thumbnail could be had as a data URI, an image."""
+    """What is said of an image and, where it could be had as a data URI, its thumbnail."""
     # An address that only who reaches the service could load, and what the thumbnail shows better.
     facts = {name: value for name, value in said.items() if name not in ("image_url", "thumbhash")}
     text = json.dumps(facts, ensure_ascii=False, indent=2)
