@@ -127,3 +127,15 @@ def test_a_bundle_that_does_not_know_what_is_frequent_ranks_by_all(
 
 def sorted_of(store: ItemStore, query: str) -> dict[str, list[int]]:
     return {column: sorted(best) for column, best in store.named(query).rankings.items()}
+
+
+def test_of_a_phrase_of_frequent_words_the_rarest_ranks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To count a phrase FTS5 walks through all that have its words."""
+    monkeypatch.setattr(models.word_ranks, "_FREQUENT", 1)
+    said = [(["red", "fox"], ["fox"], ["red"]), (["red"], [], [])]
+    store = store_of(str(tmp_path), said)
+    assert store.named('"red fox"').rankings == {"caption": [0]}
+    monkeypatch.setattr(models.word_ranks, "_MOST_COUNTED", 2)
+    assert store.named('"red fox"').rankings == {"caption": [0], "keywords": [0]}
