@@ -27,12 +27,9 @@ from build.made_of import FORM
 from build.metadata import Fields
 from build.metadata.description import (
     NOTHING_SAID,
-    SIDECAR,
-    XMP_SIDECAR,
     Description,
     Metadata,
-    combine,
-    written_by_programs,
+    description_of,
 )
 from build.metadata.embedded import READING
 from build.metadata.xmp_sidecars import read_xmp_sidecars
@@ -40,6 +37,7 @@ from build.ocr import read_texts
 from build.packages import PACKAGE_FILES, Package
 from build.progress import Progress, counted
 from build.senseless import floor
+from build.shards.reading import Shards
 from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
@@ -64,7 +62,8 @@ class Pictures:
     there before; ``unread`` counts, by suffix, what looks like a picture and is not read;
     ``gone`` are known from earlier builds and were not found; ``said`` is what came with the
     vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did;
-    ``archives`` are the tars that pictures are in.
+    ``archives`` are the tars that pictures are in; ``shards`` know all else of each, where the
+    pictures come from there.
     """
 
     paths: list[str]
@@ -77,6 +76,7 @@ class Pictures:
     said: Mapping[str, Fields] = field(default_factory=dict)
     queries: NDArray[np.float32] | None = None
     archives: Archives | None = None
+    shards: Shards | None = None
 
 
 def assemble(
@@ -127,12 +127,9 @@ def assemble(
         None if tagger is None else tagger.alt_texts,
         **read_by_machines(root, pictures, said, journal, threads, captioner, ocr),
     )
-    hashes = thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, threads)
+    hashes = hashes_of(pictures, journal, threads)
     items = (replace(item, thumbhash=one) for item, one in zip(items, hashes, strict=True))
-    thumbnails = (
-        None if size is None else journal.thumbnail(path)
-        for path, size in zip(pictures.paths, pictures.sizes, strict=True)
-    )
+    thumbnails = thumbnails_of(pictures, journal)
     looks = looks_of(pictures, journal)
     index, files = write_parts(
         folder, pictures.vectors, metric, queries, items, thumbnails, looks, package.folder
@@ -236,8 +233,10 @@ def read_by_machines(
 
 def what_is_said(
     root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
-) -> dict[str, Description]:
+) -> Mapping[str, Description]:
     """What pictures' files, the files beside them and a table say, by path."""
+    if pictures.shards is not None:
+        return pictures.shards.said
     captions: Mapping[str, Caption] = {}
     xmp: Mapping[str, Fields] = {}
     warnings: list[str] = []
@@ -249,15 +248,11 @@ def what_is_said(
     _tell(warnings)
     said = {}
     for path, size in zip(pictures.paths, pictures.sizes, strict=True):
-        layers: list[tuple[str, Fields]] = []
-        if size is not None:
-            embedded = journal.said_by(path, READING)
-            layers += written_by_programs(embedded | {XMP_SIDECAR: xmp.get(path, {})}, metadata)
-        if (fields := pictures.said.get(path)) is not None:
-            layers.append((SIDECAR, fields))
+        embedded = None if size is None else journal.said_by(path, READING)
+        beside = [pictures.said[path]] if path in pictures.said else []
         if (caption := captions.get(path)) is not None:
-            layers.append((SIDECAR, caption.fields()))
-        description = combine(layers)
+            beside.append(caption.fields())
+        description = description_of(embedded, xmp.get(path, {}), beside, metadata)
         if description != NOTHING_SAID:
             said[path] = description
     return said
@@ -307,8 +302,29 @@ def tuning_texts(captions: Iterable[str | None]) -> list[str]:
     return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
 
 
+def thumbnails_of(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
+    """The thumbnail of each picture (WebP), None where there is none."""
+    if pictures.shards is not None:
+        return pictures.shards.each("thumbnail", pictures.paths)
+    each = zip(pictures.paths, pictures.sizes, strict=True)
+    return (None if size is None else journal.thumbnail(path) for path, size in each)
+
+
+def hashes_of(pictures: Pictures, journal: Journal, threads: int) -> Iterator[str | None]:
+    """The ThumbHash of each picture in base64, None where there is no thumbnail."""
+    if pictures.shards is not None:
+        return pictures.shards.each("thumbhash", pictures.paths)
+    return thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, threads)
+
+
 def looks_of(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
     """How each picture looks from afar, None where there is none."""
+    if pictures.shards is not None:
+        return pictures.shards.each("look", pictures.paths)
+    return _looks(pictures, journal)
+
+
+def _looks(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
     for path, size in zip(pictures.paths, pictures.sizes, strict=True):
         look = None if size is None else journal.look(path)
         if look is None and size is not None:

@@ -13,25 +13,18 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from build.errors import BuildError
 from build.interrupts import held
 from build.journal import Journal, Record
-from build.metadata import Fields
-from build.metadata.embedded import READING, Embedded
+from build.metadata.embedded import READING
 from build.progress import Progress
 from build.room import Room
 from build.scan import PictureFile
+from build.seeing import Seen, see
 from models.image_encoder import ImageEncoder
-from models.looks import look_of
 from models.manifest import IMAGE_ENCODER, ModelCard
-from models.pictures import Picture, PictureError, read, read_content
-from models.preprocessing import preprocess, reduced_side
-from models.thumbnails import thumbnail
+from models.pictures import read_content
 
 # Part of what a vector depends on: to be raised when models/pictures.py or models/preprocessing.py
 # sees a picture otherwise than before, or models/thumbnails.py makes another thumbnail of it.
@@ -84,11 +77,11 @@ def embed(
         held() as let_through,
         ThreadPoolExecutor(threads) as pool,
     ):
-        running: dict[Future[_Seen], PictureFile] = {}
+        running: dict[Future[Seen], PictureFile] = {}
         room = Room()
         committed = time.monotonic()
 
-        def collect(futures: set[Future[_Seen]]) -> None:
+        def collect(futures: set[Future[Seen]]) -> None:
             nonlocal committed
             for future in futures:
                 file = running.pop(future)
@@ -116,19 +109,6 @@ def embed(
     return fresh
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The record of a file, whether it was made anew, and what was read of the file.
-
-    That is what it says, and how it looks.
-    """
-
-    record: Record
-    is_new: bool = True
-    said: dict[str, Fields] | None = None
-    look: bytes | None = None
-
-
 def _look_at(
     root: Path,
     file: PictureFile,
@@ -137,48 +117,12 @@ def _look_at(
     card: ModelCard,
     encoder: ImageEncoder | None,
     room: Room,
-) -> _Seen:
-    digest = None
-    try:
-        with room.place(file.size) as admit:
-            content = content_of(root / file.path)
-            digest = hashlib.sha256(content).digest()
-            known = journal.with_content(digest)
-            if known is not None and (known.reason or journal.said(digest, READING) is not None):
-                return _Seen(known, is_new=False)
-            embedded = Embedded()
-            picture = read(
-                content,
-                reduce_to=reduced_side(card.preprocessing),
-                inspect=embedded.inspect,
-                admit=admit,
-            )
-            record = known or _see(picture, digest, card, encoder)
-            look = look_of(picture.image)
-            return _Seen(record, is_new=known is None, said=embedded.fields, look=look)
-    except PictureError as error:
-        # What is the machine's affair is tried again by every build.
-        known_by = digest if error.lasting else None
-        return _Seen(Record(known_by, reason=error.reason, detail=error.detail))
-    except MemoryError:
-        return _Seen(Record(None, reason="too large", detail="it does not fit into memory"))
-    except Exception as error:
-        raise BuildError(
-            f"{root / file.path}: the model's picture encoder fails on it: {error}"
-        ) from error
+) -> Seen:
+    def known(digest: bytes) -> Seen | Record | None:
+        record = journal.with_content(digest)
+        if record is not None and (record.reason or journal.said(digest, READING) is not None):
+            return Seen(record, is_new=False)
+        return record
 
-
-def _see(picture: Picture, digest: bytes, card: ModelCard, encoder: ImageEncoder | None) -> Record:
-    vector = None
-    if encoder is not None:
-        pixels = preprocess(picture.image, card.preprocessing)
-        vector = encoder.encode(pixels[np.newaxis])[0]
-        if not np.isfinite(vector).all():
-            raise PictureError("no vector", "the encoder's answer is not a number")
-    return Record(
-        digest,
-        width=picture.width,
-        height=picture.height,
-        vector=vector,
-        thumbnail=thumbnail(picture.image),
-    )
+    path = root / file.path
+    return see(lambda: content_of(path), file.size, path, card, encoder, room, known)

@@ -24,6 +24,7 @@ from build.ocr import find_reader, identity
 from build.output import Output
 from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
+from build.shards.reading import Shards
 from models import machine
 from models.formats import extra_for
 from models.index import Metric
@@ -43,6 +44,7 @@ class IndexOptions:
     seed: int = 0
     embeddings: Path | None = None
     paths: Path | None = None
+    shards: Shards | None = None
     threads: int | None = None
     captioner: str | None = None
     ocr: bool = False
@@ -79,7 +81,7 @@ def build_index(options: IndexOptions) -> Outcome:
         DamagedError: names the file of the model package that is not whole, or what this
             machine computes otherwise than the model's makers.
     """
-    given = options.embeddings is not None
+    given = options.embeddings is not None or options.shards is not None
     if not given and options.images is None:
         raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
     package = open_package(
@@ -261,12 +263,11 @@ def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> 
     Raises:
         BuildError: the vectors or the paths are of another form, or do not fit together.
     """
+    if options.shards is not None:
+        return _sharded(options, options.shards, card)
     assert options.embeddings is not None
     given = read_given(options.embeddings, options.paths, options.images, card.embedding_dim)
-    rows = sorted(range(len(given.paths)), key=given.paths.__getitem__)
-    if options.sample_size is not None:
-        chosen = set(sample(given.paths, options.sample_size, options.seed))
-        rows = [row for row in rows if given.paths[row] in chosen]
+    rows = _rows(options, given.paths)
     paths = [given.paths[row] for row in rows]
     sizes: list[tuple[int, int] | None] = [None] * len(paths)
     if options.images is not None:
@@ -283,6 +284,33 @@ def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> 
         said=given.said,
         queries=given.queries,
     )
+
+
+def _sharded(options: IndexOptions, shards: Shards, card: ModelCard) -> Pictures:
+    if shards.manifest.encoder != encoder_identity(card):
+        raise BuildError(
+            f"{shards.storage.address} was made with {shards.manifest.model.name} "
+            f"({shards.manifest.model.pretrained}), or by another release, and not with the model "
+            "that is given here. Give --model the package that the shards were made with."
+        )
+    rows = _rows(options, shards.paths)
+    return Pictures(
+        [shards.paths[row] for row in rows],
+        [shards.sizes[row] for row in rows],
+        read_vectors([shards], np.array(rows), card.embedding_dim),
+        skipped=shards.manifest.skipped,
+        reused=len(rows),
+        shards=shards,
+    )
+
+
+def _rows(options: IndexOptions, paths: Sequence[str]) -> list[int]:
+    """The rows that are taken of those with these paths, in order of the paths."""
+    rows = sorted(range(len(paths)), key=paths.__getitem__)
+    if options.sample_size is None:
+        return rows
+    chosen = set(sample(paths, options.sample_size, options.seed))
+    return [row for row in rows if paths[row] in chosen]
 
 
 def _same(new: Manifest, old: Manifest | None) -> bool:

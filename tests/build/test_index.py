@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import build.embed as build_embed
+import build.seeing as build_seeing
 from build.errors import BuildError
 from build.index import IndexOptions, Outcome, build_index
 from build.journal import Journal
@@ -191,7 +191,7 @@ def test_what_the_machine_could_not_do_is_tried_again(
     """Whatever is wrong with the picture itself is not."""
     (images / "broken.jpg").write_bytes(b"broken")
     tried: list[bytes] = []
-    read = build_embed.read
+    read = build_seeing.read
 
     def fails(content: bytes, **options: Any) -> Any:
         tried.append(content)
@@ -200,7 +200,7 @@ def test_what_the_machine_could_not_do_is_tried_again(
         return read(content, **options)
 
     first = (images / "a/0000.jpg").read_bytes()
-    monkeypatch.setattr(build_embed, "read", fails)
+    monkeypatch.setattr(build_seeing, "read", fails)
     time.sleep(2.5)
     assert build().skipped == {"too large": 1, "not a picture": 1}
     assert len(tried) == 25
@@ -370,7 +370,7 @@ def test_an_encoder_that_fails_on_one_picture_names_it(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wide = np.zeros((3, 64, 64), dtype=np.float32)
-    monkeypatch.setattr("build.embed.preprocess", lambda image, preprocessing: wide)
+    monkeypatch.setattr("build.seeing.preprocess", lambda image, preprocessing: wide)
     with pytest.raises(BuildError, match=r"picture encoder fails on it: .*dimension"):
         build()
 
