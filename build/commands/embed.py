@@ -1,4 +1,4 @@
-"""Embed images into shards of parquet.
+"""Embed images into shards of parquet, on this machine or on many.
 
 A shard is a table of some thousand images: ids, paths, embeddings, sizes, checksums, what is said
 of each, thumbnails. A run that is stopped goes on where it was when it is started again: shards
@@ -34,10 +34,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"a model package ({command('model')}); by default the embedded demo model",
     )
     parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="this process (default), or Ray (the extra `ray`): the cluster that RAY_ADDRESS "
+        "names, or workers on this machine",
+    )
+    parser.add_argument(
         "--workers",
         type=positive,
         metavar="N",
-        help="images at once; default: all cores",
+        help="images at once, with Ray actors; default: all cores",
     )
     parser.add_argument(
         "--shard-size",
@@ -87,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             images=arguments.images,
             output=arguments.output,
             model=arguments.model or DEMO_MODEL,
+            engine=arguments.engine,
             workers=arguments.workers,
             shard_size=arguments.shard_size,
             precision=arguments.precision,

@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from build.assemble import versions
 from build.embed import encoder_identity
@@ -37,10 +37,13 @@ from build.shards.storage import Storage, is_address, plain, storage_at
 from build.shards.table import arrow
 from models import machine
 from models.image_encoder import ImageEncoder
+from models.manifest import IMAGE_ENCODER
 
 # To be raised when the same images and words are to make another table.
 _FORM = 1
 _NAMED_WARNINGS = 10
+
+EngineName = Literal["local", "ray"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class EmbedOptions:
     images: str
     output: str
     model: Path
+    engine: EngineName = "local"
     workers: int | None = None
     shard_size: int = 10_000
     precision: Precision = "float32"
@@ -110,7 +114,8 @@ def embed_shards(options: EmbedOptions) -> Embedded:
             computes otherwise than the model's makers.
     """
     arrow()
-    package = open_package(options.model)
+    on_ray = options.engine == "ray"
+    package = open_package(options.model, picture_threads=None if on_ray else 1)
     card = package.card
     recipe = Recipe(card, encoder_identity(card), options.metadata, options.precision)
     source, output = _source(options.images), storage_at(options.output)
@@ -139,6 +144,7 @@ def embed_shards(options: EmbedOptions) -> Embedded:
     for name in output.names():
         if is_shard(name) and name not in there:
             forget(output, name)
+    output.tidy()
     manifest = _manifest(source, recipe, found, [there[name] for name in sorted(there)])
     output.write(MANIFEST, manifest.model_dump_json(indent=1).encode())
     return Embedded(manifest, made_anew, found.scan.unread)
@@ -189,6 +195,11 @@ def _source(images: str) -> Source:
 def _engine(
     options: EmbedOptions, source: Source, output: Storage, recipe: Recipe, package: Package
 ) -> Engine:
+    if options.engine == "ray":
+        from build.shards.on_ray import RayEngine
+
+        graph = (package.folder / IMAGE_ENCODER).read_bytes()
+        return RayEngine(source, output, recipe, graph, options.workers)
     assert package.image_encoder is not None
     threads = options.workers or machine.cores()
     return LocalEngine(source, output, recipe, package.image_encoder, threads)

@@ -87,7 +87,7 @@ def make_shard(
     """
     name = shard_name(task.number)
     skipped: list[Skipped] = []
-    file = output.workplace() / f".{name}.{hashlib.sha256(task.made_of.encode()).hexdigest()[:8]}"
+    file = output.part(name)
     try:
         with (
             source.sidecars(task.beside) as root,

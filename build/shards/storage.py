@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ _WHOLE_OBJECTS = ("s3", "gs", "az", "abfs", "memory")
 _BY_OBSTORE = ("s3", "gs")
 # Seconds between tries of what a network has failed at.
 _AGAIN = (1.0, 5.0, 20.0)
-_NEW = ".new"
+_PART = ".part"
 
 _T = TypeVar("_T")
 
@@ -98,19 +97,17 @@ class Storage:
             return None
 
     def put(self, file: Path, name: str) -> None:
-        """Move a file of this machine there: under its name it is whole.
+        """Move a file of the workplace there: under its name it is whole.
 
         Raises:
             BuildError: it cannot be written.
         """
         target = self.folder / name
-        new = target.with_name(f".{target.name}.{os.getpid()}{_NEW}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(file, new)
-            with new.open("rb") as stream:
+            with file.open("rb") as stream:
                 os.fsync(stream.fileno())
-            new.replace(target)
+            file.replace(target)
         except OSError as error:
             raise self._failure(name, error) from None
 
@@ -120,12 +117,12 @@ class Storage:
         Raises:
             BuildError: it cannot be written.
         """
-        new = self.workplace() / f".{Path(name).name}.{os.getpid()}.part"
+        part = self.part(name)
         try:
-            new.write_bytes(content)
+            part.write_bytes(content)
         except OSError as error:
             raise self._failure(name, error) from None
-        self.put(new, name)
+        self.put(part, name)
 
     def remove(self, name: str) -> None:
         """Take a file away, if it is there."""
@@ -138,17 +135,28 @@ class Storage:
             return []
         return sorted(path.name for path in self.folder.iterdir() if path.is_file())
 
-    def workplace(self) -> Path:
-        """A folder of this machine where files are made that are put here later.
+    def part(self, name: str) -> Path:
+        """A file of this machine in which one is made that is put here later.
 
         Raises:
-            BuildError: it cannot be made.
+            BuildError: there is no place for it.
         """
+        place = self.workplace()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._failure("", error) from None
+        return place / f".{Path(name).name}.{os.getpid()}{_PART}"
+
+    def workplace(self) -> Path:
+        """The folder for such files, on the same disk."""
         return self.folder
+
+    def tidy(self) -> None:
+        """Take away what runs have left that were killed."""
+        for name in self.names():
+            if name.startswith(".") and name.endswith(_PART):
+                self.remove(name)
 
     def _failure(self, name: str, error: OSError) -> BuildError:
         return BuildError(f"{self.folder / name}: {error.strerror or error}.")
@@ -208,10 +216,11 @@ class RemoteStorage(Storage):
             if self._writes_whole:
                 self.filesystem.put_file(str(file), self.path(name))
                 return
-            new = f"{self.path(name)}.{os.getpid()}{_NEW}"
-            self.filesystem.makedirs(new.rpartition("/")[0], exist_ok=True)
-            self.filesystem.put_file(str(file), new)
-            self.filesystem.mv(new, self.path(name))
+            folder = self.path(name).rpartition("/")[0]
+            part = f"{folder}/{file.name}"
+            self.filesystem.makedirs(folder, exist_ok=True)
+            self.filesystem.put_file(str(file), part)
+            self.filesystem.mv(part, self.path(name))
 
         self.tried(name, put)
         file.unlink()
