@@ -287,12 +287,7 @@ def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> 
 
 
 def _sharded(options: IndexOptions, shards: Shards, card: ModelCard) -> Pictures:
-    if shards.manifest.encoder != encoder_identity(card):
-        raise BuildError(
-            f"{shards.storage.address} was made with {shards.manifest.model.name} "
-            f"({shards.manifest.model.pretrained}), or by another release, and not with the model "
-            "that is given here. Give --model the package that the shards were made with."
-        )
+    shards.require(encoder_identity(card))
     rows = _rows(options, shards.paths)
     return Pictures(
         [shards.paths[row] for row in rows],

@@ -84,6 +84,23 @@ class Shards:
             yield directions.scaled(rows)
         directions.refuse()
 
+    def require(self, encoder: str) -> None:
+        """Refuse another model than the one that these embeddings are by.
+
+        Args:
+            encoder: the checksum of what its embeddings depend on.
+
+        Raises:
+            BuildError: it is another.
+        """
+        if self.manifest.encoder != encoder:
+            model = self.manifest.model
+            raise BuildError(
+                f"{self.storage.address} was made with {model.name} ({model.pretrained}), or by "
+                "another release, and not with the model that is given here. Give --model the "
+                "package that the shards were made with."
+            )
+
     @property
     def root(self) -> Path | None:
         """The folder of the images, where it is on this machine."""
