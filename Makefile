@@ -118,7 +118,7 @@ lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install --quiet uv
 	sed 's/^dependencies = .*/dependencies = []/' pyproject.toml > .cache/lock/pyproject.toml
 	ln -sfn $(CURDIR)/requirements .cache/lock/requirements
-	for extra in $(EXTRAS) caption demo-model; do \
+	for extra in $(EXTRAS) caption demo-model gpu; do \
 	  (cd .cache/lock && bin/uv pip compile pyproject.toml --quiet --universal \
 	    --python-version 3.11 --no-header --extra $$extra \
 	    --output-file requirements/$$extra.txt \

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from build.archives import Archives
@@ -48,7 +49,7 @@ from models.manifest import ITEMS, LOOKS, THUMBNAILS, Manifest, OcrFacts, Skippe
 from models.pictures import decode, read_content
 from models.thumbnails import write_thumbnails
 
-_LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
+_LIBRARIES = ("faiss-cpu", "numpy", "pillow", "tokenizers")
 _TUNING_TEXTS = 500
 _NAMED_WARNINGS = 10
 
@@ -339,4 +340,6 @@ def _looks(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
 def versions() -> dict[str, str]:
     """The releases of Python and of the libraries that a bundle depends on."""
     libraries = {name: version(name) for name in _LIBRARIES}
+    # By whatever package it is installed: onnxruntime, or onnxruntime-gpu.
+    libraries["onnxruntime"] = onnxruntime.__version__
     return {"python": platform.python_version()} | libraries

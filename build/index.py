@@ -27,6 +27,7 @@ from build.scan import look_up, sample, scan
 from build.shards.reading import Shards
 from models import machine
 from models.formats import extra_for
+from models.graph import Device
 from models.index import Metric
 from models.installation import extra as how_to_install
 from models.manifest import Manifest, ModelCard, OcrFacts, Skipped
@@ -52,6 +53,7 @@ class IndexOptions:
     exclude: Sequence[str] = ()
     prune: bool = False
     metadata: Metadata = "basic"
+    device: Device = "cpu"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,10 @@ def build_index(options: IndexOptions) -> Outcome:
     if not given and options.images is None:
         raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
     package = open_package(
-        options.model, text_threads=_threads(options), picture_threads=None if given else 1
+        options.model,
+        text_threads=_threads(options),
+        picture_threads=None if given else 1,
+        device=options.device,
     )
     # Before the pictures are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)

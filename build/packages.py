@@ -18,6 +18,7 @@ from models.manifest import (
 )
 
 if TYPE_CHECKING:
+    from models.graph import Device
     from models.image_encoder import ImageEncoder
     from models.text_encoder import TextEncoder
     from models.tokenizer import Tokenizer
@@ -41,7 +42,11 @@ class Package:
 
 
 def open_package(
-    folder: Path, *, text_threads: int = 1, picture_threads: int | None = 1
+    folder: Path,
+    *,
+    text_threads: int = 1,
+    picture_threads: int | None = 1,
+    device: Device = "cpu",
 ) -> Package:
     """Check every file of a model package, load it, and compare its golden embeddings.
 
@@ -50,15 +55,17 @@ def open_package(
         text_threads: how many threads one run of the text encoder may use.
         picture_threads: the same of the picture encoder, which may take more memory than all
             else; None does not load it.
+        device: where the picture encoder runs.
 
     Raises:
-        BuildError: there is no package in the folder.
+        BuildError: there is no package in the folder, or no such device.
         DamagedError: names the file that is missing or altered, or the text or picture whose
             embedding this machine computes otherwise.
     """
     # Here, since the command line names the demo's package in its help, and starts sooner
     # without the encoders.
     from models.golden import compare_picture, compare_texts
+    from models.graph import NoDeviceError
     from models.image_encoder import ImageEncoder
     from models.text_encoder import TextEncoder
     from models.tokenizer import Tokenizer
@@ -69,7 +76,10 @@ def open_package(
     compare_texts(folder, card, tokenizer, text_encoder)
     image_encoder = None
     if picture_threads is not None:
-        image_encoder = ImageEncoder(folder, card, threads=picture_threads)
+        try:
+            image_encoder = ImageEncoder(folder, card, threads=picture_threads, device=device)
+        except NoDeviceError as error:
+            raise BuildError(f"{error}") from None
         compare_picture(folder, card, image_encoder)
     return Package(folder, card, tokenizer, text_encoder, image_encoder)
 

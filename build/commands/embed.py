@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from build.commands.index import positive
+from build.commands.index import configure_device, positive
 from models.installation import command
 
 
@@ -46,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="images at once, with Ray actors; default: all cores",
     )
+    configure_device(parser)
     parser.add_argument(
         "--shard-size",
         type=positive,
@@ -96,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
             model=arguments.model or DEMO_MODEL,
             engine=arguments.engine,
             workers=arguments.workers,
+            device=arguments.device,
             shard_size=arguments.shard_size,
             precision=arguments.precision,
             metadata=arguments.metadata,

@@ -100,6 +100,18 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="pictures at once; default: all cores"
     )
+    configure_device(parser)
+
+
+def configure_device(parser: argparse.ArgumentParser) -> None:
+    """Declare where images are embedded."""
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where images are embedded: the processor (default), or an NVIDIA GPU "
+        "(the extra `gpu`)",
+    )
 
 
 def folder_options(arguments: argparse.Namespace) -> IndexOptions:
@@ -119,6 +131,7 @@ def folder_options(arguments: argparse.Namespace) -> IndexOptions:
         exclude=arguments.exclude,
         prune=arguments.prune,
         metadata=arguments.metadata,
+        device=arguments.device,
     )
 
 
@@ -128,6 +141,8 @@ def run(arguments: argparse.Namespace) -> int:
     from build.index import build_index
     from build.shards.reading import shards_at
 
+    if arguments.embeddings and arguments.device != "cpu":
+        raise BuildError("--device is where images are embedded: these are.")
     shards = None if arguments.embeddings is None else shards_at(arguments.embeddings)
     if arguments.embeddings and not arguments.model and shards is None:
         raise BuildError("--embeddings needs --model: the package of the model that made them.")

@@ -36,6 +36,7 @@ from build.shards.source import FolderSource, Found, RemoteSource, Source
 from build.shards.storage import Storage, is_address, plain, storage_at
 from build.shards.table import arrow
 from models import machine
+from models.graph import Device
 from models.image_encoder import ImageEncoder
 from models.manifest import IMAGE_ENCODER
 
@@ -55,6 +56,7 @@ class EmbedOptions:
     model: Path
     engine: EngineName = "local"
     workers: int | None = None
+    device: Device = "cpu"
     shard_size: int = 10_000
     precision: Precision = "float32"
     metadata: Metadata = "basic"
@@ -115,7 +117,9 @@ def embed_shards(options: EmbedOptions) -> Embedded:
     """
     arrow()
     on_ray = options.engine == "ray"
-    package = open_package(options.model, picture_threads=None if on_ray else 1)
+    package = open_package(
+        options.model, picture_threads=None if on_ray else 1, device=options.device
+    )
     card = package.card
     recipe = Recipe(card, encoder_identity(card), options.metadata, options.precision)
     source, output = _source(options.images), storage_at(options.output)
@@ -199,7 +203,7 @@ def _engine(
         from build.shards.on_ray import RayEngine
 
         graph = (package.folder / IMAGE_ENCODER).read_bytes()
-        return RayEngine(source, output, recipe, graph, options.workers)
+        return RayEngine(source, output, recipe, graph, options.workers, options.device)
     assert package.image_encoder is not None
     threads = options.workers or machine.cores()
     return LocalEngine(source, output, recipe, package.image_encoder, threads)

@@ -23,6 +23,7 @@ from build.shards.source import Source
 from build.shards.storage import Storage
 from models import installation, machine
 from models.golden import compare_picture
+from models.graph import Device, NoDeviceError
 from models.image_encoder import ImageEncoder
 from models.manifest import DamagedError
 
@@ -39,14 +40,21 @@ class RayEngine:
         output: the same of the shards.
         recipe: how they are made.
         graph: what is in the model's file of its image encoder.
-        workers: how many actors; None for one for each processor.
+        workers: how many actors; None for one for each processor, or GPU.
+        device: where each has its encoder: a processor, or a GPU of its own.
 
     Raises:
         BuildError: Ray is not installed.
     """
 
     def __init__(
-        self, source: Source, output: Storage, recipe: Recipe, graph: bytes, workers: int | None
+        self,
+        source: Source,
+        output: Storage,
+        recipe: Recipe,
+        graph: bytes,
+        workers: int | None,
+        device: Device,
     ) -> None:
         try:
             import ray
@@ -56,7 +64,8 @@ class RayEngine:
                 f"{installation.extra('ray')}"
             ) from None
         self._ray: Any = ray
-        self._of_all = source, output, recipe, graph
+        self._of_all = source, output, recipe, graph, device
+        self._device = device
         self._workers = workers
 
     def make(self, tasks: Iterator[Task], step: Callable[[int], None]) -> Iterator[Made]:
@@ -105,7 +114,8 @@ class RayEngine:
         # A bare Exception, where it does not come up in time.
         except Exception as error:
             raise BuildError(f"Ray cannot be used: {error}") from None
-        return self._workers or int(ray.cluster_resources().get("CPU", 1))
+        unit = "CPU" if self._device == "cpu" else "GPU"
+        return self._workers or int(ray.cluster_resources().get(unit, 1))
 
     def _make(
         self, count: int, tasks: Iterator[Task], step: Callable[[int], None]
@@ -113,7 +123,8 @@ class RayEngine:
         ray = self._ray
         # Once for all actors, and kept here for those that take the place of a lost one.
         of_all = [ray.put(each) for each in self._of_all]
-        kind = ray.remote(num_cpus=1, max_restarts=_TRIES, max_task_retries=_TRIES)(_Actor)
+        needs = {"num_cpus": 1, "num_gpus": 0 if self._device == "cpu" else 1}
+        kind = ray.remote(**needs, max_restarts=_TRIES, max_task_retries=_TRIES)(_Actor)
         actors: list[Any] = []
         running: dict[Any, tuple[Any, int]] = {}
 
@@ -152,10 +163,10 @@ class _Actor:
 def _prepared(of_all: list[Any]) -> tuple[Source, Storage, Recipe, ImageEncoder]:
     import ray
 
-    source, output, recipe, graph = ray.get(of_all)
+    source, output, recipe, graph, device = ray.get(of_all)
     # For messages: the file itself is where the command was typed.
     folder = Path(recipe.card.name)
-    encoder = ImageEncoder(folder, recipe.card, threads=1, graph=graph)
+    encoder = ImageEncoder(folder, recipe.card, threads=1, graph=graph, device=device)
     compare_picture(folder, recipe.card, encoder)
     return source, output, recipe, encoder
 
@@ -163,6 +174,6 @@ def _prepared(of_all: list[Any]) -> tuple[Source, Storage, Recipe, ImageEncoder]
 def _told(error: Any) -> BuildError:
     """What went wrong in an actor, in the words that are said of it here."""
     cause = error.cause
-    if isinstance(cause, BuildError | DamagedError):
+    if isinstance(cause, BuildError | DamagedError | NoDeviceError):
         return BuildError(str(cause))
     return BuildError(f"a worker of Ray fails: {cause}")
