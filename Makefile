@@ -34,7 +34,7 @@ LOAD_OPTIONS ?=
 EVERY ?= 3
 
 BIN := .venv/bin
-EXTRAS := serve remote milvus milvus-lite build formats ocr parquet ray ui mcp speech loadtest bench export audit docs test
+EXTRAS := serve remote milvus milvus-lite build formats ocr parquet lance ray ui mcp speech loadtest bench export audit docs test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 
 .PHONY: help demo serve image sbom test milvus soak mutants bench loadtest docs lint lock clean
