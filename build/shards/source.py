@@ -115,19 +115,10 @@ class RemoteSource:
         Raises:
             BuildError: it cannot be listed, or a pattern makes no sense.
         """
-        storage = self._storage
-        try:
-            listed: dict[str, dict[str, Any]] = storage.tried(
-                "", lambda: storage.filesystem.find(storage.root, detail=True)
-            )
-        except MissingError:
-            listed = {}
         with tempfile.TemporaryDirectory() as place:
             root = Path(place)
-            at_root = [name for name in (IGNORE_FILE, *TABLES) if storage.path(name) in listed]
-            _copy(storage, at_root, root)
-            choice = Choice(root, include=include, exclude=exclude)
-            found = self._choose(listed, choice)
+            _copy(self._storage, (IGNORE_FILE, *TABLES), root)
+            found = self._walk(Choice(root, include=include, exclude=exclude))
             return Found(found, *read_tables(root, [file.path for file in found.pictures]))
 
     def content(self, file: PictureFile) -> bytes:
@@ -160,24 +151,47 @@ class RemoteSource:
             _copy(self._storage, [path for path, _ in beside], Path(place))
             yield Path(place)
 
-    def _choose(self, listed: Mapping[str, Mapping[str, Any]], choice: Choice) -> Scan:
+    def _walk(self, choice: Choice) -> Scan:
+        """Look through the folders, one after the other: a listing is ten times what is kept."""
         found = Scan([], [], whole=True, time_ns=0)
-        for name, facts in sorted(listed.items()):
-            path = name.removeprefix(f"{self._storage.root}/")
-            if facts.get("type") != "file" or not _is_entered(path, choice):
-                continue
-            if is_sidecar(path):
-                beside = self._words.setdefault(str(PurePosixPath(path).parent), [])
-                beside.append((path, _state(facts)))
-            suffix = PurePosixPath(path).suffix.lower()
-            if not choice.takes_picture(path):
-                continue
-            if suffix in suffixes():
-                found.pictures.append(_picture_file(path, facts))
-            elif is_unread(suffix):
-                found.unread[suffix] += 1
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            for name, facts in self._listed(folder):
+                path = f"{folder}/{name}" if folder else name
+                if name.startswith("."):
+                    continue
+                if facts["type"] == "directory":
+                    if choice.takes_folder(path):
+                        folders.append(path)
+                else:
+                    self._take(path, facts, choice, found)
         found.pictures.sort(key=lambda file: file.path)
         return found
+
+    def _listed(self, folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The names in a folder, and what is known of each."""
+        filesystem, path = self._storage.filesystem, self._storage.path(folder)
+        try:
+            entries = self._storage.tried(folder, lambda: filesystem.ls(path, detail=True))
+        except MissingError:
+            return
+        filesystem.invalidate_cache(path)
+        for facts in entries:
+            name = str(facts["name"]).rstrip("/").rpartition("/")[2]
+            yield name, facts
+
+    def _take(self, path: str, facts: Mapping[str, Any], choice: Choice, found: Scan) -> None:
+        if is_sidecar(path):
+            beside = self._words.setdefault(str(PurePosixPath(path).parent), [])
+            beside.append((path, _state(facts)))
+        suffix = PurePosixPath(path).suffix.lower()
+        if not choice.takes_picture(path):
+            return
+        if suffix in suffixes():
+            found.pictures.append(_picture_file(path, facts))
+        elif is_unread(suffix):
+            found.unread[suffix] += 1
 
 
 Source = FolderSource | RemoteSource
@@ -209,14 +223,6 @@ def _copy(storage: Storage, names: Sequence[str], root: Path) -> None:
             continue
         except OSError as error:
             raise BuildError(f"{target}: {error.strerror or error}.") from None
-
-
-def _is_entered(path: str, choice: Choice) -> bool:
-    """Whether a file is looked at, by the folders above it; nothing hidden is."""
-    parts = path.split("/")
-    if any(part.startswith(".") for part in parts):
-        return False
-    return all(choice.takes_folder("/".join(parts[:at])) for at in range(1, len(parts)))
 
 
 def _picture_file(path: str, facts: Mapping[str, Any]) -> PictureFile:

@@ -27,6 +27,8 @@ _WHOLE_OBJECTS = ("s3", "gs", "az", "abfs", "memory")
 _BY_OBSTORE = ("s3", "gs")
 # Seconds between tries of what a network has failed at.
 _AGAIN = (1.0, 5.0, 20.0)
+# obstore's own names of what no second try mends.
+_REFUSED = ("PermissionDeniedError", "UnauthenticatedError")
 _PART = ".part"
 
 _T = TypeVar("_T")
@@ -181,18 +183,14 @@ class RemoteStorage(Storage):
     def read(self, name: str) -> bytes:
         """All of a file."""
 
-        def read() -> bytes:
-            # obstore stumbles over itself where a file that is not there is opened.
-            self.filesystem.info(self.path(name))
-            content: bytes = self.filesystem.cat_file(self.path(name))
-            return content
-
-        return self.tried(name, read)
+        content: bytes = self.tried(name, lambda: self.filesystem.cat_file(self.path(name)))
+        return content
 
     def open(self, name: str) -> BinaryIO:
         """A file, to be read at any place."""
 
         def opened() -> BinaryIO:
+            # obstore stumbles over itself where a file that is not there is opened.
             self.filesystem.info(self.path(name))
             stream: BinaryIO = self.filesystem.open(self.path(name), "rb")
             return stream
@@ -260,10 +258,12 @@ class RemoteStorage(Storage):
                 raise MissingError(name) from None
             # Every storage's client raises errors of its own.
             except Exception as error:
-                if pause is None or isinstance(error, PermissionError | ValueError):
+                refused = isinstance(error, PermissionError | ValueError)
+                if pause is None or refused or type(error).__name__ in _REFUSED:
+                    told = " ".join(str(error).split())
                     raise BuildError(
-                        f"{self.address}/{name}: {type(error).__name__}: {error}. Check the "
-                        "address, the credentials and the network; the same command goes on."
+                        f"{self.address}/{name}: {type(error).__name__}: {told}. Check "
+                        "the address, the credentials and the network; the same command goes on."
                     ) from None
                 time.sleep(pause)
         raise AssertionError("the last try returns or raises")
