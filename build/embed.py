@@ -1,10 +1,10 @@
-"""Picture files to vectors and thumbnails, as fast as the machine's cores allow.
+"""Image files to vectors and thumbnails, as fast as the machine's cores allow.
 
-A thread for each core takes a picture all the way from the disk to its vector.  Pillow,
+A thread for each core takes an image all the way from the disk to its vector.  Pillow,
 hashlib and onnxruntime let other threads run meanwhile, so decoding and encoding overlap
-by themselves.  Each picture goes through the encoder alone and in one thread: that is as
-fast as batches here (the picture towers multiply matrices of many rows anyway), and a
-vector depends on nothing but its picture, whatever was embedded before a build was stopped.
+by themselves.  Each image goes through the encoder alone and in one thread: that is as
+fast as batches here (the image towers multiply matrices of many rows anyway), and a
+vector depends on nothing but its image, whatever was embedded before a build was stopped.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from build.journal import Journal, Record
 from build.metadata.embedded import READING
 from build.progress import Progress
 from build.room import Room
-from build.scan import PictureFile
+from build.scan import ImageFile
 from build.seeing import Seen, see
 from models.image_encoder import ImageEncoder
+from models.images import read_content
 from models.manifest import IMAGE_ENCODER, ModelCard
-from models.pictures import read_content
 
-# Part of what a vector depends on: to be raised when models/pictures.py or models/preprocessing.py
-# sees a picture otherwise than before, or models/thumbnails.py makes another thumbnail of it.
+# Part of what a vector depends on: to be raised when models/images.py or models/preprocessing.py
+# sees an image otherwise than before, or models/thumbnails.py makes another thumbnail of it.
 DECODING = 3
 NO_ENCODER = "none"
 _COMMIT_SECONDS = 0.2
@@ -35,7 +35,7 @@ _AHEAD = 4
 
 
 def encoder_identity(card: ModelCard) -> str:
-    """What a picture's vector depends on besides the picture, as a hash."""
+    """What an image's vector depends on besides the image, as a hash."""
     parts = (
         card.files[IMAGE_ENCODER].sha256,
         card.preprocessing.model_dump_json(),
@@ -46,7 +46,7 @@ def encoder_identity(card: ModelCard) -> str:
 
 def embed(
     root: Path,
-    files: Sequence[PictureFile],
+    files: Sequence[ImageFile],
     scanned_ns: int,
     journal: Journal,
     card: ModelCard,
@@ -58,13 +58,13 @@ def embed(
 
     Args:
         root: the tree of the files.
-        files: the pictures, as a scan found them.
+        files: the images, as a scan found them.
         scanned_ns: when the scan began.
         journal: where records are looked up and put.
         card: the model, for its preprocessing.
-        encoder: its picture encoder, of one thread; None makes records without vectors.
-        threads: how many pictures are worked on at once.
-        content_of: gives the bytes of the picture at a path.
+        encoder: its image encoder, of one thread; None makes records without vectors.
+        threads: how many images are worked on at once.
+        content_of: gives the bytes of the image at a path.
 
     Returns:
         The paths of those whose record was made anew, not found in the journal.
@@ -77,7 +77,7 @@ def embed(
         held() as let_through,
         ThreadPoolExecutor(threads) as pool,
     ):
-        running: dict[Future[Seen], PictureFile] = {}
+        running: dict[Future[Seen], ImageFile] = {}
         room = Room()
         committed = time.monotonic()
 
@@ -111,7 +111,7 @@ def embed(
 
 def _look_at(
     root: Path,
-    file: PictureFile,
+    file: ImageFile,
     content_of: Callable[[Path], bytes],
     journal: Journal,
     card: ModelCard,

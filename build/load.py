@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from build.atomic_output import Output, link_or_copy
 from build.errors import BuildError
-from build.output import Output, link_or_copy
 from build.progress import Progress
 from models.bundle import Bundle
 from models.embeddings import Vectors

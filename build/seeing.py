@@ -17,9 +17,9 @@ from build.metadata import Fields
 from build.metadata.embedded import Embedded
 from build.room import Room
 from models.image_encoder import ImageEncoder
+from models.images import Image, ImageError, read
 from models.looks import look_of
 from models.manifest import ModelCard
-from models.pictures import Picture, PictureError, read
 from models.preprocessing import preprocess, reduced_side
 from models.thumbnails import thumbnail
 
@@ -73,16 +73,16 @@ def see(
             if isinstance(there, Seen):
                 return there
             embedded = Embedded()
-            picture = read(
+            decoded = read(
                 read_bytes,
                 reduce_to=reduced_side(card.preprocessing),
                 inspect=embedded.inspect,
                 admit=admit,
             )
-            record = there or _record(picture, digest, card, encoder)
-            look = look_of(picture.image)
+            record = there or _record(decoded, digest, card, encoder)
+            look = look_of(decoded.image)
             return Seen(record, is_new=there is None, said=embedded.fields, look=look)
-    except PictureError as error:
+    except ImageError as error:
         # What is the machine's affair is tried again by every build.
         known_by = digest if error.lasting else None
         return Seen(Record(known_by, reason=error.reason, detail=error.detail))
@@ -91,22 +91,20 @@ def see(
     except BuildError:
         raise
     except Exception as error:
-        raise BuildError(f"{name}: the model's picture encoder fails on it: {error}") from error
+        raise BuildError(f"{name}: the model's image encoder fails on it: {error}") from error
 
 
-def _record(
-    picture: Picture, digest: bytes, card: ModelCard, encoder: ImageEncoder | None
-) -> Record:
+def _record(decoded: Image, digest: bytes, card: ModelCard, encoder: ImageEncoder | None) -> Record:
     vector = None
     if encoder is not None:
-        pixels = preprocess(picture.image, card.preprocessing)
+        pixels = preprocess(decoded.image, card.preprocessing)
         vector = encoder.encode(pixels[np.newaxis])[0]
         if not np.isfinite(vector).all():
-            raise PictureError("no vector", "the encoder's answer is not a number")
+            raise ImageError("no vector", "the encoder's answer is not a number")
     return Record(
         digest,
-        width=picture.width,
-        height=picture.height,
+        width=decoded.width,
+        height=decoded.height,
         vector=vector,
-        thumbnail=thumbnail(picture.image),
+        thumbnail=thumbnail(decoded.image),
     )

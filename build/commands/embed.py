@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; the last line of its output has the counts."""
     from collections import Counter
 
-    from build.index import told_unread
+    from build.bundle_from_images import told_unread
     from build.packages import DEMO_MODEL
     from build.shards.embedding import EmbedOptions, embed_shards
 

@@ -118,13 +118,13 @@ def embed_shards(options: EmbedOptions) -> Embedded:
     arrow()
     on_ray = options.engine == "ray"
     package = open_package(
-        options.model, picture_threads=None if on_ray else 1, device=options.device
+        options.model, image_threads=None if on_ray else 1, device=options.device
     )
     card = package.card
     recipe = Recipe(card, encoder_identity(card), options.metadata, options.precision)
     source, output = _source(options.images), storage_at(options.output)
     found = source.find(options.include, options.exclude)
-    total = len(found.scan.pictures)
+    total = len(found.scan.images)
     if not total:
         raise BuildError(f"{options.images} holds no images that can be read here.")
     warnings = [*found.warnings]
@@ -176,7 +176,7 @@ def _tasks(source: Source, found: Found, recipe: Recipe, size: int) -> Iterator[
         recipe.precision,
         str(READING),
     ]
-    files = found.scan.pictures
+    files = found.scan.images
     for number, start in enumerate(range(0, len(files), size)):
         some = files[start : start + size]
         paths = [file.path for file in some]

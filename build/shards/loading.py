@@ -7,9 +7,9 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from build.describe import describe
+from build.bundle_from_images import IndexOptions, build_index
+from build.bundle_items import describe
 from build.embed import encoder_identity
-from build.index import IndexOptions, build_index
 from build.load import AT_ONCE, write_front
 from build.packages import open_package
 from build.shards.reading import Shards
@@ -36,7 +36,7 @@ class ShardImages:
     """
 
     def __init__(self, shards: Shards, package: Path) -> None:
-        opened = open_package(package, text_threads=machine.cores(), picture_threads=None)
+        opened = open_package(package, text_threads=machine.cores(), image_threads=None)
         shards.require(encoder_identity(opened.card))
         self.model = opened.card
         self._shards = shards

@@ -16,7 +16,7 @@ from build.metadata import Fields
 from build.metadata.description import Metadata, description_of
 from build.metadata.xmp_sidecars import read_xmp_sidecars
 from build.room import Room
-from build.scan import PictureFile
+from build.scan import ImageFile
 from build.seeing import Seen, see
 from build.shards.documents import Precision, Shard, mark_finished, shard_name
 from build.shards.source import Beside, Source
@@ -48,7 +48,7 @@ class Task:
     """
 
     number: int
-    files: Sequence[PictureFile]
+    files: Sequence[ImageFile]
     tables: Mapping[str, Caption]
     beside: Beside
     made_of: str
@@ -119,7 +119,7 @@ def make_shard(
 
 
 def _see_all(
-    files: Sequence[PictureFile],
+    files: Sequence[ImageFile],
     source: Source,
     card: ModelCard,
     encoder: ImageEncoder,
@@ -128,7 +128,7 @@ def _see_all(
     """Each image as it was seen, in order; some are looked at ahead."""
     room = Room()
 
-    def look_at(file: PictureFile) -> Seen:
+    def look_at(file: ImageFile) -> Seen:
         name = f"{source.address}/{file.path}"
         return see(
             lambda: source.content(file), file.size, name, card, encoder, room, lambda digest: None

@@ -22,7 +22,7 @@ from build.shards.making import Made, Recipe, Task, make_shard
 from build.shards.source import Source
 from build.shards.storage import Storage
 from models import installation, machine
-from models.golden import compare_picture
+from models.golden import compare_image
 from models.graph import Device, NoDeviceError
 from models.image_encoder import ImageEncoder
 from models.manifest import DamagedError
@@ -167,7 +167,7 @@ def _prepared(of_all: list[Any]) -> tuple[Source, Storage, Recipe, ImageEncoder]
     # For messages: the file itself is where the command was typed.
     folder = Path(recipe.card.name)
     encoder = ImageEncoder(folder, recipe.card, threads=1, graph=graph, device=device)
-    compare_picture(folder, recipe.card, encoder)
+    compare_image(folder, recipe.card, encoder)
     return source, output, recipe, encoder
 
 

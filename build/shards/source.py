@@ -19,10 +19,10 @@ from build.captions import read_tables
 from build.choice import IGNORE_FILE, Choice
 from build.errors import BuildError
 from build.made_of import TABLES, checksum, is_sidecar
-from build.scan import UNREADABLE, PictureFile, Scan, scan
+from build.scan import UNREADABLE, ImageFile, Scan, scan
 from build.shards.storage import MissingError, RemoteStorage, Storage
 from models.formats import is_unread, suffixes
-from models.pictures import MAX_BYTES, PictureError
+from models.images import MAX_BYTES, ImageError
 
 # Paths beside images, and a checksum of what is there.
 Beside = Sequence[tuple[str, bytes]]
@@ -57,14 +57,14 @@ class FolderSource:
         """
         assert self.archives is not None
         found = scan(self._root, include=include, exclude=exclude, enter=self.archives.enter)
-        paths = [file.path for file in found.pictures]
+        paths = [file.path for file in found.images]
         return Found(found, *read_tables(self._root, paths))
 
-    def content(self, file: PictureFile) -> bytes:
+    def content(self, file: ImageFile) -> bytes:
         """The bytes of an image.
 
         Raises:
-            PictureError: it cannot be read.
+            ImageError: it cannot be read.
         """
         assert self.archives is not None
         return self.archives.content(self._root / file.path)
@@ -119,21 +119,21 @@ class RemoteSource:
             root = Path(place)
             _copy(self._storage, (IGNORE_FILE, *TABLES), root)
             found = self._walk(Choice(root, include=include, exclude=exclude))
-            return Found(found, *read_tables(root, [file.path for file in found.pictures]))
+            return Found(found, *read_tables(root, [file.path for file in found.images]))
 
-    def content(self, file: PictureFile) -> bytes:
+    def content(self, file: ImageFile) -> bytes:
         """The bytes of an image.
 
         Raises:
-            PictureError: it is not there any more.
+            ImageError: it is not there any more.
             BuildError: the storage does not answer.
         """
         if file.size > MAX_BYTES:
-            raise PictureError("too large", f"the file has more than {MAX_BYTES >> 20} MB")
+            raise ImageError("too large", f"the file has more than {MAX_BYTES >> 20} MB")
         try:
             return self._storage.read(file.path)
         except MissingError:
-            raise PictureError(UNREADABLE, "it is not there any more", lasting=False) from None
+            raise ImageError(UNREADABLE, "it is not there any more", lasting=False) from None
 
     def beside(self, paths: Sequence[str]) -> Beside:
         """The files beside some images that may say something of them."""
@@ -166,7 +166,7 @@ class RemoteSource:
                         folders.append(path)
                 else:
                     self._take(path, facts, choice, found)
-        found.pictures.sort(key=lambda file: file.path)
+        found.images.sort(key=lambda file: file.path)
         return found
 
     def _listed(self, folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -186,10 +186,10 @@ class RemoteSource:
             beside = self._words.setdefault(str(PurePosixPath(path).parent), [])
             beside.append((path, _state(facts)))
         suffix = PurePosixPath(path).suffix.lower()
-        if not choice.takes_picture(path):
+        if not choice.takes_image(path):
             return
         if suffix in suffixes():
-            found.pictures.append(_picture_file(path, facts))
+            found.images.append(_image_file(path, facts))
         elif is_unread(suffix):
             found.unread[suffix] += 1
 
@@ -225,10 +225,10 @@ def _copy(storage: Storage, names: Sequence[str], root: Path) -> None:
             raise BuildError(f"{target}: {error.strerror or error}.") from None
 
 
-def _picture_file(path: str, facts: Mapping[str, Any]) -> PictureFile:
+def _image_file(path: str, facts: Mapping[str, Any]) -> ImageFile:
     """A file and its state; for a time there is whatever tells one state from the next."""
     state = int.from_bytes(_state(facts)[:7])
-    return PictureFile(path, int(facts["size"] or 0), state, state)
+    return ImageFile(path, int(facts["size"] or 0), state, state)
 
 
 def _state(facts: Mapping[str, Any]) -> bytes:

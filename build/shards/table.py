@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from build.describe import json_safe
+from build.bundle_items import json_safe
 from build.errors import BuildError
 from build.metadata.description import Description
 from build.shards.documents import Precision

@@ -18,7 +18,7 @@ from build.__main__ import main
 from models.bundle import Bundle
 from models.items import item_id
 from models.manifest import Manifest
-from tests.build.pictures import BROKEN, picture, plant, plant_broken
+from tests.build.images import BROKEN, image_bytes, plant, plant_broken
 from tests.tiny_package import write_tiny_package
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +87,7 @@ def test_a_bundle_of_shards_is_that_of_the_folder(
     )
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith(
-        f"{shards} has 24 images in 5 shards, 5 of them made now; skipped 12 (not a picture 5"
+        f"{shards} has 24 images in 5 shards, 5 of them made now; skipped 12 (not an image 5"
     )
     given = ["--model", str(tiny_package), "--output"]
     assert main(["index", "--embeddings", str(shards), *given, str(of_shards)]) == 0
@@ -95,7 +95,7 @@ def test_a_bundle_of_shards_is_that_of_the_folder(
     one, other = (Manifest.read(folder) for folder in (of_shards, of_folder))
     # Each file is the same, to the byte.
     assert one.files == other.files
-    assert one.picture_root == other.picture_root == str(images)
+    assert one.image_root == other.image_root == str(images)
     same = {"created": one.created, "made_of": one.made_of}
     assert one == other.model_copy(update=same)
 
@@ -166,7 +166,7 @@ def test_only_what_has_changed_is_made_again(
     assert "0 of them made now" in capsys.readouterr().out
     assert states(shards) == before
     (images / "b/0001.txt").write_text("Another owl\n")
-    (images / "e/0004.bmp").write_bytes(picture(99, "bmp"))
+    (images / "e/0004.bmp").write_bytes(image_bytes(99, "bmp"))
     embed()
     assert "2 of them made now" in capsys.readouterr().out
     after = states(shards)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.manifest import Manifest
 from tests.bucket import Bucket, bucket
-from tests.build.pictures import plant
+from tests.build.images import plant
 from tests.tools import require_module
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ def test_from_a_bucket_to_a_bucket_to_the_same_bundle(tmp_path: Path, tiny_packa
         assert made.returncode == 0, made.stderr
         assert made.stdout == (
             "s3://bucket/out has 12 images in 3 shards, 3 of them made now; "
-            "skipped 1 (not a picture 1)\n"
+            "skipped 1 (not an image 1)\n"
         )
         there.asked.clear()
         again = run(there, *given)
@@ -77,4 +77,4 @@ def test_from_a_bucket_to_a_bucket_to_the_same_bundle(tmp_path: Path, tiny_packa
     one, other = Manifest.read(tmp_path / "one"), Manifest.read(tmp_path / "other")
     assert one.files == other.files
     assert one.skipped == other.skipped
-    assert (one.picture_root, other.picture_root) == (None, str(images))
+    assert (one.image_root, other.image_root) == (None, str(images))

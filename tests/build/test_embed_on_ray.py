@@ -20,7 +20,7 @@ from build.errors import BuildError
 from build.shards.embedding import EmbedOptions, embed_shards
 from models.golden import pack, unpack
 from models.manifest import ModelCard
-from tests.build.pictures import plant, plant_broken
+from tests.build.images import plant, plant_broken
 from tests.build.test_embed import MANIFEST, command, rows, states, told
 from tests.tools import require_module
 
@@ -82,14 +82,14 @@ def test_the_same_as_in_one_process_killed_and_resumed(tmp_path: Path, tiny_pack
         )
         assert again.returncode == 0, again.stderr
         # What goes wrong in an actor is told where the command was typed.
-        wrong = with_another_golden_picture(tiny_package, tmp_path / "wrong")
+        wrong = with_another_golden_image(tiny_package, tmp_path / "wrong")
         options = [*on_ray, "--model", wrong, "--output", tmp_path / "nothing"]
         failed = subprocess.run(
             command(*options), cwd=ROOT, env=around, capture_output=True, text=True
         )
         assert failed.returncode == 1
         last = failed.stderr.splitlines()[-1]
-        assert last.startswith("error: tiny: the golden picture gets another embedding")
+        assert last.startswith("error: tiny: the golden image gets another embedding")
     assert "has 300 images in 32 shards" in again.stdout
     assert states(there).items() >= before.items()
 
@@ -104,12 +104,12 @@ def test_the_same_as_in_one_process_killed_and_resumed(tmp_path: Path, tiny_pack
     assert told(here)["skipped"] == told(there)["skipped"]
 
 
-def with_another_golden_picture(package: Path, folder: Path) -> Path:
+def with_another_golden_image(package: Path, folder: Path) -> Path:
     """The package as a machine sees it whose encoder computes something else."""
     shutil.copytree(package, folder)
     card = ModelCard.read(folder)
-    wrong = pack(np.roll(unpack(card.golden.picture), 1))
-    golden = card.golden.model_copy(update={"picture": wrong})
+    wrong = pack(np.roll(unpack(card.golden.image), 1))
+    golden = card.golden.model_copy(update={"image": wrong})
     card.model_copy(update={"golden": golden}).write(folder)
     return folder
 

@@ -9,11 +9,11 @@ import onnxruntime as ort
 import pytest
 
 from build.__main__ import main
-from build.index import IndexOptions, build_index
+from build.bundle_from_images import IndexOptions, build_index
 from models.graph import NoDeviceError, open_graph
 from models.image_encoder import ImageEncoder
 from models.manifest import IMAGE_ENCODER, Manifest, ModelCard
-from tests.build.pictures import plant
+from tests.build.images import plant
 
 CUDA = "CUDAExecutionProvider"
 NO_CUDA = "the ONNX Runtime that is installed has no CUDA"
