@@ -34,7 +34,7 @@ LOAD_OPTIONS ?=
 EVERY ?= 3
 
 BIN := .venv/bin
-EXTRAS := serve remote milvus milvus-lite build formats ocr parquet ui mcp speech loadtest bench export audit docs test
+EXTRAS := serve remote milvus milvus-lite build formats ocr parquet lance ray ui mcp speech loadtest bench export audit docs test
 PEERS := $(basename $(wildcard benchmarks/peers/*.in))
 
 .PHONY: help demo serve image sbom test milvus soak mutants bench loadtest docs lint lock clean
@@ -118,7 +118,7 @@ lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install --quiet uv
 	sed 's/^dependencies = .*/dependencies = []/' pyproject.toml > .cache/lock/pyproject.toml
 	ln -sfn $(CURDIR)/requirements .cache/lock/requirements
-	for extra in $(EXTRAS) caption demo-model; do \
+	for extra in $(EXTRAS) caption demo-model gpu; do \
 	  (cd .cache/lock && bin/uv pip compile pyproject.toml --quiet --universal \
 	    --python-version 3.11 --no-header --extra $$extra \
 	    --output-file requirements/$$extra.txt \

@@ -14,6 +14,7 @@ from models.damage import DamagedError
 _COMMANDS = {
     "model": "export an open_clip model to ONNX, verified (needs the `export` extra)",
     "index": "embed a folder of images into a bundle (resumable, incremental)",
+    "embed": "embed images into shards of parquet, on one machine or many (resumable)",
     "watch": "keep the bundle of a folder current: build again whenever something changes in it",
     "change": "add, replace and remove images of a bundle by their embeddings",
     "bento": "put a bundle into the BentoML model store and build a bento of it",

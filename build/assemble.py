@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from build.bundle_images import Images
@@ -38,7 +39,7 @@ from models.manifest import Manifest, OcrFacts
 from models.thumbnails import write_thumbnails
 from models.vector_index import EXACT_UP_TO, Metric, VectorIndex
 
-_LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
+_LIBRARIES = ("faiss-cpu", "numpy", "pillow", "tokenizers")
 _TUNING_TEXTS = 500
 
 
@@ -90,12 +91,9 @@ def assemble(
         None if tagger is None else tagger.alt_texts,
         **read_by_machines(root, images, said, journal, threads, captioner, ocr),
     )
-    hashes = thumbhashes(zip(images.paths, images.sizes, strict=True), journal, threads)
+    hashes = hashes_of(images, journal, threads)
     items = (replace(item, thumbhash=one) for item, one in zip(items, hashes, strict=True))
-    thumbnails = (
-        None if size is None else journal.thumbnail(path)
-        for path, size in zip(images.paths, images.sizes, strict=True)
-    )
+    thumbnails = thumbnails_of(images, journal)
     looks = looks_of(images, journal)
     index, files = write_parts(
         folder, images.vectors, metric, queries, items, thumbnails, looks, package.folder
@@ -191,8 +189,29 @@ def tuning_texts(captions: Iterable[str | None]) -> list[str]:
     return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
 
 
+def thumbnails_of(images: Images, journal: Journal) -> Iterator[bytes | None]:
+    """The thumbnail of each image (WebP), None where there is none."""
+    if images.shards is not None:
+        return images.shards.each("thumbnail", images.paths)
+    each = zip(images.paths, images.sizes, strict=True)
+    return (None if size is None else journal.thumbnail(path) for path, size in each)
+
+
+def hashes_of(images: Images, journal: Journal, threads: int) -> Iterator[str | None]:
+    """The ThumbHash of each image in base64, None where there is no thumbnail."""
+    if images.shards is not None:
+        return images.shards.each("thumbhash", images.paths)
+    return thumbhashes(zip(images.paths, images.sizes, strict=True), journal, threads)
+
+
 def looks_of(images: Images, journal: Journal) -> Iterator[bytes | None]:
     """How each image looks from afar, None where there is none."""
+    if images.shards is not None:
+        return images.shards.each("look", images.paths)
+    return _looks(images, journal)
+
+
+def _looks(images: Images, journal: Journal) -> Iterator[bytes | None]:
     for path, size in zip(images.paths, images.sizes, strict=True):
         look = None if size is None else journal.look(path)
         if look is None and size is not None:
@@ -207,4 +226,6 @@ def looks_of(images: Images, journal: Journal) -> Iterator[bytes | None]:
 def versions() -> dict[str, str]:
     """The releases of Python and of the libraries that a bundle depends on."""
     libraries = {name: version(name) for name in _LIBRARIES}
+    # By whatever package it is installed: onnxruntime, or onnxruntime-gpu.
+    libraries["onnxruntime"] = onnxruntime.__version__
     return {"python": platform.python_version()} | libraries

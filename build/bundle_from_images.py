@@ -51,11 +51,14 @@ def build_index(options: IndexOptions) -> Outcome:
         DamagedError: names the file of the model package that is not whole, or what this
             machine computes otherwise than the model's makers.
     """
-    given = options.embeddings is not None
+    given = options.embeddings is not None or options.shards is not None
     if not given and options.images is None:
         raise BuildError("no images: give --images DIR, or --embeddings with --paths.")
     package = open_package(
-        options.model, text_threads=threads_of(options), image_threads=None if given else 1
+        options.model,
+        text_threads=threads_of(options),
+        image_threads=None if given else 1,
+        device=options.device,
     )
     # Before the images are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from build.archives import Archives
 from build.metadata import Fields
+from build.shards.reading import Shards
 from models.manifest import Skipped
 
 
@@ -23,7 +24,8 @@ class Images:
     there before; ``unread`` counts, by suffix, what looks like an image and is not read;
     ``gone`` are known from earlier builds and were not found; ``said`` is what came with the
     vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did;
-    ``archives`` are the tars that images are in.
+    ``archives`` are the tars that images are in; ``shards`` know all else of each, where the
+    images come from there.
     """
 
     paths: list[str]
@@ -36,3 +38,4 @@ class Images:
     said: Mapping[str, Fields] = field(default_factory=dict)
     queries: NDArray[np.float32] | None = None
     archives: Archives | None = None
+    shards: Shards | None = None

@@ -58,13 +58,24 @@ def read_captions(
         warnings for the user: "photo.json: line 3: ...".
     """
     reader = _Reader(root, images, archives)
-    for name, read in (
-        ("captions.csv", reader.read_csv),
-        ("metadata.jsonl", reader.read_jsonl),
-    ):
-        for path in _children(root):
-            if path.name.lower() == name:
-                read(path)
+    reader.read_tables()
+    reader.read_sidecars()
+    return reader.captions, reader.warnings
+
+
+def read_tables(root: Path, images: Sequence[str]) -> tuple[dict[str, Caption], list[str]]:
+    """The same of the tables at the root alone."""
+    reader = _Reader(root, images, None)
+    reader.read_tables()
+    return reader.captions, reader.warnings
+
+
+def read_beside(
+    root: Path, images: Sequence[str], archives: Archives | None, tables: Mapping[str, Caption]
+) -> tuple[dict[str, Caption], list[str]]:
+    """The same of the files beside some of the images, over what tables say of them."""
+    reader = _Reader(root, images, archives)
+    reader.captions.update(tables)
     reader.read_sidecars()
     return reader.captions, reader.warnings
 
@@ -81,6 +92,13 @@ class _Reader:
         self._by_name = {nfc(image): image for image in images}
         self.captions: dict[str, Caption] = {}
         self.warnings: list[str] = []
+
+    def read_tables(self) -> None:
+        """Read the tables at the root of the tree."""
+        for name, read in (("captions.csv", self.read_csv), ("metadata.jsonl", self.read_jsonl)):
+            for path in _children(self._root):
+                if path.name.lower() == name:
+                    read(path)
 
     def read_csv(self, path: Path) -> None:
         text = self._read_text(path)

@@ -13,27 +13,20 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from build.errors import BuildError
 from build.interrupts import held
 from build.journal import Journal
 from build.journal_record import Record
-from build.metadata import Fields
-from build.metadata.embedded import READING, Embedded
+from build.metadata.embedded import READING
 from build.progress import Progress
 from build.room import Room
 from build.scan import ImageFile
+from build.seeing import Seen, see
 from models.file_names import IMAGE_ENCODER
 from models.image_encoder import ImageEncoder
-from models.images import DecodedImage, ImageError, read, read_content
-from models.looks import look_of
+from models.images import read_content
 from models.model_card import ModelCard
-from models.preprocessing import preprocess, reduced_side
-from models.thumbnails import thumbnail
 
 # Part of what a vector depends on: to be raised when models/images.py or models/preprocessing.py
 # sees an image otherwise than before, or models/thumbnails.py makes another thumbnail of it.
@@ -86,11 +79,11 @@ def embed(
         held() as let_through,
         ThreadPoolExecutor(threads) as pool,
     ):
-        running: dict[Future[_Seen], ImageFile] = {}
+        running: dict[Future[Seen], ImageFile] = {}
         room = Room()
         committed = time.monotonic()
 
-        def collect(futures: set[Future[_Seen]]) -> None:
+        def collect(futures: set[Future[Seen]]) -> None:
             nonlocal committed
             for future in futures:
                 file = running.pop(future)
@@ -118,19 +111,6 @@ def embed(
     return fresh
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The record of a file, whether it was made anew, and what was read of the file.
-
-    That is what it says, and how it looks.
-    """
-
-    record: Record
-    is_new: bool = True
-    said: dict[str, Fields] | None = None
-    look: bytes | None = None
-
-
 def _look_at(
     root: Path,
     file: ImageFile,
@@ -139,50 +119,12 @@ def _look_at(
     card: ModelCard,
     encoder: ImageEncoder | None,
     room: Room,
-) -> _Seen:
-    digest = None
-    try:
-        with room.place(file.size) as admit:
-            content = content_of(root / file.path)
-            digest = hashlib.sha256(content).digest()
-            known = journal.with_content(digest)
-            if known is not None and (known.reason or journal.said(digest, READING) is not None):
-                return _Seen(known, is_new=False)
-            embedded = Embedded()
-            decoded = read(
-                content,
-                reduce_to=reduced_side(card.preprocessing),
-                inspect=embedded.inspect,
-                admit=admit,
-            )
-            record = known or _see(decoded, digest, card, encoder)
-            look = look_of(decoded.image)
-            return _Seen(record, is_new=known is None, said=embedded.fields, look=look)
-    except ImageError as error:
-        # What is the machine's affair is tried again by every build.
-        known_by = digest if error.lasting else None
-        return _Seen(Record(known_by, reason=error.reason, detail=error.detail))
-    except MemoryError:
-        return _Seen(Record(None, reason="too large", detail="it does not fit into memory"))
-    except Exception as error:
-        raise BuildError(
-            f"{root / file.path}: the model's image encoder fails on it: {error}"
-        ) from error
+) -> Seen:
+    def known(digest: bytes) -> Seen | Record | None:
+        record = journal.with_content(digest)
+        if record is not None and (record.reason or journal.said(digest, READING) is not None):
+            return Seen(record, is_new=False)
+        return record
 
-
-def _see(
-    decoded: DecodedImage, digest: bytes, card: ModelCard, encoder: ImageEncoder | None
-) -> Record:
-    vector = None
-    if encoder is not None:
-        pixels = preprocess(decoded.image, card.preprocessing)
-        vector = encoder.encode(pixels[np.newaxis])[0]
-        if not np.isfinite(vector).all():
-            raise ImageError("no vector", "the encoder's answer is not a number")
-    return Record(
-        digest,
-        width=decoded.width,
-        height=decoded.height,
-        vector=vector,
-        thumbnail=thumbnail(decoded.image),
-    )
+    path = root / file.path
+    return see(lambda: content_of(path), file.size, path, card, encoder, room, known)

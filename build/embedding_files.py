@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from build.directions import Directions
 from build.errors import BuildError
 from build.progress import Progress
 
-# Shorter than this a vector has no direction worth the name.
-_SHORTEST = 1e-6
-# What float32 makes of a length of one differs by no more.
-_ROUNDING = 1e-6
 # Rows that are in memory besides those that are kept.
 _AT_ONCE = 16_384
 
@@ -58,24 +55,11 @@ class VectorFile:
         Raises:
             BuildError: rows have no direction; said after the last one.
         """
-        infinite, zero = [], []
+        directions = Directions(self._file)
         for start in range(0, self._count, _AT_ONCE):
             # Mapped anew: what was read of the file would else stay in memory until the end.
-            rows = self._mapped()[start : start + _AT_ONCE]
-            # Harmless: "overflow encountered in cast"; what became infinite is refused below.
-            with np.errstate(over="ignore"):
-                rows = rows.astype(np.float32)
-            finite = np.isfinite(rows).all(axis=1)
-            infinite.append(start + np.flatnonzero(~finite))
-            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-            zero.append(start + np.flatnonzero(lengths[:, 0] < _SHORTEST))
-            # So that a bundle's own vectors, exported, make the same index again.
-            as_it_is = np.abs(lengths - 1) < _ROUNDING
-            refused = ~finite[:, np.newaxis] | (lengths < _SHORTEST)
-            rows /= np.where(as_it_is | refused, 1, lengths)
-            yield rows
-        self._refuse(infinite, "is not finite (NaN or infinity)")
-        self._refuse(zero, "is zero")
+            yield directions.scaled(self._mapped()[start : start + _AT_ONCE])
+        directions.refuse()
 
     def _mapped(self) -> Any:
         try:
@@ -85,18 +69,22 @@ class VectorFile:
         except (ValueError, EOFError) as error:
             raise BuildError(f"{self._file} is no .npy file of numbers: {error}.") from None
 
-    def _refuse(self, bad: Sequence[NDArray[np.int64]], what: str) -> None:
-        rows = [int(row) for some in bad for row in some]
-        if rows:
-            others = f" (and {len(rows) - 1} others)" if len(rows) > 1 else ""
-            raise BuildError(
-                f"{self._file}: row {rows[0]}{others} {what}; it cannot be searched for."
-            )
+
+class Rows(Protocol):
+    """Vectors that are read some at a time."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def unit_rows(self) -> Iterator[NDArray[np.float32]]:
+        """All in order, of length one: float32 ``[some, dim]`` at a time.
+
+        Raises:
+            BuildError: rows have no direction; said after the last one.
+        """
 
 
-def read_vectors(
-    files: Sequence[VectorFile], rows: NDArray[np.int64], dim: int
-) -> NDArray[np.float32]:
+def read_vectors(files: Sequence[Rows], rows: NDArray[np.int64], dim: int) -> NDArray[np.float32]:
     """Some rows of files that follow one another, scaled to length one.
 
     Args:

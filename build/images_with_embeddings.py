@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from build.bundle_images import Images
-from build.embed import embed
+from build.embed import embed, encoder_identity
 from build.embedding_files import read_vectors
 from build.existing_embeddings import read_given
 from build.index_options import IndexOptions, threads_of
 from build.journal import Journal
 from build.scan import look_up, sample
+from build.shards.reading import Shards
 from models.model_card import ModelCard
 
 
@@ -20,12 +23,11 @@ def given_images(options: IndexOptions, card: ModelCard, journal: Journal) -> Im
     Raises:
         BuildError: the vectors or the paths are of another form, or do not fit together.
     """
+    if options.shards is not None:
+        return _sharded(options, options.shards, card)
     assert options.embeddings is not None
     given = read_given(options.embeddings, options.paths, options.images, card.embedding_dim)
-    rows = sorted(range(len(given.paths)), key=given.paths.__getitem__)
-    if options.sample_size is not None:
-        chosen = set(sample(given.paths, options.sample_size, options.seed))
-        rows = [row for row in rows if given.paths[row] in chosen]
+    rows = _rows(options, given.paths)
     paths = [given.paths[row] for row in rows]
     sizes: list[tuple[int, int] | None] = [None] * len(paths)
     if options.images is not None:
@@ -42,6 +44,28 @@ def given_images(options: IndexOptions, card: ModelCard, journal: Journal) -> Im
         said=given.said,
         queries=given.queries,
     )
+
+
+def _sharded(options: IndexOptions, shards: Shards, card: ModelCard) -> Images:
+    shards.require(encoder_identity(card))
+    rows = _rows(options, shards.paths)
+    return Images(
+        [shards.paths[row] for row in rows],
+        [shards.sizes[row] for row in rows],
+        read_vectors([shards], np.array(rows), card.embedding_dim),
+        skipped=shards.manifest.skipped,
+        reused=len(rows),
+        shards=shards,
+    )
+
+
+def _rows(options: IndexOptions, paths: Sequence[str]) -> list[int]:
+    """The rows that are taken of those with these paths, in order of the paths."""
+    rows = sorted(range(len(paths)), key=paths.__getitem__)
+    if options.sample_size is None:
+        return rows
+    chosen = set(sample(paths, options.sample_size, options.seed))
+    return [row for row in rows if paths[row] in chosen]
 
 
 def _size(path: str, journal: Journal) -> tuple[int, int] | None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.metadata.description import Metadata
+from build.shards.reading import Shards
 from models import machine
+from models.graph import Device
 from models.vector_index import Metric
 
 
@@ -23,6 +25,7 @@ class IndexOptions:
     seed: int = 0
     embeddings: Path | None = None
     paths: Path | None = None
+    shards: Shards | None = None
     threads: int | None = None
     captioner: str | None = None
     ocr: bool = False
@@ -30,6 +33,7 @@ class IndexOptions:
     exclude: Sequence[str] = ()
     prune: bool = False
     metadata: Metadata = "basic"
+    device: Device = "cpu"
 
 
 def threads_of(options: IndexOptions) -> int:

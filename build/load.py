@@ -7,9 +7,10 @@ taken out at the end.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,15 +18,18 @@ from build.atomic_output import Output, link_or_copy
 from build.errors import BuildError
 from build.progress import Progress
 from models.bundle import Bundle
+from models.embeddings import Vectors
 from models.file_names import IMAGE_ENCODER, INDEX, TEXT_ENCODER, TOKENIZER
 from models.installation import extra
+from models.items import Item
 from models.milvus.address import Address
+from models.model_card import ModelCard
 
 if TYPE_CHECKING:
     from models.milvus.writer import IndexKind
 
 # Rows that are sent together: at the most 128 KB each, and a server takes 64 MB.
-_AT_ONCE = 256
+AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,50 @@ class Loaded:
     removed: int
 
 
-def load(bundle: Bundle, address: Address, token: str | None, kind: IndexKind | None) -> Loaded:
-    """Make a collection in Milvus what a bundle is.
+class Images(Protocol):
+    """What is to be loaded."""
+
+    @property
+    def model(self) -> ModelCard:
+        """Whose embeddings they have."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def parts(self) -> Iterator[tuple[Sequence[Item], Vectors]]:
+        """All in order of position, some hundred at a time, and their embeddings."""
+
+    def ids(self) -> Container[str]:
+        """The ids of all."""
+
+
+class BundleImages:
+    """Those of a bundle, which is open."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self.model = bundle.manifest.model
+
+    def __len__(self) -> int:
+        return len(self._bundle.items)
+
+    def parts(self) -> Iterator[tuple[Sequence[Item], Vectors]]:
+        """See :class:`Images`."""
+        for start in range(0, len(self), AT_ONCE):
+            positions = np.arange(start, min(start + AT_ONCE, len(self)))
+            items = self._bundle.items.get(positions.tolist())
+            yield items, self._bundle.index.embeddings.rows(positions)
+
+    def ids(self) -> Container[str]:
+        """See :class:`Images`."""
+        return {item.id for item in self._bundle.items}
+
+
+def load(images: Images, address: Address, token: str | None, kind: IndexKind | None) -> Loaded:
+    """Make a collection in Milvus what a bundle, or a set of shards, is.
 
     Args:
-        bundle: open.
+        images: what is to be in it.
         address: of the collection, which is made where it is not there.
         token: ``USER:PASSWORD`` or an API key; None where the server asks for none.
         kind: ``flat``, ``hnsw`` or ``diskann``, of a new collection's index; None for what suits
@@ -60,25 +103,19 @@ def load(bundle: Bundle, address: Address, token: str | None, kind: IndexKind | 
             f"Milvus needs packages that are not here ({error}): install them with "
             f"{extra('milvus')}"
         ) from None
-    total = len(bundle.items)
+    total = len(images)
     suits: IndexKind = "flat" if total <= FLAT_UP_TO else "hnsw"
     try:
-        writer = Writer(address, token, bundle.manifest.model, kind or suits)
+        writer = Writer(address, token, images.model, kind or suits)
         written = 0
         with Progress("loading", total, 0) as progress:
-            for start in range(0, total, _AT_ONCE):
-                positions = np.arange(start, min(start + _AT_ONCE, total))
-                items = bundle.items.get(positions.tolist())
-                written += writer.add(items, bundle.index.embeddings.rows(positions))
-                progress.advance(len(positions))
+            for items, vectors in images.parts():
+                written += writer.add(items, vectors)
+                progress.advance(len(items))
         gone = []
         if writer.count() != total:
-            gone = [
-                each
-                for some in writer.ids()
-                for each in some
-                if bundle.items.position_of(each) is None
-            ]
+            ids = images.ids()
+            gone = [each for some in writer.ids() for each in some if each not in ids]
             writer.remove(gone)
         writer.close()
     except (RefusedError, TooLargeError) as error:

@@ -14,7 +14,7 @@ from models.manifest import Skipped
 # To be raised when the same images and words are to make another bundle.
 FORM = 10
 _SIDECARS = (".txt", ".json", ".xmp")
-_TABLES = ("captions.csv", "metadata.jsonl")
+TABLES = ("captions.csv", "metadata.jsonl")
 # What is larger is no sidecar (build/captions.py, build/metadata/xmp.py): its times will do.
 _LARGEST_SIDECAR = 8 << 20
 
@@ -60,17 +60,26 @@ def sidecars(root: Path, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         for name in names:
             path = root / folder / name
             try:
-                yield f"{folder}/{name}", _checksum(path, whole=name.lower() in _TABLES)
+                yield f"{folder}/{name}", checksum(path, whole=name.lower() in TABLES)
             except OSError:
                 continue
 
 
 def _may_say_something(name: str) -> bool:
-    name = name.lower()
-    return name.endswith(_SIDECARS) or name in _TABLES
+    return is_sidecar(name) or name.lower() in TABLES
 
 
-def _checksum(path: Path, *, whole: bool) -> bytes:
+def is_sidecar(name: str) -> bool:
+    """Whether a file, by its name, may say something of the image beside it."""
+    return name.lower().endswith(_SIDECARS)
+
+
+def checksum(path: Path, *, whole: bool = False) -> bytes:
+    """The SHA-256 of a sidecar; of one that is too large, unless ``whole``, of its state.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     facts = path.stat()
     if facts.st_size > _LARGEST_SIDECAR and not whole:
         return hashlib.sha256(f"{facts.st_size} {facts.st_mtime_ns}".encode()).digest()

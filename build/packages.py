@@ -13,6 +13,7 @@ from models.installation import command
 from models.model_card import ModelCard
 
 if TYPE_CHECKING:
+    from models.graph import Device
     from models.image_encoder import ImageEncoder
     from models.text_encoder import TextEncoder
     from models.tokenizer import Tokenizer
@@ -35,7 +36,13 @@ class Package:
     image_encoder: ImageEncoder | None
 
 
-def open_package(folder: Path, *, text_threads: int = 1, image_threads: int | None = 1) -> Package:
+def open_package(
+    folder: Path,
+    *,
+    text_threads: int = 1,
+    image_threads: int | None = 1,
+    device: Device = "cpu",
+) -> Package:
     """Check every file of a model package, load it, and compare its golden embeddings.
 
     Args:
@@ -43,15 +50,17 @@ def open_package(folder: Path, *, text_threads: int = 1, image_threads: int | No
         text_threads: how many threads one run of the text encoder may use.
         image_threads: the same of the image encoder, which may take more memory than all
             else; None does not load it.
+        device: where the image encoder runs.
 
     Raises:
-        BuildError: there is no package in the folder.
+        BuildError: there is no package in the folder, or no such device.
         DamagedError: names the file that is missing or altered, or the text or image whose
             embedding this machine computes otherwise.
     """
     # Here, since the command line names the demo's package in its help, and starts sooner
     # without the encoders.
     from models.golden import compare_image, compare_texts
+    from models.graph import NoDeviceError
     from models.image_encoder import ImageEncoder
     from models.text_encoder import TextEncoder
     from models.tokenizer import Tokenizer
@@ -62,7 +71,10 @@ def open_package(folder: Path, *, text_threads: int = 1, image_threads: int | No
     compare_texts(folder, card, tokenizer, text_encoder)
     image_encoder = None
     if image_threads is not None:
-        image_encoder = ImageEncoder(folder, card, threads=image_threads)
+        try:
+            image_encoder = ImageEncoder(folder, card, threads=image_threads, device=device)
+        except NoDeviceError as error:
+            raise BuildError(f"{error}") from None
         compare_image(folder, card, image_encoder)
     return Package(folder, card, tokenizer, text_encoder, image_encoder)
 

@@ -14,12 +14,9 @@ from build.journal import Journal
 from build.metadata import Fields
 from build.metadata.description import (
     NOTHING_SAID,
-    SIDECAR,
-    XMP_SIDECAR,
     Description,
     Metadata,
-    combine,
-    written_by_programs,
+    description_of,
 )
 from build.metadata.embedded import READING
 from build.metadata.xmp_sidecars import read_xmp_sidecars
@@ -32,8 +29,10 @@ _NAMED_WARNINGS = 10
 
 def what_is_said(
     root: Path | None, images: Images, journal: Journal, metadata: Metadata
-) -> dict[str, Description]:
+) -> Mapping[str, Description]:
     """What images' files, the files beside them and a table say, by path."""
+    if images.shards is not None:
+        return images.shards.said
     captions: Mapping[str, Caption] = {}
     xmp: Mapping[str, Fields] = {}
     warnings: list[str] = []
@@ -45,15 +44,11 @@ def what_is_said(
     _tell(warnings)
     said = {}
     for path, size in zip(images.paths, images.sizes, strict=True):
-        layers: list[tuple[str, Fields]] = []
-        if size is not None:
-            embedded = journal.said_by(path, READING)
-            layers += written_by_programs(embedded | {XMP_SIDECAR: xmp.get(path, {})}, metadata)
-        if (fields := images.said.get(path)) is not None:
-            layers.append((SIDECAR, fields))
+        embedded = None if size is None else journal.said_by(path, READING)
+        beside = [images.said[path]] if path in images.said else []
         if (caption := captions.get(path)) is not None:
-            layers.append((SIDECAR, caption.fields()))
-        description = combine(layers)
+            beside.append(caption.fields())
+        description = description_of(embedded, xmp.get(path, {}), beside, metadata)
         if description != NOTHING_SAID:
             said[path] = description
     return said

@@ -46,7 +46,7 @@ def thumbhashes(
         while some := list(islice(left, _AT_ONCE)):
             known = {path: journal.caption(path, _NAME) for path, size in some if size is not None}
             missing = [path for path, text in known.items() if text is None]
-            computed = pool.map(lambda path: _of(journal.thumbnail(path)), missing)
+            computed = pool.map(lambda path: thumbhash_of(journal.thumbnail(path)), missing)
             for path, text in zip(missing, computed, strict=True):
                 sha256 = journal.get(path).sha256
                 if text is not None and sha256 is not None:
@@ -102,7 +102,8 @@ def thumbhash(image: Image.Image) -> bytes:
     return written + waves
 
 
-def _of(webp: bytes | None) -> str | None:
+def thumbhash_of(webp: bytes | None) -> str | None:
+    """The ThumbHash of a thumbnail, in base64; None where there is none."""
     if webp is None:
         return None
     with Image.open(io.BytesIO(webp)) as image:

@@ -4,7 +4,7 @@
 image of row n; and ``items.jsonl``, an object per image in the same order.  The first two are
 what ``python -m build index --embeddings`` takes.  ``parquet`` is the same as one table,
 ``items.parquet``: metadata and sources, whose fields differ from image to image, are JSON in
-it.
+it.  ``lance`` is that table as a dataset of Lance's, ``items.lance``, which LanceDB opens.
 """
 
 from __future__ import annotations
@@ -82,12 +82,39 @@ def _write_parquet(folder: Path, bundle: Bundle, rows: Rows) -> None:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise BuildError(
-            f"--to parquet needs packages that are not here ({error}): install them with "
-            f"{extra('parquet')}"
-        ) from None
-    dim = bundle.index.dim
-    schema = pyarrow.schema(
+        raise _missing("parquet", error) from None
+    schema = _schema(pyarrow, bundle.index.dim)
+    with parquet.ParquetWriter(
+        folder / "items.parquet",
+        schema,
+        compression="zstd",
+        # Hardly any two numbers of embeddings are the same.
+        use_dictionary=schema.names[:-1],
+    ) as writer:
+        for batch in _batches(pyarrow, schema, rows):
+            writer.write_batch(batch)
+
+
+def _write_lance(folder: Path, bundle: Bundle, rows: Rows) -> None:
+    try:
+        import lance
+        import pyarrow
+    except ImportError as error:
+        raise _missing("lance", error) from None
+    schema = _schema(pyarrow, bundle.index.dim)
+    reader = pyarrow.RecordBatchReader.from_batches(schema, _batches(pyarrow, schema, rows))
+    lance.write_dataset(reader, folder / "items.lance")
+
+
+def _missing(form: str, error: ImportError) -> BuildError:
+    return BuildError(
+        f"--to {form} needs packages that are not here ({error}): install them with {extra(form)}"
+    )
+
+
+def _schema(pyarrow: Any, dim: int) -> Any:
+    """The columns of a table of items; the last one has their embeddings."""
+    return pyarrow.schema(
         [
             pyarrow.field("id", pyarrow.string(), nullable=False),
             pyarrow.field("image_path", pyarrow.string(), nullable=False),
@@ -102,27 +129,25 @@ def _write_parquet(folder: Path, bundle: Bundle, rows: Rows) -> None:
             pyarrow.field("embedding", pyarrow.list_(pyarrow.float32(), dim), nullable=False),
         ]
     )
-    with parquet.ParquetWriter(
-        folder / "items.parquet",
-        schema,
-        compression="zstd",
-        # Hardly any two numbers of embeddings are the same.
-        use_dictionary=schema.names[:-1],
-    ) as writer:
-        for items, vectors in rows:
-            told = [_told(item) for item in items]
-            columns: list[Any] = [
-                [_as_cell(each[name]) for each in told] for name in schema.names[:-1]
-            ]
-            columns.append(
-                pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(vectors.ravel()), dim)
-            )
-            writer.write_table(pyarrow.table(columns, schema=schema))
+
+
+def _batches(pyarrow: Any, schema: Any, rows: Rows) -> Iterator[Any]:
+    """The rows as Arrow has them, some thousand at a time."""
+    for items, vectors in rows:
+        told = [_told(item) for item in items]
+        columns = [
+            pyarrow.array([_as_cell(each[field.name]) for each in told], field.type)
+            for field in list(schema)[:-1]
+        ]
+        numbers = pyarrow.array(vectors.ravel())
+        columns.append(pyarrow.FixedSizeListArray.from_arrays(numbers, vectors.shape[1]))
+        yield pyarrow.record_batch(columns, schema=schema)
 
 
 FORMS: Mapping[str, Callable[[Path, Bundle, Rows], None]] = {
     "npy": _write_npy,
     "parquet": _write_parquet,
+    "lance": _write_lance,
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.file_names import IMAGE_ENCODER
-from models.graph import open_graph
+from models.graph import Device, open_graph
 from models.model_card import ModelCard
 
 
@@ -22,15 +22,24 @@ class ImageEncoder:
         card: what the model is.
         threads: how many threads a run may use.
         graph: what is in the file, where the caller has read it already.
+        device: where it runs: the processor, or a GPU.
 
     Raises:
         DamagedError: the file is missing or no ONNX graph of this kind.
+        NoDeviceError: there is no such GPU.
     """
 
     def __init__(
-        self, folder: Path, card: ModelCard, *, threads: int = 1, graph: bytes | None = None
+        self,
+        folder: Path,
+        card: ModelCard,
+        *,
+        threads: int = 1,
+        graph: bytes | None = None,
+        device: Device = "cpu",
     ) -> None:
-        self._session = open_graph(folder / IMAGE_ENCODER, graph, threads=threads)
+        path = folder / IMAGE_ENCODER
+        self._session = open_graph(path, graph, threads=threads, device=device)
         self.dim = card.embedding_dim
 
     def encode(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:

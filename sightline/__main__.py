@@ -22,6 +22,7 @@ _COMMANDS = {
     "page": ("sightline", "show the page of a service that runs"),
     "mcp": ("sightline", "let assistants look for images in a service that runs"),
     "info": ("build", "say what a bundle or a model package is"),
+    "embed": ("build", "embed images into shards of parquet, on one machine or many (resumable)"),
     "watch": ("build", "keep the bundle of a folder current"),
     "change": ("build", "add, replace and remove images of a bundle by their embeddings"),
     "model": ("build", "export an open_clip model to ONNX, verified (needs the `export` extra)"),

@@ -16,10 +16,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     parser.add_argument(
         "--to",
-        choices=("npy", "parquet"),
+        choices=("npy", "parquet", "lance"),
         required=True,
         help="npy: embeddings.npy, paths.txt and items.jsonl; parquet: items.parquet "
-        "(the extra `parquet`)",
+        "(the extra `parquet`); lance: items.lance, as LanceDB opens it (the extra `lance`)",
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="a new folder for the files"

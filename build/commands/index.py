@@ -25,15 +25,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images")
     configure_folder(parser)
     parser.add_argument(
-        "--sample-size", type=_positive, metavar="N", help="take N of the images at random"
+        "--sample-size", type=positive, metavar="N", help="take N of the images at random"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the sample; default 0")
     parser.add_argument(
         "--embeddings",
-        type=Path,
         metavar="X.npy",
         help="vectors that exist already, of the same model, with --paths; or a folder that "
-        "clip-retrieval has written; needs --model",
+        f"clip-retrieval has written; needs --model. Or shards of `{command('embed')}`",
     )
     parser.add_argument(
         "--paths",
@@ -100,7 +99,19 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
         help="forget the embeddings of images that are not there any more",
     )
     parser.add_argument(
-        "--threads", type=_positive, metavar="N", help="images at once; default: all cores"
+        "--threads", type=positive, metavar="N", help="images at once; default: all cores"
+    )
+    configure_device(parser)
+
+
+def configure_device(parser: argparse.ArgumentParser) -> None:
+    """Declare where images are embedded."""
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where images are embedded: the processor (default), or an NVIDIA GPU "
+        "(the extra `gpu`)",
     )
 
 
@@ -121,6 +132,7 @@ def folder_options(arguments: argparse.Namespace) -> IndexOptions:
         exclude=arguments.exclude,
         prune=arguments.prune,
         metadata=arguments.metadata,
+        device=arguments.device,
     )
 
 
@@ -128,21 +140,33 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; the last line of its output has the counts."""
     from build.bundle_from_images import build_index
     from build.errors import BuildError
+    from build.shards.reading import shards_at
 
-    if arguments.embeddings and not arguments.model:
+    if arguments.embeddings and arguments.device != "cpu":
+        raise BuildError("--device is where images are embedded: these are.")
+    shards = None if arguments.embeddings is None else shards_at(arguments.embeddings)
+    if arguments.embeddings and not arguments.model and shards is None:
         raise BuildError("--embeddings needs --model: the package of the model that made them.")
     if arguments.paths and not arguments.embeddings:
         raise BuildError("--paths names the images of --embeddings, which is missing.")
+    if shards is not None and (arguments.paths or arguments.captioner or arguments.ocr):
+        raise BuildError(
+            "shards say themselves which images they hold and what is known of them: --paths, "
+            "--captioner and --ocr are for others."
+        )
     if arguments.captioner and not arguments.images:
         raise BuildError("--captioner looks at the images: give --images, too.")
     if arguments.ocr and not arguments.images:
         raise BuildError("--ocr reads the images: give --images, too.")
+    options, given = folder_options(arguments), arguments.embeddings
     outcome = build_index(
         replace(
-            folder_options(arguments),
+            options,
             sample_size=arguments.sample_size,
             seed=arguments.seed,
-            embeddings=arguments.embeddings,
+            embeddings=None if given is None or shards is not None else Path(given),
+            shards=shards,
+            images=options.images or (None if shards is None else shards.root),
             paths=arguments.paths,
         )
     )
@@ -173,7 +197,12 @@ def summary(outcome: Outcome) -> str:
     return f"found {outcome.found}; {embedded}; {skipped}{unread}"
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of at least one, as an option's value.
+
+    Raises:
+        ArgumentTypeError: it is less.
+    """
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")

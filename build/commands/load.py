@@ -1,4 +1,4 @@
-"""Put a bundle's images into Milvus, where the service then searches (docs/scale.md).
+"""Put the images of a bundle, or of shards, into Milvus, where the service then searches.
 
 What is there just so already is not written again: a load that was stopped goes on, and one of a
 newer bundle writes what has changed. The environment variable SIGHTLINE_COLLECTION_TOKEN has the
@@ -11,12 +11,17 @@ import argparse
 import os
 from pathlib import Path
 
+from models.installation import command
 from models.milvus.address import Address
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument(
+        "bundle",
+        metavar="BUNDLE",
+        help=f"or shards of `{command('embed')}`: a folder or an address",
+    )
     parser.add_argument(
         "--to",
         type=_address,
@@ -30,6 +35,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="of a new collection's index; flat up to 100,000 images, else hnsw",
     )
     parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="PACKAGE",
+        help="of shards: the model package that they were made with; by default the embedded one",
+    )
+    parser.add_argument(
         "--service",
         type=Path,
         metavar="FOLDER",
@@ -38,18 +49,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open the bundle, checked, and write its images."""
-    from build.load import load, write_front
+    """Open the bundle, checked, or the shards, and write their images."""
+    from build.errors import BuildError
+    from build.load import BundleImages, load, write_front
+    from build.shards.reading import shards_at
     from models.bundle import Bundle
 
-    bundle = Bundle.open(arguments.bundle)
-    try:
-        token = os.environ.get("SIGHTLINE_COLLECTION_TOKEN")
-        loaded = load(bundle, arguments.to, token, arguments.index_kind)
+    token = os.environ.get("SIGHTLINE_COLLECTION_TOKEN")
+    if shards := shards_at(arguments.bundle):
+        from build.packages import DEMO_MODEL
+        from build.shards.loading import ShardImages, write_front_of
+
+        model = arguments.model or DEMO_MODEL
+        loaded = load(ShardImages(shards, model), arguments.to, token, arguments.index_kind)
         if arguments.service:
-            write_front(bundle, arguments.service)
-    finally:
-        bundle.close()
+            write_front_of(shards, model, arguments.service)
+    else:
+        if arguments.model:
+            raise BuildError("--model is for shards: a bundle has its model in it.")
+        bundle = Bundle.open(Path(arguments.bundle))
+        try:
+            loaded = load(BundleImages(bundle), arguments.to, token, arguments.index_kind)
+            if arguments.service:
+                write_front(bundle, arguments.service)
+        finally:
+            bundle.close()
     print(
         f"{arguments.to} has {loaded.written + loaded.kept} images: {loaded.written} written, "
         f"{loaded.kept} there already, {loaded.removed} removed"

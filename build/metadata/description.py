@@ -63,6 +63,27 @@ def combine(said: Iterable[tuple[str, Fields]]) -> Description:
     return Description(caption or None, alt_text or None, fields, named)
 
 
+def description_of(
+    embedded: Mapping[str, Fields] | None,
+    xmp: Fields,
+    beside: Iterable[Fields],
+    level: Metadata,
+) -> Description:
+    """What is said of an image, by itself and beside it.
+
+    Args:
+        embedded: what its file says, by standard; None where there is no file.
+        xmp: what an XMP file beside it says.
+        beside: what tables and sidecars say, in rising order of precedence.
+        level: how much is wanted of what programs have written.
+    """
+    layers: list[tuple[str, Fields]] = []
+    if embedded is not None:
+        layers += written_by_programs({**embedded, XMP_SIDECAR: xmp}, level)
+    layers += [(SIDECAR, fields) for fields in beside]
+    return combine(layers)
+
+
 def written_by_programs(
     said: Mapping[str, Fields], level: Metadata
 ) -> Iterator[tuple[str, Fields]]:

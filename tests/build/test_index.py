@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import build.embed as build_embed
+import build.seeing as build_seeing
 from build.bundle_from_images import Outcome, build_index
 from build.errors import BuildError
 from build.index_options import IndexOptions
@@ -194,7 +194,7 @@ def test_what_the_machine_could_not_do_is_tried_again(
     """Whatever is wrong with the image itself is not."""
     (images / "broken.jpg").write_bytes(b"broken")
     tried: list[bytes] = []
-    read = build_embed.read
+    read = build_seeing.read
 
     def fails(content: bytes, **options: Any) -> Any:
         tried.append(content)
@@ -203,7 +203,7 @@ def test_what_the_machine_could_not_do_is_tried_again(
         return read(content, **options)
 
     first = (images / "a/0000.jpg").read_bytes()
-    monkeypatch.setattr(build_embed, "read", fails)
+    monkeypatch.setattr(build_seeing, "read", fails)
     time.sleep(2.5)
     assert build().skipped == {"too large": 1, "not an image": 1}
     assert len(tried) == 25
@@ -373,7 +373,7 @@ def test_an_encoder_that_fails_on_one_image_names_it(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wide = np.zeros((3, 64, 64), dtype=np.float32)
-    monkeypatch.setattr("build.embed.preprocess", lambda image, preprocessing: wide)
+    monkeypatch.setattr("build.seeing.preprocess", lambda image, preprocessing: wide)
     with pytest.raises(BuildError, match=r"image encoder fails on it: .*dimension"):
         build()
 

@@ -22,6 +22,7 @@ from models.bundle import Bundle
 from models.file_names import INDEX
 from models.manifest import Manifest
 from tests.build.images import plant
+from tests.tools import require_module
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,6 +90,31 @@ def test_a_table_holds_the_same(
     for each in told:
         each |= {name: json.loads(each[name]) for name in ("metadata", "sources")}
     assert told == known(bundle)
+
+
+def test_a_dataset_of_lance_holds_the_same(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_module("lance", "it is read by Lance itself")
+    import lance
+
+    monkeypatch.setattr(build.unpack, "_AT_ONCE", 10)
+    opened = Bundle.open(bundle)
+    build.unpack.unpack(opened, tmp_path / "out", "lance")
+    build.unpack.unpack(opened, tmp_path / "table", "parquet")
+    found = lance.dataset(tmp_path / "out" / "items.lance")
+    assert found.to_table() == parquet.read_table(tmp_path / "table" / "items.parquet")
+    query = opened.index.embeddings.row(7)
+    nearest = found.to_table(nearest={"column": "embedding", "q": query, "k": 1})
+    assert nearest.column("image_path").to_pylist() == [opened.items.get([7])[0].image_path]
+
+
+def test_without_lance_the_extra_is_named(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lance", None)
+    with pytest.raises(BuildError, match=r"pip install -r requirements/lance\.txt"):
+        build.unpack.unpack(Bundle.open(bundle), tmp_path / "out", "lance")
 
 
 def test_without_pyarrow_the_extra_is_named(

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from build.load import load
+from build.load import BundleImages, load
 from models.bundle import Bundle
 from models.milvus.address import Address
 from models.milvus.collection import MilvusCollection
@@ -89,7 +89,7 @@ class Server:
 
 def elsewhere(bundle: Bundle, address: Address) -> Bundle:
     """The same bundle, its images searched in Milvus."""
-    load(bundle, address, None, None)
+    load(BundleImages(bundle), address, None, None)
     wait_for(address, bundle, len(bundle.items))
     return Bundle.open(bundle.folder, elsewhere=lambda own: MilvusCollection(address, own))
 

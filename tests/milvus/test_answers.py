@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from build.load import load, write_front
+from build.load import BundleImages, load, write_front
 from models.bundle import Bundle
 from models.milvus.collection import MilvusCollection
 from serving.app import App, create_app
@@ -44,7 +44,7 @@ def front(demo: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def far(demo: Bundle, front: Path, place: Place) -> Iterator[App]:
     address = place("gallery")
-    load(demo, address, None, None)
+    load(BundleImages(demo), address, None, None)
     wait_for(address, demo, len(demo.items))
     bundle = Bundle.open(front, elsewhere=lambda own: MilvusCollection(address, own))
     app = create_app(Settings(), bundle)

@@ -7,7 +7,7 @@ import time
 
 import httpx
 
-from build.load import load
+from build.load import BundleImages, load
 from models.bundle import Bundle
 from models.milvus.address import Address
 from models.milvus.collection import MilvusCollection
@@ -19,7 +19,7 @@ from tests.serving.conftest import ask, client_of, error_of
 
 def test_it_is_killed_under_requests_and_comes_back(server: Server, demo: Bundle) -> None:
     address = server.address("away")
-    load(demo, address, None, None)
+    load(BundleImages(demo), address, None, None)
     wait_for(address, demo, len(demo.items))
     bundle = Bundle.open(demo.folder, elsewhere=lambda own: MilvusCollection(address, own))
     app = create_app(Settings(), bundle)

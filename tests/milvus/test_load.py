@@ -11,8 +11,10 @@ from build.__main__ import main
 from build.bundle_from_images import build_index
 from build.errors import BuildError
 from build.index_options import IndexOptions
-from build.load import load, write_front
+from build.load import BundleImages, load, write_front
 from models.bundle import Bundle
+from models.file_names import INDEX
+from models.manifest import Manifest
 from models.milvus.collection import MilvusCollection
 from models.milvus.writer import Writer
 from serving.settings import Settings
@@ -61,7 +63,7 @@ def test_a_load_is_done_again_and_goes_on(
     assert front_bundle.thumbnail(bundle.items.get([0])[0]) is None
     # Two images came and two went: those between have other positions now.
     later = build(tmp_path, range(2, COUNT + 2))
-    loaded = load(later, address, None, None)
+    loaded = load(BundleImages(later), address, None, None)
     assert (loaded.written, loaded.removed) == (COUNT, 2)
     wait_for(address, later, COUNT)
     collection = MilvusCollection(address, later.manifest)
@@ -72,15 +74,48 @@ def test_a_load_is_done_again_and_goes_on(
     collection.close()
 
 
+def test_shards_are_loaded_as_their_bundle_is(
+    tmp_path: Path, place: Place, tiny_package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, shards, front = (tmp_path / name for name in ("images", "shards", "front"))
+    images.mkdir()
+    for number in range(COUNT):
+        (images / f"{number}.png").write_bytes(image_bytes(number))
+    (images / "2.json").write_text('{"caption": "A red fox", "year": 1999}')
+    given = ["--images", str(images), "--model", str(tiny_package), "--output"]
+    assert main(["embed", *given, str(shards), "--shard-size", "4"]) == 0
+    assert main(["index", *given, str(tmp_path / "bundle")]) == 0
+    capsys.readouterr()
+    address = place("shards")
+    to = f"milvus+{address}" if not address.is_file else f"milvus+file://{address}"
+    options = ["--to", to, "--model", str(tiny_package), "--service", str(front)]
+    assert main(["load", str(shards), *options]) == 0
+    # Rows are compared by their checksums: of the bundle's each is there just so.
+    assert main(["load", str(tmp_path / "bundle"), "--to", to]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"{address} has 6 images: 6 written, 0 there already, 0 removed",
+        f"{address} has 6 images: 0 written, 6 there already, 0 removed",
+    ]
+    one, other = Manifest.read(front), Manifest.read(tmp_path / "bundle")
+    assert (one.mean, one.floor, one.examples) == (other.mean, other.floor, other.examples)
+    assert INDEX not in one.files
+    (images / "5.png").unlink()
+    assert main(["embed", *given, str(shards), "--shard-size", "4"]) == 0
+    assert main(["load", str(shards), "--to", to, "--model", str(tiny_package)]) == 0
+    assert "0 written, 5 there already, 1 removed" in capsys.readouterr().out
+    assert main(["load", str(tmp_path / "bundle"), *options]) == 1
+    assert "--model is for shards" in capsys.readouterr().err
+
+
 def test_another_models_embeddings_are_refused(tmp_path: Path, server: object) -> None:
     from tests.milvus.collections import Server
 
     assert isinstance(server, Server)
     address = server.address("models")
     bundle = build(tmp_path, range(2))
-    load(bundle, address, None, None)
+    load(BundleImages(bundle), address, None, None)
     with pytest.raises(BuildError, match="another model"):
-        load(_with_another_name(bundle), address, None, None)
+        load(BundleImages(_with_another_name(bundle)), address, None, None)
 
 
 def _with_another_name(bundle: Bundle) -> Bundle:
@@ -111,7 +146,7 @@ def test_the_settings_lead_there(tmp_path: Path, place: Place) -> None:
 
     bundle = build(tmp_path, range(2))
     address = place("settings")
-    load(bundle, address, None, None)
+    load(BundleImages(bundle), address, None, None)
     to = f"milvus+{address}" if not address.is_file else f"milvus+file://{address}"
     opened = open_bundle(Settings(bundle=str(bundle.folder), collection=to), fresh=True)
     wait_for(address, bundle, 2)
