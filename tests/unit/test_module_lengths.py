@@ -20,8 +20,6 @@ STILL_LONGER = {
     "models/items.py",
     "models/manifest.py",
     "serving/engine.py",
-    "ui/app.py",
-    "ui/results.py",
 }
 
 
