@@ -86,6 +86,8 @@ def main() -> None:
     st.session_state.params = st.query_params.to_dict()
     shown.draw(question, upload, trouble, info, facets, texts)
     # Last, for they are many, and what was found is waited for.  Another bundle may have others.
+    if below is None:
+        return
     with below:
         browsing.draw(question, facets, texts, upload=bool(upload))
         filters.draw(facets, texts)

@@ -38,8 +38,8 @@ def listen(texts: Texts) -> None:
     state.serial += 1
 
 
-def draw(question: Question, texts: Texts, *, upload: bool, speech: bool) -> DeltaGenerator:
-    """Draw the fields; what is returned is the place for the filters."""
+def draw(question: Question, texts: Texts, *, upload: bool, speech: bool) -> DeltaGenerator | None:
+    """Draw the fields; what is returned is the place for the filters, None while that is folded."""
     state = st.session_state
     with st.container(key="search", horizontal=True, vertical_alignment="bottom"):
         st.text_input(
@@ -57,7 +57,10 @@ def draw(question: Question, texts: Texts, *, upload: bool, speech: bool) -> Del
         st.button(texts.search, type="primary", on_click=again)
     with st.container(key="ways"):
         left, right = st.columns(2)
-    with left, st.expander(texts.refine, expanded=bool(question.negative)):
+    with left:
+        # Its filters are many: a browser takes as long for them as for twelve pictures.
+        refine = st.expander(texts.refine, key="refine", on_change="rerun")
+    with refine:
         st.text_input(
             texts.negative,
             key="negative",
@@ -85,7 +88,7 @@ def draw(question: Question, texts: Texts, *, upload: bool, speech: bool) -> Del
             format_func=dict(zip(WEIGHTS, texts.leans, strict=True)).__getitem__,
             on_change=_leant,
         )
-    return place
+    return place if refine.open else None
 
 
 def again() -> None:

@@ -18,6 +18,7 @@ def prepare() -> None:
     state.setdefault("unheard", "")
     state.setdefault("came", "")
     state.setdefault("renewed", "")
+    state.setdefault("refine", False)
     params = st.query_params.to_dict()
     # Between a change and the address that follows it, the browser still sends the old one.
     if "params" not in state or (params != state.params and not state.pop("changed", False)):
@@ -28,6 +29,8 @@ def prepare() -> None:
         state.text, state.negative, state.k = question.text, question.negative, question.k
         state.like, state.filter = question.like, dict(question.filter)
         state.ids = question.ids
+        if question.negative:
+            state.refine = True
         state.weight, state.sort = question.weight, question.sort
         state.params = params
     state.changed = False
