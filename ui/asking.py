@@ -5,12 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import known
-from ui.answers import Answer, ServiceError
+from ui.answers import MOST_HELD, Answer, ServiceError
 from ui.cards import alt_of
 from ui.question import Question
 from ui.renewal import is_renewed
 from ui.texts import Texts
 from ui.uploads import Upload
+
+# Of one search after the other.
+_MOST_REMEMBERED = 2 * MOST_HELD
 
 
 def ask(question: Question, upload: Upload | None, version: str, texts: Texts) -> bool:
@@ -43,20 +46,28 @@ def ask(question: Question, upload: Upload | None, version: str, texts: Texts) -
         state.came = ""
         if isinstance(before, Answer):
             whole = before.with_more(answer)
-            further = whole.pictures[len(before.pictures) :]
+            further = (
+                whole.pictures[before.shown - whole.shown :] if whole.shown > before.shown else ()
+            )
+            state.since = before.shown
             state.came = texts.some(texts.more_came, len(further))
             state.focus = further[0].id if further else False
             answer = whole
+        else:
+            state.since, state.search = 0, state.search + 1
         state.answer = answer
-        state.alts |= alts_of(answer, texts)
+        remember(answer, texts)
     state.asked = asked
     state.serial += 1
     return renewed
 
 
-def alts_of(answer: Answer, texts: Texts) -> dict[str, str]:
-    """What each picture shows, by its id."""
-    return {picture.id: alt_of(picture, texts) for picture in answer.pictures}
+def remember(answer: Answer, texts: Texts) -> None:
+    """Keep what each picture shows, to say so where others are to resemble it."""
+    known_ones = st.session_state.alts | {
+        picture.id: alt_of(picture, texts) for picture in answer.pictures
+    }
+    st.session_state.alts = dict(list(known_ones.items())[-_MOST_REMEMBERED:])
 
 
 def _answer(question: Question, upload: Upload | None, offset: int) -> Answer:

@@ -14,6 +14,7 @@ from html import escape
 from ui.answers import Picture
 from ui.facets import can_filter
 from ui.links import link_html
+from ui.names import field_name
 from ui.question import Question
 from ui.selection import choose_html
 from ui.texts import Texts
@@ -39,6 +40,7 @@ def card_html(
     upload: bool,
     *,
     eager: bool,
+    place: int = 0,
 ) -> str:
     """A picture's card, an item of a list.
 
@@ -49,6 +51,7 @@ def card_html(
         texts: the page's words.
         upload: whether a picture was asked with, which no address can hold.
         eager: whether the thumbnail is fetched before it is scrolled to.
+        place: how many pictures came before it.
     """
     alt = alt_of(picture, texts)
     # A word alone is hardly told from the page's own: a picture is announced with its name.
@@ -82,7 +85,7 @@ def card_html(
         label=texts.like_this.format(alt=alt),
     )
     return (
-        f'<li style="--ratio:{ratio}"><figure>{image}'
+        f'<li style="--ratio:{ratio}" data-place="{place}"><figure>{image}'
         f'<figcaption class="caption" dir="auto"{unheard}>{escape(caption)}'
         f"</figcaption></figure>{choose_html(picture, alt, texts)}"
         f'<div class="about">'
@@ -126,7 +129,9 @@ def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -
         origin = _ORIGINS.get(picture.source_of(name))
         if origin is not None:
             shown += f' <span class="origin">({escape(origin)})</span>'
-        rows.append(f'<dt dir="auto">{escape(name)}</dt><dd dir="auto">{shown}</dd>')
+        rows.append(
+            f'<dt dir="auto">{escape(field_name(name, texts))}</dt><dd dir="auto">{shown}</dd>'
+        )
     if not rows:
         return ""
     return (
@@ -146,7 +151,7 @@ def _value(name: str, value: object, question: Question, texts: Texts, upload: b
         )
     if not question.ids and can_filter(value):
         narrowed = None if upload else replace(question, filter={**question.filter, name: value})
-        label = texts.only.format(field=name, value=said)
+        label = texts.only.format(field=field_name(name, texts), value=said)
         return link_html(narrowed, "filter", json.dumps({name: value}), said, label=label)
     return escape(said)
 

@@ -13,7 +13,9 @@ function listenToPictures(found, state) {
 }
 
 function standIn(found) {
-  const waiting = [...found.querySelectorAll(".grid img")].filter((image) => !isThere(image));
+  const waiting = [...found.querySelectorAll(".frame:not(.waiting, .broken) img")].filter(
+    (image) => !isThere(image),
+  );
   for (const image of waiting) image.closest(".frame").classList.add("waiting");
   // To draw them takes as long as a thumbnail that is near takes to come.
   setTimeout(() => {

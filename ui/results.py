@@ -65,36 +65,48 @@ def answer_html(
     info: Mapping[str, Any],
     upload: bool = False,
     order: str = "",
+    since: int = 0,
 ) -> str:
-    """The heading, the pictures and how they were found."""
+    """The heading, the pictures and how they were found.
+
+    Args:
+        answer: what was found.
+        question: what was asked.
+        heading: the answer's summary.
+        texts: the page's words.
+        info: what ``GET /info`` says.
+        upload: whether a picture was asked with.
+        order: the order in words, where another than that by relevance was asked for.
+        since: the place of the first picture whose card is there; the browser has those before it.
+    """
     parts = [_heading(heading, texts if answer.relevant else None)]
     parts.append(chips_html(question, texts, upload=upload, order=order))
     if answer.suggestion:
         parts.append(_meant(answer.suggestion, question, texts, upload))
     if answer.pictures:
-        # What is found by its words need not look like them: the first is not always the nearest.
-        nearest = max(picture.similarity or 0.0 for picture in answer.pictures)
-        best = max(nearest, 0.0) if answer.ranked else None
+        best = max(answer.best, 0.0) if answer.ranked else None
         if best is not None and not answer.relevant:
             # A bar that is full says "this is it".
             best = max(best, float(info.get("floor") or 0.0))
-        cards = [
-            card_html(
-                picture, question, best, texts, upload, eager=picture.relevant and place < _EAGER
-            )
-            for place, picture in enumerate(answer.pictures)
-        ]
-        shown = [card for card, p in zip(cards, answer.pictures, strict=True) if p.relevant]
-        folded = [card for card, p in zip(cards, answer.pictures, strict=True) if not p.relevant]
+        shown: list[str] = []
+        folded: list[str] = []
+        for place, picture in enumerate(answer.pictures, answer.gone):
+            if place >= since:
+                eager = picture.relevant and place < _EAGER
+                card = card_html(picture, question, best, texts, upload, eager=eager, place=place)
+                (shown if picture.relevant else folded).append(card)
         more = _more(texts) if answer.next is not None else ""
-        if shown:
+        if answer.gone:
+            parts.append(_gone(answer.gone, texts))
+        if answer.relevant:
             parts.append(_grid(shown))
-        if folded:
-            parts.append(_fold(folded, texts, only=not shown, more=more))
+        if answer.weaker:
+            label = texts.some(texts.weaker, len(answer.weaker))
+            parts.append(_fold(folded, label, texts, only=not answer.relevant, more=more))
         else:
             parts.append(more)
     elif question.filter:
-        told = texts.none_filter.format(filter=describe_filter(question.filter))
+        told = texts.none_filter.format(filter=describe_filter(question.filter, texts))
         without = None if upload else replace(question, filter={})
         parts.append(f'<p class="note" dir="auto">{escape(told)}</p>')
         parts.append(f"<p>{link_html(without, 'keep', '{}', texts.drop_filter, css='pill')}</p>")
@@ -197,11 +209,19 @@ def _more(texts: Texts) -> str:
     )
 
 
-def _fold(cards: Sequence[str], texts: Texts, *, only: bool, more: str) -> str:
+def _gone(number: int, texts: Texts) -> str:
+    """That some are no longer shown, and the way back to them."""
+    return (
+        f'<p class="gone">{escape(texts.some(texts.let_go, number))} <button type="button" '
+        f'class="pill" data-action="first">{escape(texts.to_first)}</button></p>'
+    )
+
+
+def _fold(cards: Sequence[str], label: str, texts: Texts, *, only: bool, more: str) -> str:
     """What falls behind, behind a button; open where there is nothing else to see."""
     hint = f'<p class="note">{escape(texts.weaker_hint)}</p>' if only else ""
     return (
         f'{hint}<details class="weaker"{" open" if only else ""}>'
-        f"<summary>{escape(texts.some(texts.weaker, len(cards)))}</summary>"
+        f"<summary>{escape(label)}</summary>"
         f"{_grid(cards)}{more}</details>"
     )

@@ -13,6 +13,8 @@ def prepare() -> None:
     state.setdefault("upload_number", 0)
     state.setdefault("alts", {})
     state.setdefault("serial", 0)
+    state.setdefault("search", 0)
+    state.setdefault("since", 0)
     state.setdefault("focus", False)
     state.setdefault("voice_number", 0)
     state.setdefault("unheard", "")

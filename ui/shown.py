@@ -13,7 +13,7 @@ import streamlit as st
 
 from ui import archive, browsing, filters, known, results, selection
 from ui.answers import ServiceError
-from ui.asking import alts_of
+from ui.asking import remember
 from ui.fields import again
 from ui.question import MAX_TEXT, Question
 from ui.session import asked, changed
@@ -23,7 +23,7 @@ from ui.uploads import Upload, brought, drop_upload
 from ui.view import view_html
 
 _HERE = Path(__file__).resolve().parent
-_SCRIPTS = ("results.js", "view.js", "select.js", "keys.js", "grid.js", "network.js")
+_SCRIPTS = ("results.js", "pages.js", "view.js", "select.js", "keys.js", "grid.js", "network.js")
 
 _show = st.components.v2.component(
     "sightline_results",
@@ -59,6 +59,7 @@ def draw(
     several = texts.some(texts.chosen_pictures, len(question.likes))
     like = several if len(question.likes) > 1 else state.alts.get(question.like, texts.chosen)
     facts = {}
+    pages = None
     parts = []
     said = ""
     parts += [results.notice_html(state.unheard), results.notice_html(state.renewed)]
@@ -77,7 +78,7 @@ def draw(
                 answer = known.first_pictures(str(info.get("version") or ""), first)
         if answer and answer.pictures:
             facts = selection.facts_of(answer.pictures, ranked=False)
-            state.alts |= alts_of(answer, texts)
+            remember(answer, texts)
             told = texts.some_pictures if browsing.is_mixed(first) else texts.newest_pictures
             everything = browsing.everything(facets)
             parts.append(results.first_html(answer, told, everything, texts))
@@ -86,7 +87,15 @@ def draw(
         said = " ".join(results.explain(state.answer, texts))
     else:
         answer = state.answer
-        facts = selection.facts_of(answer.pictures, ranked=answer.ranked)
+        new = answer.pictures[max(0, state.since - answer.gone) :]
+        facts = selection.facts_of(new, ranked=answer.ranked)
+        # What the browser has is not sent again, however often more is shown.
+        pages = {
+            "search": state.search,
+            "first": answer.gone,
+            "since": max(state.since, answer.gone),
+            "until": answer.shown,
+        }
         name = upload.name if upload else None
         sort = browsing.in_order(question, facets).sort
         order = browsing.orders(facets, sort, texts)[sort] if sort else ""
@@ -95,7 +104,14 @@ def draw(
         said = state.came or announcement(heading, answer, texts)
         parts.append(
             results.answer_html(
-                answer, question, heading, texts, info=info, upload=bool(upload), order=order
+                answer,
+                question,
+                heading,
+                texts,
+                info=info,
+                upload=bool(upload),
+                order=order,
+                since=state.since,
             )
         )
     _show(
@@ -104,6 +120,7 @@ def draw(
             "html": "".join(parts),
             "view": view_html(texts),
             "bar": selection.bar_html(texts, known.service().archive_address),
+            "pages": pages,
             "facts": facts,
             "keys": texts.keys if facts else "",
             "archived": archive.number(),
@@ -176,5 +193,11 @@ def _acted() -> None:
             again()
         case "zip":
             state.zip_wanted, state.focus = value, False
+        case "first":
+            state.pop("asked", None)
+        case "whole":
+            # A browser that has lost what it was sent.
+            state.since, state.focus = 0, False
+            state.serial -= 1
         case "more":
             state.more, state.focus = True, False

@@ -18,7 +18,7 @@ def summary(
     order: str = "",
 ) -> str:
     """What was found, in a sentence: the heading, and what a screen reader announces first."""
-    shown = len(answer.relevant)
+    shown = answer.relevant_gone + len(answer.relevant)
     if shown and answer.total is not None and answer.total > shown:
         head = texts.found_of.format(n=shown, all=answer.total)
     elif shown:
@@ -43,7 +43,7 @@ def summary(
     if question.negative and answer.ranked:
         told += texts.without.format(negative=question.negative)
     if question.filter:
-        told += texts.only_with.format(filter=describe_filter(question.filter))
+        told += texts.only_with.format(filter=describe_filter(question.filter, texts))
     if order:
         told += f", {order}"
     return head + told

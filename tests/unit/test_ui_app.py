@@ -326,7 +326,7 @@ def test_trouble_keeps_the_search_and_is_over_when_it_is(
 
 def test_a_condition_that_no_field_can_show_is_told_and_given_up(service: FakeService) -> None:
     app = page(q="a fox", filter='{"year": {"gt": 1990}}')
-    assert app.checkbox("facet_year").label == "year > 1990"
+    assert app.checkbox("facet_year").label == "Year > 1990"
     healthy(app.checkbox("facet_year").uncheck().run())
     assert service.asked[-1].filter == {}
     assert app.number_input("facet_gte_year").value is None

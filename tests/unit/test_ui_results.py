@@ -186,7 +186,7 @@ def test_where_a_picture_comes_from_can_be_visited_but_only_on_the_web() -> None
     [visit] = [link for link in page.all("a") if link.within[-1] == "dd"]
     assert visit.attributes["href"] == "https://example.org/a?b=1&c"
     assert "noopener" in (visit.attributes["rel"] or "")
-    assert [term.text for term in page.all("dt")][:2] == ["source", "other"]
+    assert [term.text for term in page.all("dt")][:2] == ["Source", "Other"]
 
 
 def test_the_text_in_a_picture_is_among_its_details() -> None:
@@ -267,7 +267,7 @@ def test_similarities_below_zero_have_an_empty_bar(similarity: float) -> None:
 def test_nothing_found_says_what_to_try() -> None:
     assert any(ENGLISH.none_hint in part.text for part in shown().all("p"))
     page = shown(question=Question(text="a fox", filter={"year": {"gte": 1990}, "by": "Ann"}))
-    assert any("year ≥ 1990, by = Ann" in part.text for part in page.all("p"))
+    assert any("Year ≥ 1990, By = Ann" in part.text for part in page.all("p"))
     assert page.actions("keep")[-1].attributes["href"] == "?q=a+fox"
 
 
