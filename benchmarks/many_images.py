@@ -58,7 +58,7 @@ def with_items(bundle: Path, count: int, output: Path) -> None:
     """
     opened = Bundle.open(bundle)
     try:
-        positions = range(opened.manifest.pictures)
+        positions = range(opened.manifest.images)
         items = opened.collection.get(positions)
         originals = opened.collection.vectors(positions)
     finally:

@@ -38,7 +38,7 @@ _SEARCHES = (
 )
 _WARM_UP = ("a cat", "a tree")
 
-# Resolves with the milliseconds from Enter to the frame that shows the last picture.
+# Resolves with the milliseconds from Enter to the frame that shows the last image.
 _MEASURE = """(words) => new Promise((resolve) => {
   const field = document.querySelector(".st-key-text input");
   let started = 0;
@@ -49,14 +49,14 @@ _MEASURE = """(words) => new Promise((resolve) => {
     const heading = document.getElementById("sightline-results");
     // All that were found, those as well that are folded away as weaker matches.
     document.querySelector("details.weaker")?.setAttribute("open", "");
-    const pictures = [...document.querySelectorAll("ul.grid img")].filter(
-      (picture) => picture.getBoundingClientRect().top < innerHeight);
-    const there = started && heading?.textContent.includes(words) && pictures.length > 0
-      && pictures.every((picture) => picture.complete && picture.naturalWidth);
+    const images = [...document.querySelectorAll("ul.grid img")].filter(
+      (image) => image.getBoundingClientRect().top < innerHeight);
+    const there = started && heading?.textContent.includes(words) && images.length > 0
+      && images.every((image) => image.complete && image.naturalWidth);
     if (there) {
-      Promise.all(pictures.map((picture) => picture.decode())).then(() =>
+      Promise.all(images.map((image) => image.decode())).then(() =>
         requestAnimationFrame(() => requestAnimationFrame(() =>
-          resolve({ milliseconds: performance.now() - started, pictures: pictures.length }))));
+          resolve({ milliseconds: performance.now() - started, images: images.length }))));
     } else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);

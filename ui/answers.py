@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Problem = Literal["down", "slow", "busy", "refused", "locked", "failed"]
 
-# As many pictures a page holds of one answer: a browser needs some forty parts for each.
+# As many images a page holds of one answer: a browser needs some forty parts for each.
 MOST_HELD = 480
 
 # Its head, and that of its transparency.
@@ -17,7 +17,7 @@ _LEAST_THUMBHASH = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class FoundImage:
     """One result.
 
     ``similarity`` is None where nothing was sought.  ``src`` is the thumbnail, as an address that
@@ -70,11 +70,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Pictures, best first; the service's steps and the whole way there and back, in ms.
+    """Images, best first; the service's steps and the whole way there and back, in ms.
 
-    ``warnings`` are what the service tells of the question; ``total`` is how many pictures are
+    ``warnings`` are what the service tells of the question; ``total`` is how many images are
     relevant, None where nobody has counted; ``next`` where the next page begins, None where there
-    is none; ``suggestion`` is what may have been meant, empty where nothing else was.  Pictures
+    is none; ``suggestion`` is what may have been meant, empty where nothing else was.  Images
     that nobody has compared with anything are not ``ranked``; ``version`` names the bundle that
     answered, empty where the service does not.
     Of what came page by page no more than ``MOST_HELD`` are there: ``gone`` came before them,
@@ -82,7 +82,7 @@ class Answer:
     page, None where there is no other.
     """
 
-    pictures: tuple[Picture, ...]
+    images: tuple[FoundImage, ...]
     timing: Mapping[str, float]
     round_trip: float
     warnings: tuple[str, ...] = ()
@@ -96,19 +96,19 @@ class Answer:
     nearest: float | None = None
 
     @property
-    def relevant(self) -> tuple[Picture, ...]:
+    def relevant(self) -> tuple[FoundImage, ...]:
         """Those that the service takes to be what was sought."""
-        return tuple(picture for picture in self.pictures if picture.relevant)
+        return tuple(image for image in self.images if image.relevant)
 
     @property
-    def weaker(self) -> tuple[Picture, ...]:
+    def weaker(self) -> tuple[FoundImage, ...]:
         """The others."""
-        return tuple(picture for picture in self.pictures if not picture.relevant)
+        return tuple(image for image in self.images if not image.relevant)
 
     @property
     def shown(self) -> int:
-        """How many pictures have come up to here, those as well that are let go."""
-        return self.gone + len(self.pictures)
+        """How many images have come up to here, those as well that are let go."""
+        return self.gone + len(self.images)
 
     @property
     def best(self) -> float:
@@ -116,20 +116,20 @@ class Answer:
         if self.nearest is not None:
             return self.nearest
         # What is found by its words need not look like them: the first is not always the nearest.
-        return max((picture.similarity or 0.0 for picture in self.pictures), default=0.0)
+        return max((image.similarity or 0.0 for image in self.images), default=0.0)
 
     def with_more(self, page: Answer) -> Answer:
-        """These pictures and those of the next page; of too many the first are let go."""
-        there = {picture.id for picture in self.pictures}
-        all_ = (*self.pictures, *(one for one in page.pictures if one.id not in there))
+        """These images and those of the next page; of too many the first are let go."""
+        there = {image.id for image in self.images}
+        all_ = (*self.images, *(one for one in page.images if one.id not in there))
         left, held = all_[:-MOST_HELD], all_[-MOST_HELD:]
         return replace(
             self,
-            pictures=held,
+            images=held,
             total=page.total,
             next=page.next,
             gone=self.gone + len(left),
-            relevant_gone=self.relevant_gone + sum(picture.relevant for picture in left),
+            relevant_gone=self.relevant_gone + sum(image.relevant for image in left),
             nearest=self.best,
         )
 

@@ -99,10 +99,10 @@ def _texts() -> Texts:
 
 
 def _header(info: Mapping[str, Any], texts: Texts) -> None:
-    number = info.get("pictures")
+    number = info.get("images")
     told = texts.tagline
     if isinstance(number, int):
-        told += " " + texts.some(texts.pictures, number)
+        told += " " + texts.some(texts.images, number)
     st.html(
         f'<a class="skip" href="#sightline-results">{escape(texts.skip)}</a>'
         f'<div class="masthead"><h1><img src="{_LOGO}" alt="">Sightline</h1>'

@@ -47,7 +47,7 @@ def ask(question: Question, upload: Upload | None, version: str, texts: Texts) -
         if isinstance(before, Answer):
             whole = before.with_more(answer)
             further = (
-                whole.pictures[before.shown - whole.shown :] if whole.shown > before.shown else ()
+                whole.images[before.shown - whole.shown :] if whole.shown > before.shown else ()
             )
             state.since = before.shown
             state.came = texts.some(texts.more_came, len(further))
@@ -63,10 +63,8 @@ def ask(question: Question, upload: Upload | None, version: str, texts: Texts) -
 
 
 def remember(answer: Answer, texts: Texts) -> None:
-    """Keep what each picture shows, to say so where others are to resemble it."""
-    known_ones = st.session_state.alts | {
-        picture.id: alt_of(picture, texts) for picture in answer.pictures
-    }
+    """Keep what each image shows, to say so where others are to resemble it."""
+    known_ones = st.session_state.alts | {image.id: alt_of(image, texts) for image in answer.images}
     st.session_state.alts = dict(list(known_ones.items())[-_MOST_REMEMBERED:])
 
 
@@ -74,5 +72,5 @@ def _answer(question: Question, upload: Upload | None, offset: int) -> Answer:
     if upload:
         return known.service().search_by_image(upload.content, question, offset)
     if question.ids:
-        return known.service().pictures(question.ids)
+        return known.service().images(question.ids)
     return known.service().search(question, offset)

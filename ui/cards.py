@@ -1,6 +1,6 @@
-"""The cards of the pictures, as HTML: what each shows, how near it is, and what is known of it.
+"""The cards of the images, as HTML: what each shows, how near it is, and what is known of it.
 
-Streamlit's own ``st.image`` takes no alt text, so pictures are rendered here, as figures.
+Streamlit's own ``st.image`` takes no alt text, so images are rendered here, as figures.
 Everything that comes from outside passes through :func:`html.escape`.
 """
 
@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from html import escape
 
-from ui.answers import Picture
+from ui.answers import FoundImage
 from ui.facets import can_filter
 from ui.links import link_html
 from ui.names import field_name
@@ -19,7 +19,7 @@ from ui.question import Question
 from ui.selection import choose_html
 from ui.texts import Texts
 
-# In what a picture says of itself, by the names that the service has for it.
+# In what an image says of itself, by the names that the service has for it.
 _ORIGINS = {"exif": "EXIF", "iptc": "IPTC", "xmp": "XMP", "xmp-sidecar": "XMP"}
 # The tags of the model are words of this language, whatever the page's.
 _OF_TAGS = "en"
@@ -27,13 +27,13 @@ _OF_TAGS = "en"
 _CLEAR = 0x80
 
 
-def alt_of(picture: Picture, texts: Texts) -> str:
-    """What a picture shows, for those who do not see it; never empty."""
-    return picture.alt_text.strip() or picture.caption or texts.picture
+def alt_of(image: FoundImage, texts: Texts) -> str:
+    """What an image shows, for those who do not see it; never empty."""
+    return image.alt_text.strip() or image.caption or texts.image
 
 
 def card_html(
-    picture: Picture,
+    image: FoundImage,
     question: Question,
     best: float | None,
     texts: Texts,
@@ -42,56 +42,56 @@ def card_html(
     eager: bool,
     place: int = 0,
 ) -> str:
-    """A picture's card, an item of a list.
+    """An image's card, an item of a list.
 
     Args:
-        picture: the picture.
+        image: the image.
         question: what was asked, which its links go on from.
         best: the similarity at which the bar is full; None for no bar.
         texts: the page's words.
-        upload: whether a picture was asked with, which no address can hold.
+        upload: whether an image was asked with, which no address can hold.
         eager: whether the thumbnail is fetched before it is scrolled to.
-        place: how many pictures came before it.
+        place: how many images came before it.
     """
-    alt = alt_of(picture, texts)
-    # A word alone is hardly told from the page's own: a picture is announced with its name.
-    told = alt if len(alt.split()) > 1 else texts.picture_of.format(alt=alt)
+    alt = alt_of(image, texts)
+    # A word alone is hardly told from the page's own: an image is announced with its name.
+    told = alt if len(alt.split()) > 1 else texts.image_of.format(alt=alt)
     loading = "eager" if eager else "lazy"
-    foreign = picture.source_of("alt_text") == "tags" and texts.language != _OF_TAGS
+    foreign = image.source_of("alt_text") == "tags" and texts.language != _OF_TAGS
     spoken = f' lang="{_OF_TAGS}"' if foreign else ""
-    image = (
-        f'<img src="{escape(picture.src)}" alt="{escape(told)}"{spoken} loading="{loading}" '
+    image_html = (
+        f'<img src="{escape(image.src)}" alt="{escape(told)}"{spoken} loading="{loading}" '
         'decoding="async">'
     )
     # As grid.css and grid.js want to know it.
-    ratio = f"{picture.ratio or 1.0:.3f}"
+    ratio = f"{image.ratio or 1.0:.3f}"
     frame = (
-        f'class="frame {_mat(picture)}" data-action="view" title="{escape(texts.larger)}" '
-        f'data-thumbhash="{base64.b64encode(picture.thumbhash).decode()}" data-ratio="{ratio}"'
+        f'class="frame {_mat(image)}" data-action="view" title="{escape(texts.larger)}" '
+        f'data-thumbhash="{base64.b64encode(image.thumbhash).decode()}" data-ratio="{ratio}"'
     )
-    if picture.original:
-        image = f'<a {frame} href="{escape(picture.original)}">{image}</a>'
+    if image.original:
+        image_html = f'<a {frame} href="{escape(image.original)}">{image_html}</a>'
     else:
-        image = f'<button type="button" {frame}>{image}</button>'
-    caption = picture.caption or alt
-    # It has been read out with the picture.
+        image_html = f'<button type="button" {frame}>{image_html}</button>'
+    caption = image.caption or alt
+    # It has been read out with the image.
     unheard = f' aria-hidden="true"{spoken}' if caption == alt else ""
     like = link_html(
         # Words, exclusion and filter stay: what to take away says the reader.
-        replace(question, like=picture.id, ids=()),
+        replace(question, like=image.id, ids=()),
         "like",
-        picture.id,
+        image.id,
         texts.like,
         label=texts.like_this.format(alt=alt),
     )
     return (
-        f'<li style="--ratio:{ratio}" data-place="{place}"><figure>{image}'
+        f'<li style="--ratio:{ratio}" data-place="{place}"><figure>{image_html}'
         f'<figcaption class="caption" dir="auto"{unheard}>{escape(caption)}'
-        f"</figcaption></figure>{choose_html(picture, alt, texts)}"
+        f"</figcaption></figure>{choose_html(image, alt, texts)}"
         f'<div class="about">'
-        f'<span class="path" dir="ltr">{escape(picture.image_path)}</span>'
-        f"{'' if best is None else _similarity(picture.similarity or 0.0, best, texts)}"
-        f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div></li>'
+        f'<span class="path" dir="ltr">{escape(image.image_path)}</span>'
+        f"{'' if best is None else _similarity(image.similarity or 0.0, best, texts)}"
+        f'<div class="actions">{like}{_details(image, question, texts, upload)}</div></div></li>'
     )
 
 
@@ -105,28 +105,28 @@ def _similarity(similarity: float, best: float, texts: Texts) -> str:
     )
 
 
-def _mat(picture: Picture) -> str:
-    """What a picture stands on: the page's own colour, or where it is see-through, a bright one."""
-    known = picture.thumbhash
+def _mat(image: FoundImage) -> str:
+    """What an image stands on: the page's own colour, or where it is see-through, a bright one."""
+    known = image.thumbhash
     return "opaque" if known and not known[2] & _CLEAR else "clear"
 
 
-def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
+def _details(image: FoundImage, question: Question, texts: Texts, upload: bool) -> str:
     rows = []
-    if picture.matched:
-        places = ", ".join(texts.places.get(name, name) for name in picture.matched)
+    if image.matched:
+        places = ", ".join(texts.places.get(name, name) for name in image.matched)
         rows.append(f"<dt>{escape(texts.found_in)}</dt><dd>{escape(places)}</dd>")
-    if picture.text:
+    if image.text:
         heading = escape(texts.text_within)
-        rows.append(f'<dt>{heading}</dt><dd dir="auto">{escape(picture.text)}</dd>')
-    for name, value in picture.metadata.items():
+        rows.append(f'<dt>{heading}</dt><dd dir="auto">{escape(image.text)}</dd>')
+    for name, value in image.metadata.items():
         if value in (None, "", [], {}):
             continue
         several = isinstance(value, list) and all(map(can_filter, value))
         shown = ", ".join(
             _value(name, one, question, texts, upload) for one in (value if several else [value])
         )
-        origin = _ORIGINS.get(picture.source_of(name))
+        origin = _ORIGINS.get(image.source_of(name))
         if origin is not None:
             shown += f' <span class="origin">({escape(origin)})</span>'
         rows.append(
@@ -137,7 +137,7 @@ def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -
     return (
         # Of those with a name, one is open at a time.
         f'<details name="card"><summary>{escape(texts.details)}'
-        f'<span class="unseen">: {escape(alt_of(picture, texts))}</span></summary>'
+        f'<span class="unseen">: {escape(alt_of(image, texts))}</span></summary>'
         f"<dl>{''.join(rows)}</dl></details>"
     )
 

@@ -10,7 +10,7 @@ from ui.answers import ServiceError
 from ui.question import COUNTS, MAX_TEXT, WEIGHTS, Question
 from ui.session import changed
 from ui.texts import Texts
-from ui.uploads import PICTURE_KINDS, brought, upload_key
+from ui.uploads import IMAGE_KINDS, brought, upload_key
 
 
 def listen(texts: Texts) -> None:
@@ -58,7 +58,7 @@ def draw(question: Question, texts: Texts, *, upload: bool, speech: bool) -> Del
     with st.container(key="ways"):
         left, right = st.columns(2)
     with left:
-        # Its filters are many: a browser takes as long for them as for twelve pictures.
+        # Its filters are many: a browser takes as long for them as for twelve images.
         refine = st.expander(texts.refine, key="refine", on_change="rerun")
     with refine:
         st.text_input(
@@ -73,7 +73,7 @@ def draw(question: Question, texts: Texts, *, upload: bool, speech: bool) -> Del
     with right, st.expander(texts.upload):
         st.file_uploader(
             texts.upload_label,
-            type=PICTURE_KINDS,
+            type=IMAGE_KINDS,
             key=upload_key(),
             help=None,
             on_change=_uploaded,
@@ -117,5 +117,5 @@ def _leant() -> None:
 def _uploaded() -> None:
     changed()
     if brought():
-        # One picture at a time; words, exclusion and filter stay.
+        # One image at a time; words, exclusion and filter stay.
         st.session_state.like, st.session_state.ids = None, ()

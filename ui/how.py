@@ -1,4 +1,4 @@
-"""How pictures were found, as HTML: the model, the index, and how long each step took."""
+"""How images were found, as HTML: the model, the index, and how long each step took."""
 
 from __future__ import annotations
 

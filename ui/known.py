@@ -33,7 +33,7 @@ def facets(version: str) -> dict[str, Any]:
 
 
 @st.cache_data(ttl=300, show_spinner=False)
-def first_pictures(version: str, question: Question) -> Answer | None:
+def first_images(version: str, question: Question) -> Answer | None:
     """What is to be seen before anything is asked; an older service shows nothing unsought."""
     try:
         return service().search(question)

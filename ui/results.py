@@ -40,19 +40,18 @@ def start_html(question: Question, texts: Texts, examples: Sequence[str] = ()) -
 
 
 def first_html(answer: Answer, heading: str, everything: Question, texts: Texts) -> str:
-    """Pictures to be seen before anything is asked, and a link to all there are.
+    """Images to be seen before anything is asked, and a link to all there are.
 
     Args:
-        answer: the pictures.
+        answer: the images.
         heading: what they are.
         everything: what shows all.
         texts: the page's words.
     """
     cards = [
-        card_html(picture, Question(), None, texts, False, eager=True)
-        for picture in answer.pictures
+        card_html(image, Question(), None, texts, False, eager=True) for image in answer.images
     ]
-    link = link_html(everything, "order", everything.sort, texts.all_pictures, css="pill")
+    link = link_html(everything, "order", everything.sort, texts.all_images, css="pill")
     return f'<h2 class="first">{escape(heading)}</h2>{_grid(cards)}<p class="more">{link}</p>'
 
 
@@ -67,7 +66,7 @@ def answer_html(
     order: str = "",
     since: int = 0,
 ) -> str:
-    """The heading, the pictures and how they were found.
+    """The heading, the images and how they were found.
 
     Args:
         answer: what was found.
@@ -75,26 +74,26 @@ def answer_html(
         heading: the answer's summary.
         texts: the page's words.
         info: what ``GET /info`` says.
-        upload: whether a picture was asked with.
+        upload: whether an image was asked with.
         order: the order in words, where another than that by relevance was asked for.
-        since: the place of the first picture whose card is there; the browser has those before it.
+        since: the place of the first image whose card is there; the browser has those before it.
     """
     parts = [_heading(heading, texts if answer.relevant else None)]
     parts.append(chips_html(question, texts, upload=upload, order=order))
     if answer.suggestion:
         parts.append(_meant(answer.suggestion, question, texts, upload))
-    if answer.pictures:
+    if answer.images:
         best = max(answer.best, 0.0) if answer.ranked else None
         if best is not None and not answer.relevant:
             # A bar that is full says "this is it".
             best = max(best, float(info.get("floor") or 0.0))
         shown: list[str] = []
         folded: list[str] = []
-        for place, picture in enumerate(answer.pictures, answer.gone):
+        for place, image in enumerate(answer.images, answer.gone):
             if place >= since:
-                eager = picture.relevant and place < _EAGER
-                card = card_html(picture, question, best, texts, upload, eager=eager, place=place)
-                (shown if picture.relevant else folded).append(card)
+                eager = image.relevant and place < _EAGER
+                card = card_html(image, question, best, texts, upload, eager=eager, place=place)
+                (shown if image.relevant else folded).append(card)
         more = _more(texts) if answer.next is not None else ""
         if answer.gone:
             parts.append(_gone(answer.gone, texts))
@@ -132,21 +131,21 @@ def notice_html(text: str) -> str:
     return f'<p class="notice">{escape(text)}</p>' if text else ""
 
 
-def seed_html(pictures: Sequence[tuple[str, str]], told: str, drop: str, without: Question) -> str:
+def seed_html(images: Sequence[tuple[str, str]], told: str, drop: str, without: Question) -> str:
     """What others are to resemble, and how to forget it.
 
     Args:
-        pictures: the thumbnail of each, empty where there is none, and what it shows.
+        images: the thumbnail of each, empty where there is none, and what it shows.
         told: what they are called together.
         drop: what forgets them, in words.
         without: the search without them.
     """
-    shown = [(thumbnail, alt) for thumbnail, alt in pictures if thumbnail]
-    images = "".join(f'<img src="{escape(src)}" alt="{escape(alt)}">' for src, alt in shown)
-    # It has been read out with the picture.
+    shown = [(thumbnail, alt) for thumbnail, alt in images if thumbnail]
+    images_html = "".join(f'<img src="{escape(src)}" alt="{escape(alt)}">' for src, alt in shown)
+    # It has been read out with the image.
     unheard = ' aria-hidden="true"' if told in [alt for _, alt in shown] else ""
     return (
-        f'<p class="seed">{images}'
+        f'<p class="seed">{images_html}'
         f'<span dir="auto"{unheard}>{escape(told)}</span> '
         f"{link_html(without, 'forget', '', drop, css='pill')}</p>"
     )
@@ -176,7 +175,7 @@ def explain(error: ServiceError, texts: Texts) -> tuple[str, str]:
         case "locked":
             return texts.locked, texts.locked_hint
         case "refused":
-            hints = {"like": texts.like_gone, "image": texts.not_a_picture}
+            hints = {"like": texts.like_gone, "image": texts.not_an_image}
             said = texts.refused_hint.format(message=error.message)
             # Of one of several: queries.0.like.
             field = (error.field or "").rpartition(".")[2]
@@ -186,7 +185,7 @@ def explain(error: ServiceError, texts: Texts) -> tuple[str, str]:
 
 
 def _heading(text: str, texts: Texts | None) -> str:
-    """The heading; with ``texts``, a button beside it that has the pictures read out."""
+    """The heading; with ``texts``, a button beside it that has the images read out."""
     heading = f'<h2 id="sightline-results" tabindex="-1" dir="auto">{escape(text)}</h2>'
     if texts is None:
         return heading

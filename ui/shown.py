@@ -49,14 +49,14 @@ def draw(
 
     Args:
         question: what is asked.
-        upload: the picture that it is asked with.
+        upload: the image that it is asked with.
         trouble: what became of ``GET /info``, where nothing came.
         info: what it says.
         facets: what ``GET /facets`` says of each field.
         texts: the page's words.
     """
     state = st.session_state
-    several = texts.some(texts.chosen_pictures, len(question.likes))
+    several = texts.some(texts.chosen_images, len(question.likes))
     like = several if len(question.likes) > 1 else state.alts.get(question.like, texts.chosen)
     facts = {}
     pages = None
@@ -71,15 +71,15 @@ def draw(
             if trouble
             else results.start_html(question, texts, _examples(info))
         )
-        first = browsing.first_pictures(facets)
+        first = browsing.first_images(facets)
         answer = None
         if not trouble:
             with contextlib.suppress(ServiceError):
-                answer = known.first_pictures(str(info.get("version") or ""), first)
-        if answer and answer.pictures:
-            facts = selection.facts_of(answer.pictures, ranked=False)
+                answer = known.first_images(str(info.get("version") or ""), first)
+        if answer and answer.images:
+            facts = selection.facts_of(answer.images, ranked=False)
             remember(answer, texts)
-            told = texts.some_pictures if browsing.is_mixed(first) else texts.newest_pictures
+            told = texts.some_images if browsing.is_mixed(first) else texts.newest_images
             everything = browsing.everything(facets)
             parts.append(results.first_html(answer, told, everything, texts))
     elif isinstance(state.answer, ServiceError):
@@ -87,7 +87,7 @@ def draw(
         said = " ".join(results.explain(state.answer, texts))
     else:
         answer = state.answer
-        new = answer.pictures[max(0, state.since - answer.gone) :]
+        new = answer.images[max(0, state.since - answer.gone) :]
         facts = selection.facts_of(new, ranked=answer.ranked)
         # What the browser has is not sent again, however often more is shown.
         pages = {

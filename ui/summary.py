@@ -24,14 +24,14 @@ def summary(
     elif shown:
         head = texts.some(texts.found, shown)
     else:
-        head = texts.none_close if answer.pictures else texts.none
+        head = texts.none_close if answer.images else texts.none
     if upload is not None:
         pattern = texts.for_upload_both if question.text else texts.for_upload
         told = pattern.format(name=upload, text=question.text)
     elif question.ids:
-        gone = len(question.ids) - len(answer.pictures)
+        gone = len(question.ids) - len(answer.images)
         told = texts.some(texts.gone, gone) if gone else ""
-        return texts.some(texts.chosen_pictures, len(answer.pictures)) + told
+        return texts.some(texts.chosen_images, len(answer.images)) + told
     elif question.like and question.text:
         told = texts.for_both.format(like=like, text=question.text)
     elif question.like:

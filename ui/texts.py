@@ -16,7 +16,7 @@ class Texts:
     language: str
     decimal: str
     tagline: str
-    pictures: tuple[str, str]
+    images: tuple[str, str]
     skip: str
     search: str
     query: str
@@ -43,9 +43,9 @@ class Texts:
     newest: str
     oldest: str
     by_path: str
-    newest_pictures: str
-    some_pictures: str
-    all_pictures: str
+    newest_images: str
+    some_images: str
+    all_images: str
     upload: str
     upload_label: str
     upload_hint: str
@@ -116,7 +116,7 @@ class Texts:
     copy_link: str
     clear: str
     keys: str
-    chosen_pictures: tuple[str, str]
+    chosen_images: tuple[str, str]
     gone: tuple[str, str]
     drop_likes: str
     text_within: str
@@ -126,8 +126,8 @@ class Texts:
     offline: str
     refused_upload: str
     only: str
-    picture: str
-    picture_of: str
+    image: str
+    image_of: str
     link: str
     copied: str
     how: str
@@ -151,7 +151,7 @@ class Texts:
     failed: str
     failed_hint: str
     like_gone: str
-    not_a_picture: str
+    not_an_image: str
 
     def number(self, value: float, decimals: int = 2) -> str:
         """A number as it is written in this language."""

@@ -1,4 +1,4 @@
-"""The picture that the reader brings, and the place where it is put."""
+"""The image that the reader brings, and the place where it is put."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-# What the service takes: models/pictures.py.
-PICTURE_KINDS = [
+# What the service takes: models/images.py.
+IMAGE_KINDS = [
     "jpg",
     "jpeg",
     "jfif",
@@ -29,7 +29,7 @@ _SHOWN_BYTES = 512 << 10
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture that the reader brought."""
+    """An image that the reader brought."""
 
     name: str
     content: bytes
@@ -37,12 +37,12 @@ class Upload:
 
     @property
     def digest(self) -> str:
-        """Tells two pictures apart."""
+        """Tells two images apart."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def address(self) -> str:
-        """The picture within an address, where it is small and every browser shows it."""
+        """The image within an address, where it is small and every browser shows it."""
         if self.kind not in _SHOWN_KINDS or len(self.content) > _SHOWN_BYTES:
             return ""
         return f"data:{self.kind};base64,{base64.b64encode(self.content).decode()}"

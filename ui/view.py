@@ -8,7 +8,7 @@ from ui.texts import Texts
 
 
 def view_html(texts: Texts) -> str:
-    """The inside of the larger view, which ``view.js`` fills with one picture or another."""
+    """The inside of the larger view, which ``view.js`` fills with one image or another."""
 
     def button(part: str, label: str, sign: str) -> str:
         return (
@@ -27,7 +27,7 @@ def view_html(texts: Texts) -> str:
     )
     return (
         f'<div class="stage">{button("previous", texts.previous, "‹")}'
-        f'<img data-part="picture" alt="">{button("next", texts.next, "›")}</div>'
+        f'<img data-part="image" alt="">{button("next", texts.next, "›")}</div>'
         f'<div class="said"><p class="count" data-part="count" '
         f'data-label="{escape(texts.n_of_all)}"></p>{button("close", texts.close, "×")}'
         '<h2 id="sightline-view" data-part="caption" dir="auto"></h2>'

@@ -23,13 +23,13 @@ TIMES = 100
 A_PAGE = 12
 # More than a hundred pages.
 THERE_ARE = (TIMES + 5) * A_PAGE
-# In the browser, for each picture that is held: parts of the document, and bytes of its scripts.
+# In the browser, for each image that is held: parts of the document, and bytes of its scripts.
 PARTS_FOR_EACH = 60
 BYTES_FOR_EACH = 12_000
 
 
 def pages(asked: dict[str, Any]) -> dict[str, Any]:
-    """The page that is asked for, of pictures that say much of themselves."""
+    """The page that is asked for, of images that say much of themselves."""
     start = asked.get("offset") or 0
     numbers = range(start, min(start + asked["k"], THERE_ARE))
     said = {"caption": "a picture " + "of something " * 8, "metadata": {"licence": "CC0"}}
@@ -64,7 +64,7 @@ def resident(url: str) -> int:
 
 
 def show_more(page: Page, place: int) -> None:
-    """Press the button, and wait for the picture at a place, and for what the browser does."""
+    """Press the button, and wait for the image at a place, and for what the browser does."""
     page.get_by_role("button", name=ENGLISH.more).click()
     page.locator(f'.grid li[data-place="{place}"]').wait_for(state="attached")
 
