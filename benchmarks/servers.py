@@ -29,12 +29,14 @@ class ServerFailedError(Exception):
 class Command:
     """How a server is started; ``{port}`` in its arguments is where it has to listen.
 
-    ``probe`` is a path that is answered, be it with 404, once the server is ready.
+    ``probe`` is a path that is answered, be it with 404, once the server is ready; ``folder`` is
+    where it is started.
     """
 
     arguments: Sequence[str]
     probe: str = "/"
     variables: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = ROOT
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def running(
     with log.open("wb") as output:
         process = subprocess.Popen(
             [argument.replace("{port}", str(port)) for argument in command.arguments],
-            cwd=ROOT,
+            cwd=command.folder,
             env=os.environ | {"HF_HUB_OFFLINE": "1"} | dict(command.variables),
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 Problem = Literal["down", "slow", "busy", "refused", "locked", "failed"]
 
+# As many images a page holds of one answer: a browser needs some forty parts for each.
+MOST_HELD = 480
+
 # Its head, and that of its transparency.
 _LEAST_THUMBHASH = 6
 
@@ -74,6 +77,9 @@ class Answer:
     is none; ``suggestion`` is what may have been meant, empty where nothing else was.  Images
     that nobody has compared with anything are not ``ranked``; ``version`` names the bundle that
     answered, empty where the service does not.
+    Of what came page by page no more than ``MOST_HELD`` are there: ``gone`` came before them,
+    ``relevant_gone`` of which were relevant; ``nearest`` is the highest similarity of the first
+    page, None where there is no other.
     """
 
     images: tuple[FoundImage, ...]
@@ -85,6 +91,9 @@ class Answer:
     ranked: bool = True
     version: str = ""
     suggestion: str = ""
+    gone: int = 0
+    relevant_gone: int = 0
+    nearest: float | None = None
 
     @property
     def relevant(self) -> tuple[FoundImage, ...]:
@@ -96,11 +105,33 @@ class Answer:
         """The others."""
         return tuple(image for image in self.images if not image.relevant)
 
+    @property
+    def shown(self) -> int:
+        """How many images have come up to here, those as well that are let go."""
+        return self.gone + len(self.images)
+
+    @property
+    def best(self) -> float:
+        """The similarity that others are measured by: the same one from page to page."""
+        if self.nearest is not None:
+            return self.nearest
+        # What is found by its words need not look like them: the first is not always the nearest.
+        return max((image.similarity or 0.0 for image in self.images), default=0.0)
+
     def with_more(self, page: Answer) -> Answer:
-        """These images and those of the page that comes next."""
+        """These images and those of the next page; of too many the first are let go."""
         there = {image.id for image in self.images}
-        further = [image for image in page.images if image.id not in there]
-        return replace(self, images=(*self.images, *further), total=page.total, next=page.next)
+        all_ = (*self.images, *(one for one in page.images if one.id not in there))
+        left, held = all_[:-MOST_HELD], all_[-MOST_HELD:]
+        return replace(
+            self,
+            images=held,
+            total=page.total,
+            next=page.next,
+            gone=self.gone + len(left),
+            relevant_gone=self.relevant_gone + sum(image.relevant for image in left),
+            nearest=self.best,
+        )
 
 
 class ServiceError(Exception):

@@ -10,18 +10,21 @@ from typing import Any
 
 from ui.facets import Choice, years_of
 from ui.links import link_html
+from ui.names import field_name
 from ui.question import Question
 from ui.texts import Texts
 
 _SIGNS = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<", "not_in": "≠", "in": "=", "any": "="}
 
 
-def describe_filter(conditions: Mapping[str, Any]) -> str:
-    """A filter in few signs: ``licence = CC0, year ≥ 1990``."""
-    return ", ".join(_of_field(name, condition) for name, condition in conditions.items())
+def describe_filter(conditions: Mapping[str, Any], texts: Texts) -> str:
+    """A filter in few signs: ``Licence = CC0, Year ≥ 1990``."""
+    return ", ".join(_of_field(name, condition, texts) for name, condition in conditions.items())
 
 
-def each_condition(conditions: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+def each_condition(
+    conditions: Mapping[str, Any], texts: Texts
+) -> Iterable[tuple[str, dict[str, Any]]]:
     """The conditions of a filter in few signs, and for each the filter without it.
 
     Of several values of a field each is one of them.
@@ -36,9 +39,9 @@ def each_condition(conditions: Mapping[str, Any]) -> Iterable[tuple[str, dict[st
                 left = replace(choice, values=rest).condition
                 # In its place, that the others do not move.
                 kept = {**conditions, name: left} if rest else without
-                yield f"{name} {sign} {_plain(value)}", dict(kept)
+                yield f"{field_name(name, texts)} {sign} {_plain(value)}", dict(kept)
         else:
-            yield _of_field(name, condition), without
+            yield _of_field(name, condition, texts), without
 
 
 def chips_html(question: Question, texts: Texts, *, upload: bool, order: str = "") -> str:
@@ -63,7 +66,7 @@ def chips_html(question: Question, texts: Texts, *, upload: bool, order: str = "
         link = link_html(leads_to, "keep", written, f"{told} ×", label=label, css="pill")
         return f'<li dir="auto">{link}</li>'
 
-    each = list(each_condition(question.filter))
+    each = list(each_condition(question.filter, texts))
     chips = "".join(chip(told, kept) for told, kept in each)
     if ordered:
         leads_to, label = replace(question, sort=""), texts.take_away.format(filter=order)
@@ -77,7 +80,8 @@ def chips_html(question: Question, texts: Texts, *, upload: bool, order: str = "
     return f'<ul class="chips" role="list" aria-label="{escape(texts.filters)}">{chips}</ul>'
 
 
-def _of_field(name: str, condition: Any) -> str:
+def _of_field(field: str, condition: Any, texts: Texts) -> str:
+    name = field_name(field, texts)
     if choice := Choice.of(condition):
         return f"{name} {_sign(choice)} {_plain(list(choice.values))}"
     if not isinstance(condition, dict):

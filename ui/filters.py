@@ -11,6 +11,7 @@ import streamlit as st
 
 from ui.conditions import describe_filter
 from ui.facets import Choice, Facet, between_years, facets, is_range, years_of
+from ui.names import field_name
 from ui.texts import Texts
 
 
@@ -46,11 +47,11 @@ def _set(name: str, condition: Any) -> None:
         narrow(there | {name: condition})
 
 
-def _given(facet: Facet, _texts: Texts) -> None:
+def _given(facet: Facet, texts: Texts) -> None:
     key = f"facet_{facet.name}"
     st.session_state[key] = True
     st.checkbox(
-        describe_filter({facet.name: st.session_state.filter[facet.name]}),
+        describe_filter({facet.name: st.session_state.filter[facet.name]}, texts),
         key=key,
         on_change=_set,
         args=(facet.name, None),
@@ -66,7 +67,7 @@ def _choice(facet: Facet, texts: Texts) -> None:
     state[key] = list(dict.fromkeys(json.dumps(value) for value in chosen.values))
     state[excluded] = chosen.excluded
     st.multiselect(
-        facet.name,
+        field_name(facet.name, texts),
         list(labels),
         key=key,
         format_func=labels.__getitem__,
@@ -76,7 +77,7 @@ def _choice(facet: Facet, texts: Texts) -> None:
     )
     if chosen.values:
         st.checkbox(
-            texts.all_but.format(field=facet.name),
+            texts.all_but.format(field=field_name(facet.name, texts)),
             key=excluded,
             on_change=_chosen,
             args=(facet.name, key, excluded),
@@ -103,7 +104,7 @@ def _range(facet: Facet, texts: Texts) -> None:
         value = bounds.get(bound)
         st.session_state[key] = value if value is None else int(value) if whole else float(value)
         column.number_input(
-            label.format(field=facet.name),
+            label.format(field=field_name(facet.name, texts)),
             key=key,
             value=None,
             step=1 if whole else None,
@@ -136,7 +137,7 @@ def _years(facet: Facet, texts: Texts) -> None:
     ):
         state[key] = value
         column.selectbox(
-            label.format(field=facet.name),
+            label.format(field=field_name(facet.name, texts)),
             years,
             key=key,
             index=None,
@@ -154,7 +155,7 @@ def _from_to(name: str, keys: tuple[str, str]) -> None:
 
 def _bars(facet: Facet, texts: Texts, least: float | None, most: float | None) -> None:
     if len(facet.bars) > 1:
-        st.html(bars_html(facet.name, facet.bars, texts, least, most))
+        st.html(bars_html(field_name(facet.name, texts), facet.bars, texts, least, most))
 
 
 def bars_html(
@@ -167,7 +168,7 @@ def bars_html(
     """How many images lie where, as bars; those between two ends stand out.
 
     Args:
-        name: the field.
+        name: the field, in words.
         bars: labels, each a number or two with a dash between them, and counts.
         texts: the page's words, for those who hear the bars.
         least: where what is chosen begins, None for at the first.

@@ -13,16 +13,28 @@ function listenToImages(found, state) {
 }
 
 function standIn(found) {
-  const waiting = [...found.querySelectorAll(".grid img")].filter((image) => !isThere(image));
-  for (const image of waiting) image.closest(".frame").classList.add("waiting");
-  // To draw them takes as long as a thumbnail that is near takes to come.
-  setTimeout(() => {
-    for (const image of waiting) {
-      const { thumbhash, ratio } = image.closest(".frame")?.dataset ?? {};
-      if (!thumbhash || isThere(image) || !image.isConnected) continue;
-      image.style.backgroundImage = `url(${imageOf(thumbhash, Number(ratio))})`;
-    }
-  }, UNTIL_DRAWN);
+  near.disconnect();
+  for (const image of found.querySelectorAll(".frame:not(.waiting, .broken) img")) {
+    if (!isThere(image)) near.observe(image);
+  }
+}
+
+// Of those in sight alone: to draw or to move a hundred takes longer than to fetch what is seen.
+const near = new IntersectionObserver((met) => {
+  for (const { isIntersecting, target: image } of met) {
+    if (!isIntersecting) continue;
+    near.unobserve(image);
+    if (isThere(image)) continue;
+    image.closest(".frame").classList.add("waiting");
+    // To draw it takes as long as a thumbnail that is near takes to come.
+    setTimeout(draw, UNTIL_DRAWN, image);
+  }
+});
+
+function draw(image) {
+  const { thumbhash, ratio } = image.closest(".frame")?.dataset ?? {};
+  if (!thumbhash || isThere(image) || !image.isConnected) return;
+  image.style.backgroundImage = `url(${imageOf(thumbhash, Number(ratio))})`;
 }
 
 function isThere(image) {

@@ -21,7 +21,7 @@ def link_html(
 
     Args:
         leads_to: what the address asks; None where there is no such address.
-        action: what ``ui/app.py`` does instead.
+        action: what ``ui/shown.py`` does instead.
         value: what it does that with.
         text: what is read.
         label: what is read out instead.

@@ -23,11 +23,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (before.view !== data.view) dialog.innerHTML = data.view;
   if (before.bar !== data.bar) bar.innerHTML = data.bar;
   parentElement.querySelector(".keys").textContent = data.keys;
-  if (before.html !== data.html) {
+  // Where more of the same has come, what was unfolded stays so.
+  const unfolded = found.querySelector("details.weaker")?.open && typeof data.focus === "string";
+  if (fill(found, state, data, before)) {
     if (dialog.open) dialog.close();
-    // Where more of the same has come, what was unfolded stays so.
-    const unfolded = found.querySelector("details.weaker")?.open && typeof data.focus === "string";
-    found.innerHTML = data.html;
     if (unfolded) found.querySelector("details.weaker")?.setAttribute("open", "");
     standIn(found);
     showReader(found);

@@ -28,7 +28,7 @@ function listenToChoice(found, bar, announcer, state, follow) {
   const add = (card) => {
     const id = idOf(card);
     // What was chosen elsewhere keeps what was known of it there.
-    if (!chosen.has(id)) chosen.set(id, state.data.facts[id]);
+    if (!chosen.has(id)) chosen.set(id, state.facts[id]);
   };
   const begin = (card) => {
     anchor = reach = idOf(card);

@@ -33,6 +33,7 @@ class Texts:
     at_most: str
     all_but: str
     bars: str
+    fields: Mapping[str, str]
     filters: str
     take_away: str
     clear_all: str
@@ -65,6 +66,8 @@ class Texts:
     found_of: str
     more: str
     more_came: tuple[str, str]
+    let_go: tuple[str, str]
+    to_first: str
     for_query: str
     for_like: str
     for_both: str

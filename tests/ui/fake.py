@@ -46,7 +46,8 @@ class FakeService:
                 with contextlib.suppress(ValueError):
                     fake.asked.append(json.loads(body))
                 time.sleep(fake.delay)
-                self._send(fake.status, fake.body, fake.headers)
+                told = fake.body(fake.asked[-1]) if callable(fake.body) else fake.body
+                self._send(fake.status, told, fake.headers)
 
             def _send(self, status: int, body: Any, headers: dict[str, str]) -> None:
                 content = json.dumps(body).encode()
@@ -68,7 +69,7 @@ class FakeService:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        """What searches get from now on."""
+        """What searches get from now on; ``body`` may be a function of what is asked."""
         self.status, self.body, self.headers = status, body, headers or {}
 
     @property

@@ -118,36 +118,36 @@ def test_some_of_everything_where_there_are_no_dates(site: str, visit: Open) -> 
 def test_a_value_is_chosen_by_pointer_and_taken_away(dated_site: str, visit: Open) -> None:
     page = visit(dated_site)
     refine(page)
-    page.get_by_label("mood", exact=True).click()
+    page.get_by_label("Mood", exact=True).click()
     page.get_by_role("option", name="calm (10)").click()
-    ready(page, f"10 pictures, only mood = calm, {ENGLISH.newest}")
+    ready(page, f"10 pictures, only Mood = calm, {ENGLISH.newest}")
     assert paths(page) == numbered(list(range(27, -1, -3)))
     settle(page)
-    page.get_by_label("mood", exact=True).click()
+    page.get_by_label("Mood", exact=True).click()
     page.get_by_role("option", name="odd (10)").click()
-    ready(page, "12 of 20 pictures, only mood = calm / odd")
-    said = page.locator(".announcer").filter(has_text="mood = calm / odd")
+    ready(page, "12 of 20 pictures, only Mood = calm / odd")
+    said = page.locator(".announcer").filter(has_text="Mood = calm / odd")
     said.wait_for(state="attached")
 
     page.keyboard.press("Escape")
-    page.get_by_text(ENGLISH.all_but.format(field="mood")).click()
-    ready(page, "10 pictures, only mood ≠ calm / odd")
-    page.get_by_role("link", name="mood ≠ calm").click()
-    ready(page, "12 of 20 pictures, only mood ≠ odd")
-    page.get_by_role("link", name="mood ≠ odd").click()
+    page.get_by_text(ENGLISH.all_but.format(field="Mood")).click()
+    ready(page, "10 pictures, only Mood ≠ calm / odd")
+    page.get_by_role("link", name="Mood ≠ calm").click()
+    ready(page, "12 of 20 pictures, only Mood ≠ odd")
+    page.get_by_role("link", name="Mood ≠ odd").click()
     page.get_by_role("heading", name=ENGLISH.newest_images).wait_for()
 
 
 def test_a_value_is_chosen_by_keyboard_and_taken_away(dated_site: str, visit: Open) -> None:
     page = visit(dated_site)
     refine(page)
-    page.get_by_label("mood", exact=True).focus()
+    page.get_by_label("Mood", exact=True).focus()
     page.keyboard.type("lou")
-    page.locator("[aria-label=mood][aria-activedescendant]").wait_for()
+    page.locator("[aria-label=Mood][aria-activedescendant]").wait_for()
     page.keyboard.press("Enter")
-    ready(page, "10 pictures, only mood = loud")
+    ready(page, "10 pictures, only Mood = loud")
     page.keyboard.press("Escape")
-    page.get_by_role("link", name="mood = loud").press("Enter")
+    page.get_by_role("link", name="Mood = loud").press("Enter")
     page.get_by_role("heading", name=ENGLISH.newest_images).wait_for()
     # Where the chip was there is nothing now: what stands there instead is read.
     page.wait_for_function("document.activeElement.id === 'sightline-results'")
@@ -156,20 +156,20 @@ def test_a_value_is_chosen_by_keyboard_and_taken_away(dated_site: str, visit: Op
 def test_years_are_chosen_where_bars_say_what_there_is(dated_site: str, visit: Open) -> None:
     # So high that nothing need be scrolled: that closes a list that has just been opened.
     page = visit(f"{dated_site}{CALM}", height=1600)
-    ready(page, "10 pictures, only mood = calm")
+    ready(page, "10 pictures, only Mood = calm")
     refine(page)
-    bars = page.get_by_role("img", name="taken_at, from 2016 to 2020; most in 2020: 6 pictures")
+    bars = page.get_by_role("img", name="Taken, from 2016 to 2020; most in 2020: 6 pictures")
     bars.wait_for()
-    page.get_by_label(ENGLISH.at_least.format(field="taken_at")).click()
+    page.get_by_label(ENGLISH.at_least.format(field="Taken")).click()
     page.get_by_role("option", name="2017 (6)").click()
-    ready(page, "8 pictures, only mood = calm, taken_at ≥ 2017")
+    ready(page, "8 pictures, only Mood = calm, Taken ≥ 2017")
     settle(page)
-    last = page.get_by_label(ENGLISH.at_most.format(field="taken_at"))
+    last = page.get_by_label(ENGLISH.at_most.format(field="Taken"))
     last.focus()
     page.keyboard.type("2018")
-    page.locator("[aria-label='taken_at up to'][aria-activedescendant]").wait_for()
+    page.locator("[aria-label='Taken up to'][aria-activedescendant]").wait_for()
     page.keyboard.press("Enter")
-    ready(page, "4 pictures, only mood = calm, taken_at = 2017–2018")
+    ready(page, "4 pictures, only Mood = calm, Taken = 2017–2018")
     assert paths(page) == numbered([15, 12, 9, 6])
     assert bars.locator(".out").count() == 3
     page.get_by_role("link", name=ENGLISH.clear_all).click()
@@ -179,19 +179,19 @@ def test_years_are_chosen_where_bars_say_what_there_is(dated_site: str, visit: O
 
 def test_an_order_is_chosen_and_stands_in_the_link(dated_site: str, visit: Open) -> None:
     page = visit(f"{dated_site}{CALM}")
-    ready(page, "mood = calm")
+    ready(page, "Mood = calm")
     refine(page)
     page.get_by_text(ENGLISH.oldest, exact=True).click()
-    ready(page, f"only mood = calm, {ENGLISH.oldest}")
+    ready(page, f"only Mood = calm, {ENGLISH.oldest}")
     assert paths(page) == numbered(list(range(0, 30, 3)))
     page.get_by_role("radio", name=ENGLISH.oldest).press("ArrowRight")
-    ready(page, f"only mood = calm, {ENGLISH.by_path}")
+    ready(page, f"only Mood = calm, {ENGLISH.by_path}")
     page.wait_for_url("**sort=path*")
     again = visit(page.url)
     ready(again, ENGLISH.by_path)
     assert paths(again) == paths(page)
     page.get_by_role("link", name=f"condition {ENGLISH.by_path}").click()
-    ready(page, f"only mood = calm, {ENGLISH.newest}")
+    ready(page, f"only Mood = calm, {ENGLISH.newest}")
 
 
 def test_what_is_sought_is_sorted_too(dated_site: str, dated: httpx.Client, visit: Open) -> None:
@@ -209,7 +209,7 @@ def test_axe_finds_nothing(dated_site: str, visit: Open, width: int, dark: bool)
     address = f"{dated_site}{CALM[:-3]}%2C%22taken_at%22%3A%7B%22gte%22%3A%222017%22%7D%7D"
     # So high that no control is cut in two by the window's edge.
     page = visit(address, width=width, height=1600, dark=dark)
-    ready(page, "mood = calm, taken_at ≥ 2017")
+    ready(page, "Mood = calm, Taken ≥ 2017")
     refine(page)
     page.locator(".bars").first.wait_for()
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -223,7 +223,7 @@ def test_axe_finds_nothing(dated_site: str, visit: Open, width: int, dark: bool)
 
 def test_an_older_service_offers_no_filters(fake_site: str, visit: Open) -> None:
     page = visit(f"{fake_site}?q=a%20fox&filter=%7B%22mood%22%3A%22calm%22%7D")
-    ready(page, "mood = calm")
+    ready(page, "Mood = calm")
     refine(page)
-    assert page.get_by_label("mood", exact=True).count() == 1
+    assert page.get_by_label("Mood", exact=True).count() == 1
     assert page.locator(".bars").count() == 0

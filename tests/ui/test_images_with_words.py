@@ -85,10 +85,10 @@ def test_what_one_image_says_narrows_a_search_with_another(site: str, visit: Ope
     upload(page)
     wait_for_heading(page, f"like your picture “{GUITAR.name}”")
     page.locator("ul.grid summary").first.click()
-    page.locator("ul.grid dt:text-is('licence') + dd button").first.click()
+    page.locator("ul.grid dt:text-is('Licence') + dd button").first.click()
     page.wait_for_function(
         """() => new Set([...document.querySelectorAll("ul.grid dt")]
-            .filter((term) => term.textContent === "licence")
+            .filter((term) => term.textContent === "Licence")
             .map((term) => term.nextElementSibling.textContent)).size === 1"""
     )
     assert GUITAR.name in heading(page).inner_text()

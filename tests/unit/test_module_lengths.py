@@ -10,8 +10,6 @@ MOST_LINES = 300
 # To be split by what is in them.  Whoever has done so strikes the module from here.
 STILL_LONGER = {
     "models/vector_index.py",
-    "ui/app.py",
-    "ui/results.py",
 }
 
 

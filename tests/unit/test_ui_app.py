@@ -90,6 +90,8 @@ def page(**params: str) -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=30)
     for name, value in params.items():
         app.query_params[name] = value
+    # The filters are drawn while they are unfolded.
+    app.session_state["refine"] = True
     app.run()
     return healthy(app)
 
@@ -102,6 +104,24 @@ def healthy(app: AppTest) -> AppTest:
 def params(app: AppTest) -> dict[str, str]:
     values = app.query_params.items()
     return {name: value if isinstance(value, str) else value[0] for name, value in values}
+
+
+def test_the_filters_are_drawn_once_they_are_unfolded(service: FakeService) -> None:
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    app.query_params["q"] = "a fox"
+    healthy(app.run())
+    assert not app.multiselect
+    app.session_state["refine"] = True
+    healthy(app.run())
+    assert [field.key for field in app.multiselect] == ["facet_licence"]
+    assert len(service.asked) == 1, "to unfold them asks nothing"
+
+
+def test_what_is_not_wanted_is_in_sight(service: FakeService) -> None:
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    app.query_params["q"], app.query_params["not"] = "a fox", "snow"
+    healthy(app.run())
+    assert app.session_state["refine"] is True
 
 
 def test_nothing_is_asked_before_there_is_a_question(service: FakeService) -> None:
@@ -306,7 +326,7 @@ def test_trouble_keeps_the_search_and_is_over_when_it_is(
 
 def test_a_condition_that_no_field_can_show_is_told_and_given_up(service: FakeService) -> None:
     app = page(q="a fox", filter='{"year": {"gt": 1990}}')
-    assert app.checkbox("facet_year").label == "year > 1990"
+    assert app.checkbox("facet_year").label == "Year > 1990"
     healthy(app.checkbox("facet_year").uncheck().run())
     assert service.asked[-1].filter == {}
     assert app.number_input("facet_gte_year").value is None

@@ -31,7 +31,7 @@ from ui.question import Question
     ],
 )
 def test_a_condition_is_told_in_few_signs(condition: Any, told: str) -> None:
-    assert describe_filter({"f": condition}) == told
+    assert describe_filter({"f": condition}, ENGLISH) == told
 
 
 def kept(html: str) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def test_each_condition_and_each_value_can_be_taken_away() -> None:
     assert 'data-action="clear"' in html
     assert html.count('href="?q=a+fox') == 4
     assert ENGLISH.clear_all in html
-    assert ENGLISH.take_away.format(filter="year ≥ 1990") in unescape(html)
+    assert ENGLISH.take_away.format(filter="Year ≥ 1990") in unescape(html)
 
 
 def test_one_condition_needs_no_button_for_all() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui import results
+from ui import results, summary
 from ui.answers import Answer, FoundImage, Problem, ServiceError
 from ui.english import ENGLISH
 from ui.german import GERMAN
@@ -144,9 +144,9 @@ def test_tags_are_spoken_in_their_own_language() -> None:
 def test_the_heading_says_how_many_there_are_and_a_button_shows_more() -> None:
     question = Question(text="a fox")
     some = replace(answered(FOX, FOX), total=29, next=12)
-    assert results.summary(question, some, "", None, ENGLISH) == "2 of 29 pictures for “a fox”"
+    assert summary.summary(question, some, "", None, ENGLISH) == "2 of 29 pictures for “a fox”"
     all_of_them = replace(some, total=2)
-    assert results.summary(question, all_of_them, "", None, ENGLISH) == "2 pictures for “a fox”"
+    assert summary.summary(question, all_of_them, "", None, ENGLISH) == "2 pictures for “a fox”"
 
     def buttons(answer: Answer) -> list[tuple[str, ...]]:
         page = Page.of(results.answer_html(answer, question, "", ENGLISH, info={}))
@@ -186,7 +186,7 @@ def test_where_an_image_comes_from_can_be_visited_but_only_on_the_web() -> None:
     [visit] = [link for link in page.all("a") if link.within[-1] == "dd"]
     assert visit.attributes["href"] == "https://example.org/a?b=1&c"
     assert "noopener" in (visit.attributes["rel"] or "")
-    assert [term.text for term in page.all("dt")][:2] == ["source", "other"]
+    assert [term.text for term in page.all("dt")][:2] == ["Source", "Other"]
 
 
 def test_the_text_in_an_image_is_among_its_details() -> None:
@@ -267,7 +267,7 @@ def test_similarities_below_zero_have_an_empty_bar(similarity: float) -> None:
 def test_nothing_found_says_what_to_try() -> None:
     assert any(ENGLISH.none_hint in part.text for part in shown().all("p"))
     page = shown(question=Question(text="a fox", filter={"year": {"gte": 1990}, "by": "Ann"}))
-    assert any("year ≥ 1990, by = Ann" in part.text for part in page.all("p"))
+    assert any("Year ≥ 1990, By = Ann" in part.text for part in page.all("p"))
     assert page.actions("keep")[-1].attributes["href"] == "?q=a+fox"
 
 
@@ -328,11 +328,11 @@ def test_what_the_service_refuses_is_told_by_field() -> None:
     ],
 )
 def test_the_summary_says_what_was_asked(question: Question, upload: str | None, said: str) -> None:
-    assert results.summary(question, answered(FOX, FOX), "a dog", upload, ENGLISH) == said
+    assert summary.summary(question, answered(FOX, FOX), "a dog", upload, ENGLISH) == said
 
 
 def test_braces_in_a_query_are_only_braces() -> None:
-    said = results.summary(Question(text="{text} {0}"), answered(), "", None, ENGLISH)
+    said = summary.summary(Question(text="{text} {0}"), answered(), "", None, ENGLISH)
     assert said == "No picture found for “{text} {0}”"
 
 
@@ -351,13 +351,13 @@ def test_what_falls_behind_is_folded_away_and_both_counts_are_told() -> None:
     loading = [image.attributes["loading"] for image in page.all("img")]
     assert loading == ["eager", "lazy", "lazy"], "what is folded away need not be fetched"
 
-    heading = results.summary(Question(text="a fox"), answer, "", None, ENGLISH)
+    heading = summary.summary(Question(text="a fox"), answer, "", None, ENGLISH)
     assert heading == "1 picture for “a fox”"
-    said = results.announcement(heading, answer, ENGLISH)
+    said = summary.announcement(heading, answer, ENGLISH)
     assert said == "1 picture for “a fox”. 2 weaker matches are folded away."
-    said = results.announcement("1 Bild", answered(FOX, WEAK), GERMAN)
+    said = summary.announcement("1 Bild", answered(FOX, WEAK), GERMAN)
     assert said == "1 Bild. 1 schwächerer Treffer ist eingeklappt."
-    assert results.announcement("1 picture", answered(FOX), ENGLISH) == "1 picture"
+    assert summary.announcement("1 picture", answered(FOX), ENGLISH) == "1 picture"
     assert not [
         part for part in shown(FOX).all("details") if part.attributes.get("class") == "weaker"
     ]
@@ -365,8 +365,8 @@ def test_what_falls_behind_is_folded_away_and_both_counts_are_told() -> None:
 
 def test_where_nothing_comes_close_the_nearest_are_to_be_seen() -> None:
     answer = answered(WEAK)
-    heading = results.summary(Question(text="a fox"), answer, "", None, ENGLISH)
-    assert heading == results.announcement(heading, answer, ENGLISH) == "No close match for “a fox”"
+    heading = summary.summary(Question(text="a fox"), answer, "", None, ENGLISH)
+    assert heading == summary.announcement(heading, answer, ENGLISH) == "No close match for “a fox”"
     page = shown(WEAK)
     [fold] = [part for part in page.all("details") if part.attributes.get("class") == "weaker"]
     assert "open" in fold.attributes

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_ui_results import FOX, WEAK, Page, answered
-from ui import results, selection
+from ui import results, selection, summary
 from ui.english import ENGLISH
 from ui.german import GERMAN
 from ui.question import Question
@@ -54,7 +54,7 @@ def test_a_table_says_what_is_known() -> None:
 def test_chosen_images_are_shown_without_what_a_search_says() -> None:
     question = Question(ids=(FOX.id, "gone", "gone too"))
     answer = replace(answered(FOX), ranked=False, timing={})
-    said = results.summary(question, answer, "", None, ENGLISH)
+    said = summary.summary(question, answer, "", None, ENGLISH)
     assert said == "1 chosen picture, 2 are no longer there"
     page = Page.of(results.answer_html(answer, question, said, ENGLISH, info={}))
     assert [one.attributes.get("class") for one in page.all("span")].count("similarity") == 0
