@@ -19,7 +19,6 @@ none, which would take long besides (57,000 of 100,000 captions: 0.2 s).
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,8 +28,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.asked import is_beginning, read_query
 from models.database import FULL_TEXT, Database
-from models.names import find_names
 
 if TYPE_CHECKING:
     from models.items import Item
@@ -50,27 +49,6 @@ COLUMNS = (*_FIELDS, "text", "path")
 # Of each column as many as of the pictures that are found by their looks for one page.
 _BEST = 128
 _MOST_RANKED = 1000
-_MOST_WORDS = 64
-_QUOTES = str.maketrans(
-    dict.fromkeys(
-        "\N{LEFT DOUBLE QUOTATION MARK}\
-\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}«»",
-        '"',
-    )
-    | {"\0": " "}
-)
-_PHRASE = re.compile(r'"([^"]*)"')
-# What stands around a word and is no part of it.
-_EDGES = re.compile(r"^\W+|\W+$")
-# Articles and the like, English and German, which captions have or lack by chance.
-_SAY_NOTHING = frozenset(
-    {
-        *("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "of", "on", "or"),
-        *("that", "the", "this", "to", "with"),
-        *("am", "an", "auf", "aus", "bei", "das", "dem", "den", "der", "des", "die", "ein", "eine"),
-        *("einem", "einen", "einer", "im", "in", "ist", "mit", "oder", "und", "von", "zu"),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -82,6 +60,9 @@ class Named:
     those that have all the words where these are too many to rank, ascending, and were asked for;
     else None.  ``partly`` says that they have the names in the query, and not all of its words: a
     ranking is then in no order, and the rest of the query is to rank them.
+
+    A collection that finds elsewhere keeps ``must`` and ``many`` to itself: they are empty where
+    nobody has the phrases, or too many have all the words.
     """
 
     rankings: Mapping[str, list[int]]
@@ -107,7 +88,7 @@ class WordWriter:
 
     def add(self, item: Item) -> None:
         """Take in what is said of a picture."""
-        self._connection.execute(_INSERT, [item.position, *_columns(item)])
+        self._connection.execute(_INSERT, [item.position, *columns_of(item)])
 
     def change(self, old: Item | None, new: Item | None) -> None:
         """Forget what was said of one, and take in what is said of another; None is no picture.
@@ -115,7 +96,7 @@ class WordWriter:
         ``old`` is needed since there is no copy of what is indexed.
         """
         before, now = (
-            None if item is None else [item.position, *_columns(item)] for item in (old, new)
+            None if item is None else [item.position, *columns_of(item)] for item in (old, new)
         )
         if before == now:
             return
@@ -161,7 +142,11 @@ class WordStore:
             DamagedError: the file is damaged.
         """
         deadline = time.monotonic() + seconds
-        phrases, words, names = _parts(query)
+        asked = read_query(query)
+        phrases, words, names = (
+            [_literal(text) for text in texts]
+            for texts in (asked.phrases, asked.words, asked.names)
+        )
         must = None
         if phrases:
             must = np.sort(self._positions(_all(phrases), "", -1, deadline))
@@ -215,8 +200,8 @@ _DELETE = (
 )
 
 
-def _columns(item: Item) -> list[str]:
-    """The text of each column."""
+def columns_of(item: Item) -> list[str]:
+    """What is said of a picture, the text of each of ``COLUMNS``."""
     return [" \n".join(texts) for texts in _said(item)]
 
 
@@ -252,33 +237,9 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (one for one in value if isinstance(one, str))
 
 
-def _parts(query: str) -> tuple[list[str], list[str], list[str]]:
-    """The quoted phrases, the words and the names of a query, each as FTS5 reads a text."""
-    # Half a surrogate pair is no text for SQLite.
-    query = query.translate(_QUOTES).encode("utf-8", "replace").decode()
-    phrases = [_literal(phrase) for phrase in _PHRASE.findall(query) if _says(phrase)]
-    words = [word for word in _PHRASE.sub(" ", query).replace('"', " ").split() if _says(word)]
-    telling = [word for word in words if _EDGES.sub("", word).lower() not in _SAY_NOTHING]
-    if not telling and not phrases:
-        telling = words
-    literals = [_literal(word) for word in telling]
-    names = [_literal(name) for name in find_names(words)]
-    return (
-        list(dict.fromkeys(phrases)),
-        list(dict.fromkeys(literals))[:_MOST_WORDS],
-        list(dict.fromkeys(names))[:_MOST_WORDS],
-    )
-
-
-def _says(text: str) -> bool:
-    """Whether there is anything in a text that the tokenizer takes for a part of a word."""
-    return any(character.isalnum() for character in text)
-
-
 def _literal(text: str) -> str:
     """A text that has no quote in it as FTS5's syntax has it: nothing in it is an operator."""
-    beginning = text.endswith("*") and not any(map(str.isspace, text))
-    return f'"{text}"*' if beginning else f'"{text}"'
+    return f'"{text}"*' if is_beginning(text) else f'"{text}"'
 
 
 def _all(literals: Sequence[str]) -> str:
