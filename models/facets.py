@@ -141,13 +141,20 @@ class _Column:
         return len(np.unique(self._positions[some][self._inside[some]]))
 
 
-def facet_of(runs: Sequence[Run], values_of: ValuesOf, kept: NDArray[np.bool_]) -> Facet:
+def facet_of(
+    runs: Sequence[Run],
+    values_of: ValuesOf,
+    kept: NDArray[np.bool_],
+    *,
+    many_numbers: bool = False,
+) -> Facet:
     """Count the pictures by their values of a field.
 
     Args:
         runs: all of the field's, in order.
         values_of: gives the values of a run.
         kept: by position, whether a picture is to be counted.
+        many_numbers: whether there are more numbers than are listed, where these are not all runs.
     """
     months = [run for run in runs if run.kind == "month"]
     saying = months or [run for run in runs if run.kind in _SAYING]
@@ -155,7 +162,8 @@ def facet_of(runs: Sequence[Run], values_of: ValuesOf, kept: NDArray[np.bool_]) 
     told: Facet = {"total": column.total, "missing": column.missing}
     if months:
         return {"dates": _dates(column)} | told
-    if column.kinds() == {"number"} and len(column.counts) > MOST_VALUES:
+    many_numbers |= column.kinds() == {"number"} and len(column.counts) > MOST_VALUES
+    if many_numbers:
         return _histogram(column) | told
     return {"values": list(_values(column))} | told
 
@@ -278,6 +286,22 @@ def _is_worth(facet: Facet, facts: int) -> bool:
     return shared and facet["total"] <= _MOST_TEXTS and max(texts) <= _LONGEST_TEXT
 
 
+def offered_facets(database: Database, *, seconds: float) -> dict[str, Facet]:
+    """The facets that are offered before anything is sought, by field, best first.
+
+    Args:
+        database: the file that holds them.
+        seconds: after which to give up.
+
+    Raises:
+        SlowQueryError: it takes longer.
+        DamagedError: the file is damaged.
+    """
+    query = "SELECT * FROM facets ORDER BY rank"
+    rows = database.whole_rows(query, deadline=time.monotonic() + seconds)
+    return {field: json.loads(facet) for _, field, facet in rows}
+
+
 class FacetStore:
     """Counts pictures by their values; safe from several threads.
 
@@ -316,9 +340,7 @@ class FacetStore:
         deadline = time.monotonic() + seconds
         offered: dict[str, Facet] = {}
         if fields is None or positions is None:
-            query = "SELECT * FROM facets ORDER BY rank"
-            rows = self._database.whole_rows(query, deadline=deadline)
-            offered = {field: json.loads(facet) for _, field, facet in rows}
+            offered = offered_facets(self._database, seconds=seconds)
         kept = np.full(self._pictures, positions is None)
         kept[[] if positions is None else positions] = True
         found: dict[str, Facet] = {}

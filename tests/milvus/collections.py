@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def elsewhere(bundle: Bundle, address: Address) -> Bundle:
     """The same bundle, its images searched in Milvus."""
     load(bundle, address, None, None)
     wait_for(address, bundle, len(bundle.items))
-    return Bundle.open(bundle.folder, elsewhere=lambda own: MilvusCollection(address, own))
+    return Bundle.open(bundle.folder, elsewhere=partial(MilvusCollection, address))
 
 
 def wait_for(address: Address, bundle: Bundle, count: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def far(demo: Bundle, front: Path, place: Place) -> Iterator[App]:
     address = place("gallery")
     load(demo, address, None, None)
     wait_for(address, demo, len(demo.items))
-    bundle = Bundle.open(front, elsewhere=lambda own: MilvusCollection(address, own))
+    bundle = Bundle.open(front, elsewhere=partial(MilvusCollection, address))
     app = create_app(Settings(), bundle)
     yield app
     app.close()
@@ -144,7 +145,7 @@ def test_there_are_no_thumbnails_without_the_bundle(far: App, demo: Bundle, plac
     address = f"/images/{item.id}?size=thumbnail"
     assert ask(far, "GET", address).status_code == 404
     where = place("gallery")
-    whole = Bundle.open(demo.folder, elsewhere=lambda own: MilvusCollection(where, own))
+    whole = Bundle.open(demo.folder, elsewhere=partial(MilvusCollection, where))
     app = create_app(Settings(), whole)
     try:
         assert ask(app, "GET", address).content == demo.thumbnails.get(5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_a_load_is_done_again_and_goes_on(
         f"{address} has 6 pictures: 0 written, 6 there already, 0 removed",
     ]
     wait_for(address, bundle, COUNT)
-    front_bundle = Bundle.open(front, elsewhere=lambda own: MilvusCollection(address, own))
+    front_bundle = Bundle.open(front, elsewhere=partial(MilvusCollection, address))
     assert front_bundle.collection.count() == COUNT
     assert front_bundle.thumbnail(bundle.items.get([0])[0]) is None
     # Two images came and two went: those between have other positions now.
