@@ -152,8 +152,8 @@ class MilvusCollection:
         if not self._has_words:
             raise UnsupportedError(
                 "mode",
-                "the images are in a Milvus before 2.5, where words are not searched: leave it "
-                "out, or fill a collection of a newer one",
+                "the images are in a Milvus before 2.5, which counts no words: a newer one does, "
+                "when it is filled anew",
             )
         among = expressions.EVERYTHING if kept is None else _expression(kept)
         named, left = naming.find(self._questions, query, among, many=many)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pymilvus import MilvusClient
 
 from build.load import load
 from models.bundle import Bundle
@@ -86,6 +88,14 @@ class Server:
             assert self._process.poll() is None, "Milvus has ended: is there another?"
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def counts_words(address: Address) -> bool:
+    """Whether a Milvus has a BM25 function."""
+    client = MilvusClient(address.uri)
+    version = client.get_server_version()
+    client.close()
+    return address.is_file or [*map(int, re.findall(r"\d+", version)[:2])] >= [2, 5]
 
 
 def elsewhere(bundle: Bundle, address: Address) -> Bundle:

@@ -10,10 +10,9 @@ import pytest
 
 from models.bundle import Bundle
 from models.database import SlowQueryError
-from models.items import ItemStore
 from serving.app import App
 from tests.build.pictures import picture
-from tests.serving.conftest import COPIES, DIFFERENT, ask, error_of, search, with_client
+from tests.serving.conftest import COPIES, DIFFERENT, ELSEWHERE, ask, error_of, search, with_client
 from tests.serving.test_answers import QUERY, vectors_of
 
 # Captions are "blobs number 7", and those of odd numbers are of the kind "odd".
@@ -107,7 +106,8 @@ def test_quoted_words_must_be_there_in_either_mode(app: App) -> None:
 def test_what_too_many_have_in_common_is_ordered_by_looks(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.words._MOST_RANKED", 2)
+    for module in ("models.words", *(["models.milvus.naming"] if ELSEWHERE else [])):
+        monkeypatch.setattr(f"{module}._MOST_RANKED", 2)
     by_looks = search(app, query=NAMED, k=100)
     named = [one for one in by_looks if one["caption"] == "blobs number 7"]
     found = search(app, query=NAMED, mode="text", k=100)
@@ -164,11 +164,13 @@ def test_without_a_text_there_is_nothing_but_looks(app: App, opened: Bundle) -> 
     assert without(found, "score", "matched") == search(app, like=item.id, k=9)
 
 
-def test_words_that_take_too_long_are_given_up(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_that_take_too_long_are_given_up(
+    app: App, searched: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(*_: object, **__: object) -> None:
         raise SlowQueryError
 
-    monkeypatch.setattr(ItemStore, "named", slow)
+    monkeypatch.setattr(searched.collection, "named", slow)
     response = ask(app, "POST", "/search", json={"query": "a", "mode": "auto"})
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert error_of(response)["field"] == "query"
