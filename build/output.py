@@ -28,6 +28,7 @@ from models.manifest import (
     LOOKS,
     MANIFEST,
     ROW_CHECKSUMS,
+    SUMMARY,
     THUMBNAILS,
     TUNING,
     DamagedError,
@@ -38,7 +39,7 @@ from models.manifest import (
 _OWN_FILES = frozenset(
     {
         *(MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS, TUNING),
-        *CHANGED,
+        *(SUMMARY, *CHANGED),
         *PACKAGE_FILES,
     }
 )

@@ -4,7 +4,7 @@
 picture of row n; and ``items.jsonl``, an object per picture in the same order.  The first two are
 what ``python -m build index --embeddings`` takes.  ``parquet`` is the same as one table,
 ``items.parquet``: metadata and sources, whose fields differ from picture to picture, are JSON in
-it.
+it.  ``thumbnails`` are these alone, a file each, ``ID.webp``, for a web server or object storage.
 """
 
 from __future__ import annotations
@@ -120,9 +120,18 @@ def _write_parquet(folder: Path, bundle: Bundle, rows: Rows) -> None:
             writer.write_table(pyarrow.table(columns, schema=schema))
 
 
+def _write_thumbnails(folder: Path, bundle: Bundle, rows: Rows) -> None:
+    for items, _ in rows:
+        for item in items:
+            thumbnail = bundle.thumbnail(item)
+            if thumbnail is not None:
+                (folder / f"{item.id}.webp").write_bytes(thumbnail)
+
+
 FORMS: Mapping[str, Callable[[Path, Bundle, Rows], None]] = {
     "npy": _write_npy,
     "parquet": _write_parquet,
+    "thumbnails": _write_thumbnails,
 }
 
 

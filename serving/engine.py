@@ -95,6 +95,7 @@ class Engine:
         self.planner = Planner(bundle)
         self._metrics = metrics
         self._max_upload = settings.max_upload
+        self._thumbnails_at = settings.thumbnails_at
         # Texts are encoded by the batch thread only.
         self._searcher = Searcher(
             bundle, VectorCache(bundle.text_encoder.encode, settings.cache_size, metrics), metrics
@@ -123,6 +124,11 @@ class Engine:
         # The second file is that of a bundle that was changed.
         there = [name for name in (THUMBNAILS, CHANGED_THUMBNAILS) if name in files]
         return "".join(files[name].sha256[:8] for name in there) or self.version[:8]
+
+    @property
+    def thumbnail_url(self) -> str:
+        """The address of a thumbnail, with ``{id}`` in place of the picture's id."""
+        return self._thumbnails_at or f"/images/{{id}}?size=thumbnail&v={self.thumbnails}"
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""

@@ -50,6 +50,11 @@ class Wanted:
         """Whether to have it is to have a token."""
         return len(self.words) == 1 and not self.begins
 
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """Those that are no mere beginning."""
+        return self.words[:-1] if self.begins else self.words
+
 
 def columns(items: Sequence[Item]) -> list[tuple[list[int], str]]:
     """What is said of some images, as ``words`` and ``said``.
@@ -74,22 +79,15 @@ def wanted(texts: Iterable[str]) -> list[Wanted]:
 
 def in_column(column: str, each: Iterable[Wanted]) -> str:
     """What the BM25 of one column is asked for."""
-    return " ".join(
-        f"{_LETTERS[column]}{word}"
-        for one in each
-        for word in one.words[: len(one.words) - one.begins]
-    )
+    return " ".join(f"{_LETTERS[column]}{word}" for one in each for word in one.whole)
 
 
 def expression(each: Iterable[Wanted]) -> str:
     """The images of which all of some words are said, in whatever columns."""
-    parts = []
-    for one in each:
-        whole = one.words[: len(one.words) - one.begins]
-        if whole:
-            parts.append(expressions.has_words(map(_token, whole)))
-        if not one.is_one_word:
-            parts.append(_together(one, COLUMNS))
+    asked = list(each)
+    whole = [word for one in asked for word in one.whole]
+    parts = [expressions.has_words(map(_token, whole))] if whole else []
+    parts += [_together(one, COLUMNS) for one in asked if not one.is_one_word]
     return " and ".join(parts) or expressions.NOTHING
 
 
