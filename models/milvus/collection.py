@@ -22,7 +22,7 @@ from models.items import Item, item_id
 from models.manifest import Manifest
 from models.milvus import counting, expressions, naming, ordering, rows
 from models.milvus.address import Address
-from models.milvus.connection import SECONDS, Connection, SlowError
+from models.milvus.connection import Connection, SlowError
 from models.milvus.questions import Questions
 from models.order import Ordered
 from models.summary import Summary
@@ -201,9 +201,9 @@ class MilvusCollection:
     def _check(self, client: MilvusClient) -> None:
         """Whether what is there was filled with embeddings of the same model, and is in memory."""
         where = self._connection.address
-        if not client.has_collection(self._name, timeout=SECONDS):
+        if not client.has_collection(self._name, timeout=self._connection.seconds):
             raise UnavailableError(f"{where} is not there: fill it with {command('load')}")
-        found = client.describe_collection(self._name, timeout=SECONDS)
+        found = client.describe_collection(self._name, timeout=self._connection.seconds)
         if rows.is_of_an_earlier_release(found["fields"]):
             raise UnavailableError(rows.earlier_release(where))
         dims = [field["params"]["dim"] for field in found["fields"] if field["name"] == "embedding"]
@@ -213,7 +213,7 @@ class MilvusCollection:
                 f"{where} was not filled with embeddings of this model: {self._described}"
             )
         self._has_words = rows.has_words(found["fields"])
-        client.load_collection(self._name, timeout=SECONDS)
+        client.load_collection(self._name, timeout=self._connection.seconds)
 
     def _summarised(self, field: str) -> Summary:
         if self._summary is None:

@@ -17,7 +17,7 @@ from models.facets import Facet, Facets, facet_of
 from models.facts import facts_of
 from models.filters import Kind, Value, nfc
 from models.milvus import expressions
-from models.milvus.questions import Deadline, Questions
+from models.milvus.questions import Questions
 from models.runs import Gathered, Run
 
 # As many as Milvus gives in one answer.
@@ -44,7 +44,7 @@ def count(
     warnings = []
     known: _Known | None = None
     pictures = 0
-    with Deadline() as deadline:
+    with questions.deadline() as deadline:
         for asked in fields:
             field = nfc(asked)
             if kept is None and field in offered:

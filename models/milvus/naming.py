@@ -35,7 +35,7 @@ def find(questions: Questions, query: str, kept: str, *, many: bool) -> tuple[Na
     asked = read_query(query)
     phrases, words = said.wanted(asked.phrases), said.wanted(asked.words)
     must = None
-    with Deadline() as deadline:
+    with questions.deadline() as deadline:
         if asked.phrases:
             quoted = said.expression(phrases)
             must = None if questions.count(quoted) else _NOBODY

@@ -73,7 +73,7 @@ def page(questions: Questions, by: str, kept: str, start: int, stop: int) -> Ord
     backwards = by.startswith("-")
     name = by.removeprefix("-")
     warnings: tuple[str, ...] = ()
-    with Deadline() as deadline:
+    with questions.deadline() as deadline:
         if name in ("path", "spread"):
             field = "path" if name == "path" else "id"
             parts = [_Part(kept, field, field, lambda row: str(row[field]), backwards)]

@@ -11,7 +11,7 @@ import numpy as np
 from models.database import SlowQueryError
 from models.embeddings import Positions, Vectors
 from models.milvus import expressions, rows
-from models.milvus.connection import SECONDS, Connection, SlowError
+from models.milvus.connection import Connection, SlowError
 
 # So long is remembered which facts there are, and of so many.
 _REMEMBERED_SECONDS = 60.0
@@ -71,7 +71,7 @@ class Questions:
                     self._name,
                     filter=expression,
                     output_fields=list(fields),
-                    timeout=SECONDS,
+                    timeout=self._connection.seconds,
                     **limit,
                 )
             )
@@ -80,6 +80,10 @@ class Questions:
     def count(self, expression: str) -> int:
         """How many images meet an expression."""
         return int(self.rows(expression, ["count(*)"])[0]["count(*)"])
+
+    def deadline(self) -> Deadline:
+        """Until when questions that belong together may be asked: no longer than for one."""
+        return Deadline(self._connection.seconds)
 
     def is_there(self, fact: int) -> bool:
         """Whether any image has a fact's token; remembered for a minute."""
@@ -106,7 +110,7 @@ class Questions:
                     filter=expression,
                     output_fields=["position"],
                     search_params=how,
-                    timeout=SECONDS,
+                    timeout=self._connection.seconds,
                 )
             )
         )
@@ -119,7 +123,7 @@ class Deadline:
         seconds: from now.
     """
 
-    def __init__(self, seconds: float = SECONDS) -> None:
+    def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     def check(self) -> None:

@@ -62,7 +62,7 @@ def answers(app: App, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return [await client.post("/search", json=body) for body in bodies]
 
     found = asyncio.run(run())
-    assert {response.status_code for response in found} == {200}, found[0].text
+    assert [response.text for response in found if response.status_code != 200] == []
     return [response.json() for response in found]
 
 
@@ -159,7 +159,7 @@ def test_there_are_no_thumbnails_without_the_bundle(far: App, demo: Bundle, plac
 def questions() -> list[str]:
     """What people ask of the gallery: names, dates, text that can be read, descriptions."""
     lines = Path("demo/questions.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["question"] for line in lines][::17]
+    return [json.loads(line)["question"] for line in lines][::11]
 
 
 def test_words_name_the_same(local: App, far: App, place: Place) -> None:
@@ -173,22 +173,20 @@ def test_words_name_the_same(local: App, far: App, place: Place) -> None:
         assert [told.partition(":")[0] for told in found["warnings"]] == ["found by looks alone"]
         return
     asked = [*questions(), '"Vincent van Gogh"', '"van Gogh" night', "pengu*", "sun-flower", "the"]
+    bodies = [{"query": query, "mode": "text", "k": 200, "offset": 0} for query in asked]
     same = 0
-    for mode in ("auto", "text"):
-        bodies = [{"query": query, "mode": mode, "k": 1000, "offset": 0} for query in asked]
-        for body, ours, theirs in zip(
-            bodies, answers(local, bodies), answers(far, bodies), strict=True
-        ):
-            assert ours.get("warnings") == theirs.get("warnings")
-            assert ours["total_relevant"] == theirs["total_relevant"], body
-            here, there = (
-                {one["id"]: set(one["matched"]) for one in found["results"]}
-                for found in (ours, theirs)
-            )
-            assert here == there, body
-            same += list(here)[:10] == list(there)[:10]
-    # A word in one column counts by how often it is there, in SQLite by how often it is anywhere.
-    assert same >= 0.9 * 2 * len(asked)
+    for body, ours, theirs in zip(
+        bodies, answers(local, bodies), answers(far, bodies), strict=True
+    ):
+        assert ours.get("warnings") == theirs.get("warnings")
+        assert ours["total_relevant"] == theirs["total_relevant"], body
+        here, there = (
+            {one["id"]: set(one["matched"]) for one in found["results"]} for found in (ours, theirs)
+        )
+        assert here == there, body
+        same += list(here) == list(there)
+    # For its column SQLite counts a word wherever it is said, Milvus where it stands there.
+    assert same >= 0.9 * len(asked)
 
 
 def test_quoted_words_and_names_beside_a_filter(local: App, far: App, place: Place) -> None:

@@ -134,7 +134,7 @@ def conditions() -> st.SearchStrategy[Any]:
 
 
 @settings(
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
