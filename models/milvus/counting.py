@@ -88,6 +88,8 @@ def _facet(kinds: dict[Kind, Gathered], pictures: int, offered: Facet | None) ->
     values: dict[Run, Sequence[Value]] = {}
     for kind, gathered in saying.items():
         values |= gathered.runs(kind, len(values))
+    if not values and offered is not None and "dates" in offered:
+        return {"dates": [], "total": 0, "missing": pictures}
     return facet_of(
         list(values),
         values.__getitem__,

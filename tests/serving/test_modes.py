@@ -10,6 +10,7 @@ import pytest
 
 from models.bundle import Bundle
 from models.database import SlowQueryError
+from models.elsewhere import UnsupportedError
 from serving.app import App
 from tests.build.pictures import picture
 from tests.serving.conftest import COPIES, DIFFERENT, ELSEWHERE, ask, error_of, search, with_client
@@ -175,6 +176,20 @@ def test_words_that_take_too_long_are_given_up(
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert error_of(response)["field"] == "query"
     assert search(app, query="a", mode="image")
+
+
+def test_where_words_are_not_searched_looks_are_what_there_is(
+    app: App, searched: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(*_: object, **__: object) -> None:
+        raise UnsupportedError("mode", "no words here")
+
+    monkeypatch.setattr(searched.collection, "named", unable)
+    found = ask(app, "POST", "/search", json={"query": QUERY, "mode": "auto", "k": 9}).json()
+    assert found["warnings"] == ["found by looks alone: mode: no words here"]
+    assert found["results"] == search(app, query=QUERY, mode="image", k=9)
+    response = ask(app, "POST", "/search", json={"query": QUERY, "mode": "text"})
+    assert (response.status_code, error_of(response)["field"]) == (501, "mode")
 
 
 def test_a_neighbour_changes_nothing(app: App) -> None:
