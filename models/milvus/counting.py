@@ -43,7 +43,7 @@ def count(
     found: dict[str, Facet] = {}
     warnings = []
     known: _Known | None = None
-    pictures = 0
+    images = 0
     with questions.deadline() as deadline:
         for asked in fields:
             field = nfc(asked)
@@ -51,11 +51,11 @@ def count(
                 found[asked] = offered[field]
                 continue
             if known is None:
-                known, pictures = _known(questions, {*map(nfc, fields)}, kept)
+                known, images = _known(questions, {*map(nfc, fields)}, kept)
             deadline.check()
             if not questions.is_there(expressions.of_field(field)):
-                warnings.append(f"no picture has a field {asked!r}")
-            found[asked] = _facet(known.get(field, {}), pictures, offered.get(field))
+                warnings.append(f"no image has a field {asked!r}")
+            found[asked] = _facet(known.get(field, {}), images, offered.get(field))
     return Facets(found, warnings)
 
 
@@ -75,7 +75,7 @@ def _known(questions: Questions, fields: set[str], kept: str | None) -> tuple[_K
     return known, len(rows)
 
 
-def _facet(kinds: dict[Kind, Gathered], pictures: int, offered: Facet | None) -> Facet:
+def _facet(kinds: dict[Kind, Gathered], images: int, offered: Facet | None) -> Facet:
     saying = {kind: kinds[kind] for kind in _SAYING if kind in kinds}
     if (set(saying) == {"text"}) if offered is None else "dates" in offered:
         texts = saying.get("text", Gathered())
@@ -89,10 +89,10 @@ def _facet(kinds: dict[Kind, Gathered], pictures: int, offered: Facet | None) ->
     for kind, gathered in saying.items():
         values |= gathered.runs(kind, len(values))
     if not values and offered is not None and "dates" in offered:
-        return {"dates": [], "total": 0, "missing": pictures}
+        return {"dates": [], "total": 0, "missing": images}
     return facet_of(
         list(values),
         values.__getitem__,
-        np.ones(pictures, dtype=np.bool_),
+        np.ones(images, dtype=np.bool_),
         many_numbers=offered is not None and "histogram" in offered,
     )

@@ -80,7 +80,7 @@ def page(questions: Questions, by: str, kept: str, start: int, stop: int) -> Ord
         else:
             parts = _by_field(questions, nfc(name), kept, backwards)
             if len(parts) == 1:
-                warnings = (f"no picture has a field {nfc(name)!r} that could be sorted by",)
+                warnings = (f"no image has a field {nfc(name)!r} that could be sorted by",)
         found: list[int] = []
         for part in parts:
             if start >= stop:

@@ -17,7 +17,7 @@ from models.milvus.connection import Connection, SlowError
 _REMEMBERED_SECONDS = 60.0
 _MOST_REMEMBERED = 4096
 # How much of an HNSW graph is looked at; more than usual, since texts lie elsewhere than images
-# (models/index.py).  Other kinds of index ignore it.
+# (models/vector_index.py).  Other kinds of index ignore it.
 _BREADTH = 512
 _DECIMALS = 6
 Row = dict[str, Any]
