@@ -30,6 +30,7 @@ from models.file_names import (
     LOOKS,
     MANIFEST,
     ROW_CHECKSUMS,
+    SUMMARY,
     THUMBNAILS,
     TUNING,
 )
@@ -38,7 +39,7 @@ from models.manifest import Manifest
 _OWN_FILES = frozenset(
     {
         *(MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS, TUNING),
-        *CHANGED,
+        *(SUMMARY, *CHANGED),
         *PACKAGE_FILES,
     }
 )

@@ -18,12 +18,14 @@ from build.atomic_output import Output, link_or_copy
 from build.errors import BuildError
 from build.progress import Progress
 from models.bundle import Bundle
+from models.checksums import record_files
 from models.embeddings import Vectors
-from models.file_names import IMAGE_ENCODER, INDEX, TEXT_ENCODER, TOKENIZER
+from models.file_names import IMAGE_ENCODER, INDEX, ITEMS, SUMMARY, TEXT_ENCODER, TOKENIZER
 from models.installation import extra
 from models.items import Item
 from models.milvus.address import Address
 from models.model_card import ModelCard
+from models.summary import write_summary
 
 if TYPE_CHECKING:
     from models.milvus.writer import IndexKind
@@ -124,7 +126,7 @@ def load(images: Images, address: Address, token: str | None, kind: IndexKind | 
 
 
 def write_front(bundle: Bundle, folder: Path) -> None:
-    """Write what a service needs that searches elsewhere: a bundle without images.
+    """Write what a service needs that searches elsewhere: a bundle with a summary for its images.
 
     Args:
         bundle: open.
@@ -135,7 +137,6 @@ def write_front(bundle: Bundle, folder: Path) -> None:
     """
     names = [TOKENIZER, TEXT_ENCODER, IMAGE_ENCODER]
     files = {name: bundle.manifest.files[name] for name in names if name in bundle.manifest.files}
-    manifest = bundle.manifest.model_copy(update={"files": files})
     output = Output(folder)
     there = output.whole_manifest()
     if there is not None and INDEX in there.files:
@@ -144,5 +145,7 @@ def write_front(bundle: Bundle, folder: Path) -> None:
     with output.new_folder() as place:
         for name in files:
             link_or_copy(bundle.folder / name, place / name)
-        manifest.write(place)
+        write_summary(place / SUMMARY, bundle.folder / ITEMS)
+        files |= record_files(place, [SUMMARY])
+        bundle.manifest.model_copy(update={"files": files}).write(place)
         output.publish()

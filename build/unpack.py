@@ -5,6 +5,7 @@ image of row n; and ``items.jsonl``, an object per image in the same order.  The
 what ``python -m build index --embeddings`` takes.  ``parquet`` is the same as one table,
 ``items.parquet``: metadata and sources, whose fields differ from image to image, are JSON in
 it.  ``lance`` is that table as a dataset of Lance's, ``items.lance``, which LanceDB opens.
+it.  ``thumbnails`` are these alone, a file each, ``ID.webp``, for a web server or object storage.
 """
 
 from __future__ import annotations
@@ -144,10 +145,19 @@ def _batches(pyarrow: Any, schema: Any, rows: Rows) -> Iterator[Any]:
         yield pyarrow.record_batch(columns, schema=schema)
 
 
+def _write_thumbnails(folder: Path, bundle: Bundle, rows: Rows) -> None:
+    for items, _ in rows:
+        for item in items:
+            thumbnail = bundle.thumbnail(item)
+            if thumbnail is not None:
+                (folder / f"{item.id}.webp").write_bytes(thumbnail)
+
+
 FORMS: Mapping[str, Callable[[Path, Bundle, Rows], None]] = {
     "npy": _write_npy,
     "parquet": _write_parquet,
     "lance": _write_lance,
+    "thumbnails": _write_thumbnails,
 }
 
 

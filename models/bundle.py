@@ -40,6 +40,7 @@ from models.file_names import (
     LOOKS,
     MANIFEST,
     ROW_CHECKSUMS,
+    SUMMARY,
     TEXT_ENCODER,
     THUMBNAILS,
     TOKENIZER,
@@ -52,6 +53,7 @@ from models.items import Item, ItemStore
 from models.looks import LookStore
 from models.manifest import Manifest
 from models.scrubbing import Scrubbed, scrub
+from models.summary import Summary
 from models.text_encoder import TextEncoder
 from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer
@@ -61,8 +63,9 @@ from models.vector_index import VectorIndex
 # larger one only what every answer needs.
 WHOLE_BELOW = 256 << 20
 _ATTEMPTS = 3
-# Makes the collection that is searched, for the model that the manifest describes.
-Elsewhere = Callable[[Manifest], Collection]
+# Makes the collection that is searched, for the model that the manifest describes; the summary of
+# its images is None where there is none.
+Elsewhere = Callable[[Manifest, Summary | None], Collection]
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ class Bundle:
 
             databases = {
                 name: open_database(name)
-                for name in (ITEMS, THUMBNAILS, CHANGED_THUMBNAILS)
+                for name in (ITEMS, SUMMARY, THUMBNAILS, CHANGED_THUMBNAILS)
                 if name in folder
             }
             model = manifest.model
@@ -201,7 +204,8 @@ class Bundle:
             thumbnails = None
             if index is None:
                 assert elsewhere is not None
-                collection = elsewhere(manifest)
+                summed = opened.get(ITEMS, opened.get(SUMMARY))
+                collection = elsewhere(manifest, None if summed is None else Summary(summed))
                 # Of a bundle that was changed the index's files say which is whose.
                 if items is not None and not any(name in manifest.files for name in CHANGED):
                     thumbnails = ThumbnailStore(opened[THUMBNAILS])

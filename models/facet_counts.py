@@ -104,13 +104,20 @@ class _Column:
         return len(np.unique(self._positions[some][self._inside[some]]))
 
 
-def facet_of(runs: Sequence[Run], values_of: ValuesOf, kept: NDArray[np.bool_]) -> Facet:
+def facet_of(
+    runs: Sequence[Run],
+    values_of: ValuesOf,
+    kept: NDArray[np.bool_],
+    *,
+    many_numbers: bool = False,
+) -> Facet:
     """Count the images by their values of a field.
 
     Args:
         runs: all of the field's, in order.
         values_of: gives the values of a run.
         kept: by position, whether an image is to be counted.
+        many_numbers: whether there are more numbers than are listed, where these are not all runs.
     """
     months = [run for run in runs if run.kind == "month"]
     saying = months or [run for run in runs if run.kind in SAYING]
@@ -118,7 +125,8 @@ def facet_of(runs: Sequence[Run], values_of: ValuesOf, kept: NDArray[np.bool_]) 
     told: Facet = {"total": column.total, "missing": column.missing}
     if months:
         return {"dates": _dates(column)} | told
-    if column.kinds() == {"number"} and len(column.counts) > MOST_VALUES:
+    many_numbers |= column.kinds() == {"number"} and len(column.counts) > MOST_VALUES
+    if many_numbers:
         return _histogram(column) | told
     return {"values": list(_values(column))} | told
 

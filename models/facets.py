@@ -106,6 +106,22 @@ def _is_worth(facet: Facet, facts: int) -> bool:
     return shared and facet["total"] <= _MOST_TEXTS and max(texts) <= _LONGEST_TEXT
 
 
+def offered_facets(database: Database, *, seconds: float) -> dict[str, Facet]:
+    """The facets that are offered before anything is sought, by field, best first.
+
+    Args:
+        database: the file that holds them.
+        seconds: after which to give up.
+
+    Raises:
+        SlowQueryError: it takes longer.
+        DamagedError: the file is damaged.
+    """
+    query = "SELECT * FROM facets ORDER BY rank"
+    rows = database.whole_rows(query, deadline=time.monotonic() + seconds)
+    return {field: json.loads(facet) for _, field, facet in rows}
+
+
 class FacetStore:
     """Counts images by their values; safe from several threads.
 
@@ -144,9 +160,7 @@ class FacetStore:
         deadline = time.monotonic() + seconds
         offered: dict[str, Facet] = {}
         if fields is None or positions is None:
-            query = "SELECT * FROM facets ORDER BY rank"
-            rows = self._database.whole_rows(query, deadline=deadline)
-            offered = {field: json.loads(facet) for _, field, facet in rows}
+            offered = offered_facets(self._database, seconds=seconds)
         kept = np.full(self._images, positions is None)
         kept[[] if positions is None else positions] = True
         found: dict[str, Facet] = {}

@@ -21,5 +21,7 @@ CHANGED_THUMBNAILS = "thumbnails.changed.sqlite"
 CHANGED = (ROWS, CHANGED_EMBEDDINGS, CHANGED_THUMBNAILS)
 # What the build measures an index of codes with: see models/tuning.py.
 TUNING = "tuning.npz"
+# What a service needs of the items whose collection lies elsewhere: see models/summary.py.
+SUMMARY = "summary.sqlite"
 # What a bundle is called in a model store, whatever its folder was called.
 STORED_BUNDLE = "sightline-bundle"

@@ -21,7 +21,6 @@ none, which would take long besides (57,000 of 100,000 captions: 0.2 s).
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.asked import is_beginning, read_query
 from models.database import FULL_TEXT, Database
-from models.names import find_names
 from models.unspaced import apart, sought
 from models.word_ranks import COLUMNS, Positions, WordRanks
 
@@ -51,29 +50,8 @@ _NOBODY = np.empty(0, dtype=np.int64)
 # Of each column as many as of the images that are found by their looks for one page.
 _BEST = 128
 _MOST_RANKED = 1000
-_MOST_WORDS = 64
 # With more images a beginning has two letters: what begins with one is gathered one by one.
 _MOST_BY_A_LETTER = 20_000
-_QUOTES = str.maketrans(
-    dict.fromkeys(
-        "\N{LEFT DOUBLE QUOTATION MARK}\
-\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}«»",
-        '"',
-    )
-    | {"\0": " "}
-)
-_PHRASE = re.compile(r'"([^"]*)"')
-# What stands around a word and is no part of it.
-_EDGES = re.compile(r"^\W+|\W+$")
-# Articles and the like, English and German, which captions have or lack by chance.
-_SAY_NOTHING = frozenset(
-    {
-        *("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "of", "on", "or"),
-        *("that", "the", "this", "to", "with"),
-        *("am", "an", "auf", "aus", "bei", "das", "dem", "den", "der", "des", "die", "ein", "eine"),
-        *("einem", "einen", "einer", "im", "in", "ist", "mit", "oder", "und", "von", "zu"),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -85,6 +63,9 @@ class Named:
     those that have all the words where these are too many to rank, ascending, and were asked for;
     else None.  ``partly`` says that they have the names in the query, and not all of its words: a
     ranking is then in no order, and the rest of the query is to rank them.
+
+    A collection that finds elsewhere keeps ``must`` and ``many`` to itself: they are empty where
+    nobody has the phrases, or too many have all the words.
     """
 
     rankings: Mapping[str, list[int]]
@@ -110,7 +91,7 @@ class WordWriter:
 
     def add(self, item: Item) -> None:
         """Take in what is said of an image."""
-        self._connection.execute(_INSERT, [item.position, *_columns(item)])
+        self._connection.execute(_INSERT, [item.position, *columns_of(item)])
 
     def change(self, old: Item | None, new: Item | None) -> None:
         """Forget what was said of one, and take in what is said of another; None is no image.
@@ -118,7 +99,7 @@ class WordWriter:
         ``old`` is needed since there is no copy of what is indexed.
         """
         before, now = (
-            None if item is None else [item.position, *_columns(item)] for item in (old, new)
+            None if item is None else [item.position, *columns_of(item)] for item in (old, new)
         )
         if before == now:
             return
@@ -165,7 +146,11 @@ class WordStore:
             DamagedError: the file is damaged.
         """
         deadline = time.monotonic() + seconds
-        phrases, words, names = _parts(query, 1 if self._images <= _MOST_BY_A_LETTER else 2)
+        asked = read_query(query)
+        shortest = 1 if self._images <= _MOST_BY_A_LETTER else 2
+        phrases = [_literal(phrase) for phrase in asked.phrases]
+        words = [_literal(word, shortest) for word in asked.words]
+        names = [_literal(name) for name in asked.names]
         must = None
         if phrases:
             must = self._positions(_all(phrases), deadline)
@@ -211,8 +196,8 @@ _DELETE = (
 )
 
 
-def _columns(item: Item) -> list[str]:
-    """The text of each column, as it is indexed."""
+def columns_of(item: Item) -> list[str]:
+    """What is said of an image, the text of each of ``COLUMNS``, as it is indexed."""
     return [apart(" \n".join(texts)) for texts in _said(item)]
 
 
@@ -248,36 +233,12 @@ def _texts(value: Any) -> Iterator[str]:
         yield from (one for one in value if isinstance(one, str))
 
 
-def _parts(query: str, shortest: int) -> tuple[list[str], list[str], list[str]]:
-    """The quoted phrases, the words and the names of a query, each as FTS5 reads a text.
+def _literal(text: str, shortest: int = 1) -> str:
+    """A text that has no quote in it as FTS5's syntax has it: nothing in it is an operator.
 
     A beginning has ``shortest`` letters at least.
     """
-    # Half a surrogate pair is no text for SQLite.
-    query = query.translate(_QUOTES).encode("utf-8", "replace").decode()
-    phrases = [_literal(phrase) for phrase in _PHRASE.findall(query) if _says(phrase)]
-    words = [word for word in _PHRASE.sub(" ", query).replace('"', " ").split() if _says(word)]
-    telling = [word for word in words if _EDGES.sub("", word).lower() not in _SAY_NOTHING]
-    if not telling and not phrases:
-        telling = words
-    literals = [_literal(word, shortest) for word in telling]
-    names = [_literal(name) for name in find_names(words)]
-    return (
-        list(dict.fromkeys(phrases)),
-        list(dict.fromkeys(literals))[:_MOST_WORDS],
-        list(dict.fromkeys(names))[:_MOST_WORDS],
-    )
-
-
-def _says(text: str) -> bool:
-    """Whether there is anything in a text that the tokenizer takes for a part of a word."""
-    return any(character.isalnum() for character in text)
-
-
-def _literal(text: str, shortest: int = 1) -> str:
-    """A text that has no quote in it as FTS5's syntax has it: nothing in it is an operator."""
-    begins = text.endswith("*") and not any(map(str.isspace, text))
-    beginning = begins and len(text) > shortest
+    beginning = is_beginning(text) and len(text) > shortest
     literal = _string(text, beginning=beginning)
     instead = sought(text)
     if instead is None:

@@ -43,13 +43,13 @@ def facets(counted: Counted, engine: Engine) -> Json:
 def facts(item: Item, engine: Engine) -> Json:
     """What is known of an image, a :class:`serving.wire.responses.ImageFacts`."""
     headers = {BUNDLE_HEADER: engine.version}
-    return Json(to_json(_facts(item, engine.thumbnails)), headers=headers)
+    return Json(to_json(_facts(item, engine.thumbnail_url)), headers=headers)
 
 
 def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
     """The fields of a :class:`serving.wire.responses.SearchResponse`."""
-    version = engine.thumbnails
-    fields: dict[str, Any] = {"results": [_fields(hit, version) for hit in found.hits]}
+    url = engine.thumbnail_url
+    fields: dict[str, Any] = {"results": [_fields(hit, url) for hit in found.hits]}
     # Only then, since clients of the older system know of no such fields.
     if found.total_relevant is not None:
         fields["total_relevant"] = found.total_relevant
@@ -60,10 +60,10 @@ def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
     return fields | {"warnings": list(found.warnings)} if found.warnings else fields
 
 
-def _fields(hit: Hit, version: str) -> dict[str, Any]:
+def _fields(hit: Hit, url: str) -> dict[str, Any]:
     """One image of an answer, as :class:`serving.wire.responses.SearchResult` has it."""
     similarity = None if hit.similarity is None else round(hit.similarity, _DECIMALS)
-    result = _facts(hit.item, version, similarity=similarity, relevant=hit.relevant)
+    result = _facts(hit.item, url, similarity=similarity, relevant=hit.relevant)
     if hit.matched is not None:
         result["score"] = round(hit.score, _DECIMALS)
         result["matched"] = hit.matched
@@ -75,7 +75,7 @@ def _fields(hit: Hit, version: str) -> dict[str, Any]:
     return result
 
 
-def _facts(item: Item, version: str, **found: Any) -> dict[str, Any]:
+def _facts(item: Item, url: str, **found: Any) -> dict[str, Any]:
     """An image as :class:`serving.wire.responses.ImageFacts` has it.
 
     What a search found of it stands near the top, for people who read answers.
@@ -85,7 +85,7 @@ def _facts(item: Item, version: str, **found: Any) -> dict[str, Any]:
         "image_path": item.image_path,
         **found,
         "alt_text": item.alt_text,
-        "image_url": f"/images/{item.id}?size=thumbnail&v={version}",
+        "image_url": url.replace("{id}", item.id),
         "caption": item.caption,
         "metadata": item.metadata,
         "sources": item.sources,

@@ -117,7 +117,7 @@ def _elsewhere(settings: Settings) -> Elsewhere | None:
         ) from None
     given = settings.collection_token
     token = None if given is None else given.get_secret_value()
-    return lambda manifest: MilvusCollection(address, manifest, token)
+    return lambda manifest, summary: MilvusCollection(address, manifest, summary, token)
 
 
 def _folder(settings: Settings, *, fresh: bool = False) -> Path:

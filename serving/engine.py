@@ -68,6 +68,7 @@ class Engine:
         self._closes_bundle = closes_bundle
         self.planner = Planner(bundle)
         self._max_upload = settings.max_upload
+        self._thumbnails_at = settings.thumbnails_at
         self._searches = SearchQueue(bundle, self.planner, settings, metrics)
         self._images = ImageQueue(bundle, settings, metrics)
         self.version = bundle.manifest.version
@@ -80,6 +81,11 @@ class Engine:
         # The second file is that of a bundle that was changed.
         there = [name for name in (THUMBNAILS, CHANGED_THUMBNAILS) if name in files]
         return "".join(files[name].sha256[:8] for name in there) or self.version[:8]
+
+    @property
+    def thumbnail_url(self) -> str:
+        """The address of a thumbnail, with ``{id}`` in place of the image's id."""
+        return self._thumbnails_at or f"/images/{{id}}?size=thumbnail&v={self.thumbnails}"
 
     async def warm_up(self) -> None:
         """Run everything that a search needs, until nothing is slow for being the first."""

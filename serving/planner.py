@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from models.bundle import Bundle
@@ -40,6 +41,15 @@ _THREADS_ELSEWHERE = 32
 _MOST_UNDER_WAY = 256
 
 
+@dataclass(frozen=True, slots=True)
+class _ByWords:
+    """What is named, where words are searched, and what is left to search among."""
+
+    named: Named | None
+    kept: Kept | None
+    warnings: tuple[str, ...] = ()
+
+
 class Planner:
     """Reads requests with a bundle's eyes.
 
@@ -68,12 +78,14 @@ class Planner:
             found, matches = await self.look_up(self._known, likes, request.filter)
         kept = None if matches is None else matches.kept
         texts = list(_texts(request))
-        named = None
+        named, warnings = None, () if matches is None else tuple(matches.warnings)
         if request.mode in ("auto", "text"):
             words = " ".join(text for text, weight in texts if weight > 0)
             if request.mode == "text" and not words:
                 raise RequestError(400, "mode: text needs a text to find", "mode")
-            named, kept = await self.look_up(self._named, words, kept, request.mode)
+            found_by_words = await self.look_up(self._named, words, kept, request.mode)
+            named, kept = found_by_words.named, found_by_words.kept
+            warnings += found_by_words.warnings
         suggestion = None
         if request.spelling and request.query is not None:
             suggestion = await self.look_up(self._collection.meant, request.query, self._is_known)
@@ -84,7 +96,7 @@ class Planner:
             k=request.k,
             sought=_in_order([*encoded, *found]),
             kept=kept,
-            warnings=() if matches is None else tuple(matches.warnings),
+            warnings=warnings,
             suggestion=suggestion,
             offset=request.offset,
             mode=request.mode,
@@ -170,10 +182,15 @@ class Planner:
         nothing, ids = self._tokenizer.unpadded(["", word])
         return len(ids) <= len(nothing) + 1
 
-    def _named(self, words: str, kept: Kept | None, mode: Mode) -> tuple[Named, Kept | None]:
+    def _named(self, words: str, kept: Kept | None, mode: Mode) -> _ByWords:
         """The images of which some words are said, and what is left to search among."""
         try:
-            return named_in(self._collection, words, mode, kept)
+            return _ByWords(*named_in(self._collection, words, mode, kept))
+        except UnsupportedError as error:
+            # Who leaves the choice to us gets what there is.
+            if mode != "auto":
+                raise
+            return _ByWords(None, kept, (f"found by looks alone: {error}",))
         except SlowQueryError:
             raise RequestError(
                 503,

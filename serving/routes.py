@@ -15,7 +15,13 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 
 from serving import metrics, originals
@@ -260,6 +266,8 @@ class Routes:
         )
         if stored is None:
             raise unknown_image(image_id)
+        if isinstance(stored, str):
+            return RedirectResponse(stored, headers=headers)
         if isinstance(stored, originals.Original):
             if stored.content is not None:
                 return Response(stored.content, media_type=stored.media_type, headers=headers)
@@ -271,8 +279,8 @@ class Routes:
 
     def _stored(
         self, engine: Engine, image_id: str, *, thumbnail: bool
-    ) -> originals.Original | bytes | None:
-        """The original where it is asked for and there, else the bundle's thumbnail."""
+    ) -> originals.Original | bytes | str | None:
+        """The original where it is asked for and there, else the thumbnail, or its address."""
         item = engine.bundle.collection.find(image_id)
         if item is None:
             return None
@@ -282,4 +290,6 @@ class Routes:
             found = originals.find(Path(root), item.image_path, with_gps=with_gps)
             if found is not None:
                 return found
+        if self._settings.thumbnails_at is not None:
+            return engine.thumbnail_url.replace("{id}", item.id)
         return engine.bundle.thumbnail(item)

@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         None,
         description="folder of the original images, where it is not where the build saw it",
     )
+    thumbnails_at: str | None = Field(
+        None,
+        description="where browsers fetch thumbnails instead of here, `{id}` in it for the "
+        "image's: `https://cdn.example.org/{id}.webp`",
+    )
     originals_with_gps: bool = Field(
         False, description="let originals leave with where they were taken, in EXIF and XMP"
     )
@@ -173,6 +178,13 @@ class Settings(BaseSettings):
         for origin in _words(given):
             if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
                 raise ValueError(f"{origin!r} is no origin: https://example.org is one")
+        return given
+
+    @field_validator("thumbnails_at")
+    @classmethod
+    def _for_each_id(cls, given: str | None) -> str | None:
+        if given is not None and not re.fullmatch(r"https?://[^/\s]+/\S*\{id\}\S*", given):
+            raise ValueError("is no address with {id} in it: https://example.org/{id}.webp is one")
         return given
 
     @field_validator("protocols")

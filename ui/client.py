@@ -226,7 +226,7 @@ class Service:
 
     def _image(self, fields: Mapping[str, Any]) -> FoundImage:
         path = str(fields["image_url"])
-        original = path.partition("?")[0]
+        original = f"/images/{fields['id']}"
         public = self._public
         similarity = fields["similarity"]
         return FoundImage(
@@ -250,6 +250,9 @@ class Service:
             return tuple(fetchers.map(self._with_thumbnail, images))
 
     def _with_thumbnail(self, image: FoundImage) -> FoundImage:
+        # What lies elsewhere is not the service's to open, nor is its key for others to see.
+        if not image.src.startswith("/"):
+            return image
         return replace(image, src=self._data_uri(image.src))
 
     def _data_uri(self, path: str) -> str:
@@ -274,5 +277,8 @@ def read_timing(header: str) -> dict[str, float]:
 
 
 def _below(public: str, path: str) -> str:
-    """The address of a path of the service, which may lie below a path of another server."""
+    """The address of a path of the service, which may lie below a path of another server.
+
+    One of its own, of a thumbnail that lies elsewhere, stays as it is.
+    """
     return urljoin(public + "/", path.lstrip("/"))

@@ -2,7 +2,8 @@
 
 Embeddings, ids, paths, captions, alt texts, metadata, and where each of them comes from. The npy
 form can be indexed again: `python -m build index --embeddings OUTPUT/embeddings.npy --paths
-OUTPUT/paths.txt --model PACKAGE`.
+OUTPUT/paths.txt --model PACKAGE`. Thumbnails by themselves are for a web server or object
+storage: SIGHTLINE_THUMBNAILS_AT.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE")
     parser.add_argument(
         "--to",
-        choices=("npy", "parquet", "lance"),
+        choices=("npy", "parquet", "lance", "thumbnails"),
         required=True,
         help="npy: embeddings.npy, paths.txt and items.jsonl; parquet: items.parquet "
-        "(the extra `parquet`); lance: items.lance, as LanceDB opens it (the extra `lance`)",
+        "(the extra `parquet`); lance: items.lance, as LanceDB opens it (the extra `lance`); "
+        "thumbnails: ID.webp of each image",
     )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="a new folder for the files"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,22 +20,17 @@ from models.filters import Condition, Kind, read_filter
 from models.installation import command
 from models.items import Item, item_id
 from models.manifest import Manifest
-from models.milvus import expressions, rows
+from models.milvus import counting, expressions, naming, ordering, rows
 from models.milvus.address import Address
-from models.milvus.connection import SECONDS, Connection, SlowError
+from models.milvus.connection import Connection, SlowError
+from models.milvus.questions import Questions
 from models.order import Ordered
+from models.summary import Summary
 from models.words import Named
 
 _ID = re.compile(r"[0-9a-f]{16}")
-_DECIMALS = 6
 # Rows that one question names.
 _AT_ONCE = 1000
-# So long is remembered which fields there are, and of so many.
-_REMEMBERED_SECONDS = 60.0
-_MOST_REMEMBERED = 4096
-# How much of an HNSW graph is looked at; more than usual, since texts lie elsewhere than images
-# (models/vector_index.py).  Other kinds of index ignore it.
-_BREADTH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +43,34 @@ class _Met(Kept):
 class MilvusCollection:
     """What :class:`models.collection.Collection` says, asked of Milvus.
 
-    Nothing is asked of it here: it may come later than this.  Words are not searched, and nothing
-    is put into order: both raise an :class:`UnsupportedError`.
+    Nothing is asked of it here: it may come later than this.  What it cannot do, or its release
+    cannot, raises an :class:`UnsupportedError`.
 
     Args:
         address: where it is.
         manifest: of the bundle that it was filled from, or one of the same model.
+        summary: of all images; None where the bundle's folder has none.
         token: ``USER:PASSWORD`` or an API key; None where the server asks for none.
     """
 
     is_elsewhere = True
 
-    def __init__(self, address: Address, manifest: Manifest, token: str | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        manifest: Manifest,
+        summary: Summary | None = None,
+        token: str | None = None,
+    ) -> None:
         self.dim = manifest.model.embedding_dim
         self._mean = np.array(manifest.mean, dtype=np.float32)
         self._described = rows.described(manifest.model)
         self._connection = Connection(address, token, self._check)
         self._name = address.name
-        self._there: dict[int, tuple[float, bool]] = {}
+        self._questions = Questions(self._connection, address.name)
+        self._summary = summary
+        # None before the first connection.
+        self._has_words: bool | None = None
 
     def mean(self) -> Vectors:
         """The mean of the embeddings of the bundle, float32 ``[dim]``."""
@@ -76,26 +80,13 @@ class MilvusCollection:
         self, queries: Vectors, k: int, kept: Kept | None = None
     ) -> tuple[Vectors, Positions]:
         """The images nearest to each query."""
-        found = self._connection.ask(
-            lambda client: client.search(
-                self._name,
-                data=list(queries),
-                anns_field="embedding",
-                limit=k,
-                filter=_expression(kept) if kept is not None else "",
-                output_fields=["position"],
-                search_params={"metric_type": "IP", "params": _breadth(k)},
-                timeout=SECONDS,
-            )
-        )
+        expression = "" if kept is None else _expression(kept)
+        found = zip(*self._questions.nearest(queries, k, expression), strict=True)
         similarities = np.full((len(queries), k), -np.inf, dtype=np.float32)
         positions = np.full((len(queries), k), -1, dtype=np.int64)
-        for row, hits in enumerate(found):
-            near = np.array([hit["entity"]["position"] for hit in hits], dtype=np.int64)
-            cosines = np.array([hit["distance"] for hit in hits], dtype=np.float32)
-            order = np.lexsort((near, -np.round(cosines, _DECIMALS)))
-            similarities[row, : len(hits)] = cosines[order]
-            positions[row, : len(hits)] = near[order]
+        for row, (cosines, near) in enumerate(found):
+            similarities[row, : len(near)] = cosines
+            positions[row, : len(near)] = near
         return similarities, positions
 
     def goes_alone(self, kept: Kept) -> bool:
@@ -122,7 +113,7 @@ class MilvusCollection:
         """The item with an id, None where there is no such id."""
         if not _ID.fullmatch(image_id):
             return None
-        found = self._query(f'id == "{image_id}"', rows.ITEM)
+        found = self._questions.rows(f'id == "{image_id}"', rows.ITEM)
         return rows.item(found[0]) if found else None
 
     def id_of_path(self, image_path: str) -> str | None:
@@ -132,8 +123,7 @@ class MilvusCollection:
 
     def count(self, kept: Kept | None = None) -> int:
         """How many images there are, or are kept."""
-        expression = "" if kept is None else _expression(kept)
-        return int(self._query(expression, ["count(*)"])[0]["count(*)"])
+        return self._questions.count("" if kept is None else _expression(kept))
 
     def these(self, positions: Sequence[int]) -> Kept:
         """Those at some positions."""
@@ -152,126 +142,114 @@ class MilvusCollection:
     def named(
         self, query: str, kept: Kept | None = None, *, many: bool = False
     ) -> tuple[Named, Kept | None]:
-        """No images are found by words.
+        """The images of which the words of a query are said, by Milvus' BM25 function.
 
         Raises:
-            UnsupportedError: always.
+            UnsupportedError: what is there was filled without one.
         """
-        raise UnsupportedError(
-            "mode", "the images are in Milvus, where words are not searched: leave it out"
-        )
+        if self._has_words is None:
+            self.count()
+        if not self._has_words:
+            raise UnsupportedError(
+                "mode",
+                "the images are in a Milvus before 2.5, which counts no words: a newer one does, "
+                "when it is filled anew",
+            )
+        among = expressions.EVERYTHING if kept is None else _expression(kept)
+        named, left = naming.find(self._questions, query, among, many=many)
+        return named, None if left == expressions.EVERYTHING else _Met(left)
 
     def ordered(self, by: str, kept: Kept | None = None, *, start: int = 0, stop: int) -> Ordered:
-        """No images are put into an order.
-
-        Raises:
-            UnsupportedError: always.
-        """
-        raise UnsupportedError(
-            "sort", "the images are in Milvus, which knows no order: leave it out"
-        )
+        """The images in some places of an order."""
+        among = expressions.EVERYTHING if kept is None else _expression(kept)
+        return ordering.page(self._questions, by, among, start, stop)
 
     def looks(self, positions: Sequence[int]) -> Vectors | None:
         """Nothing is known but the embeddings."""
         return None
 
     def meant(self, query: str, is_known: Callable[[str], bool]) -> str | None:
-        """The words of the collection are not known.
+        """What a query may have meant, by the words that the bundle had when it was loaded.
 
         Raises:
-            UnsupportedError: always.
+            UnsupportedError: they do not lie beside the service.
         """
-        raise UnsupportedError(
-            "spelling", "the images are in Milvus, where no words are gathered: leave it out"
-        )
+        return self._summarised("spelling").meant(query, is_known)
 
     def facets(self, fields: Sequence[str] | None, kept: Kept | None = None) -> Facets:
-        """No values are counted.
+        """How many images have each value of some fields.
 
         Raises:
-            UnsupportedError: always.
+            UnsupportedError: the fields that make good filters are asked for, and are not known.
+            SlowQueryError: more than some thousand are to be counted, or it takes too long.
         """
-        raise UnsupportedError(
-            "facets", "the images are in Milvus, which counts no values: leave them out"
+        if fields is None or self._summary is not None:
+            offered = self._summarised("facets").facets()
+        else:
+            offered = {}
+        among = None if kept is None else _expression(kept)
+        return counting.count(
+            self._questions, offered, list(offered) if fields is None else fields, among
         )
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection, and of the summary."""
         self._connection.close()
+        if self._summary is not None:
+            self._summary.close()
 
     def _check(self, client: MilvusClient) -> None:
         """Whether what is there was filled with embeddings of the same model, and is in memory."""
         where = self._connection.address
-        if not client.has_collection(self._name, timeout=SECONDS):
+        if not client.has_collection(self._name, timeout=self._connection.seconds):
             raise UnavailableError(f"{where} is not there: fill it with {command('load')}")
-        found = client.describe_collection(self._name, timeout=SECONDS)
+        found = client.describe_collection(self._name, timeout=self._connection.seconds)
+        if rows.is_of_an_earlier_release(found["fields"]):
+            raise UnavailableError(rows.earlier_release(where))
         dims = [field["params"]["dim"] for field in found["fields"] if field["name"] == "embedding"]
         # Milvus Lite keeps no description.
         if [self.dim] != dims or found["description"] not in ("", self._described):
             raise UnavailableError(
                 f"{where} was not filled with embeddings of this model: {self._described}"
             )
-        client.load_collection(self._name, timeout=SECONDS)
+        self._has_words = rows.has_words(found["fields"])
+        client.load_collection(self._name, timeout=self._connection.seconds)
+
+    def _summarised(self, field: str) -> Summary:
+        if self._summary is None:
+            raise UnsupportedError(
+                field,
+                "what is known of all images in Milvus does not lie beside the service: leave it "
+                f"out, or write its folder anew with {command('load')} --service",
+            )
+        return self._summary
 
     def _at(self, positions: Sequence[int], fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         for start in range(0, len(positions), _AT_ONCE):
             some = expressions.among(positions[start : start + _AT_ONCE])
-            yield from self._query(some, ["position", *fields])
-
-    def _query(self, expression: str, fields: Sequence[str]) -> list[dict[str, Any]]:
-        return self._connection.ask(
-            lambda client: list(
-                client.query(
-                    self._name, filter=expression, output_fields=list(fields), timeout=SECONDS
-                )
-            )
-        )
+            yield from self._questions.rows(some, ["position", *fields])
 
     def _warnings(self, condition: Condition) -> list[str]:
+        is_there = self._questions.is_there
         name = condition.field
         asked = {interval.kind for interval in condition.intervals or ()}
-        if asked and all(self._is_there(expressions.of_kind(name, kind)) for kind in asked):
+        if asked and all(is_there(expressions.of_kind(name, kind)) for kind in asked):
             return []
-        if not asked and self._is_there(expressions.of_field(name)):
+        if not asked and is_there(expressions.of_field(name)):
             return []
-        there = [kind for kind in KINDS if self._is_there(expressions.of_kind(name, kind))]
+        there = [kind for kind in KINDS if is_there(expressions.of_kind(name, kind))]
         return warnings_of(condition, there)
 
     def _places(self, name: str, kind: Kind) -> int:
         """How many values of a kind an image has for a field, or somewhat more."""
-        if not self._is_there(expressions.of_kind(name, kind)):
+        if not self._questions.is_there(expressions.of_kind(name, kind)):
             return 0
         for places in expressions.PLACES:
-            if not self._is_there(expressions.of_more(name, kind, places)):
+            if not self._questions.is_there(expressions.of_more(name, kind, places)):
                 break
         return places
-
-    def _is_there(self, fact: int) -> bool:
-        """Whether any image has a token."""
-        now = time.monotonic()
-        known = self._there.get(fact)
-        if known is not None and now < known[0]:
-            return known[1]
-        found = self._connection.ask(
-            lambda client: client.query(
-                self._name,
-                filter=expressions.has(fact),
-                output_fields=["position"],
-                limit=1,
-                timeout=SECONDS,
-            )
-        )
-        if len(self._there) >= _MOST_REMEMBERED:
-            self._there.clear()
-        self._there[fact] = (now + _REMEMBERED_SECONDS, bool(found))
-        return bool(found)
 
 
 def _expression(kept: Kept) -> str:
     assert isinstance(kept, _Met)
     return kept.expression
-
-
-def _breadth(k: int) -> dict[str, int]:
-    breadth = max(k, _BREADTH)
-    return {"ef": breadth, "search_list": breadth}

@@ -19,8 +19,9 @@ logger = logging.getLogger("sightline")
 
 T = TypeVar("T")
 
-# How long Milvus may take for an answer.
-SECONDS = 2.0
+# How long Milvus may take for an answer; a file, which is looked through in Python, and by whom
+# there are few.
+_SECONDS, _SECONDS_OF_A_FILE = 2.0, 8.0
 
 
 class SlowError(UnavailableError):
@@ -33,6 +34,8 @@ class Connection:
     pymilvus connects again by itself when a server comes back, and fails at once as long as there
     is none.
 
+    ``seconds`` is how long an answer may take.
+
     Args:
         address: of a collection.
         token: ``USER:PASSWORD`` or an API key; None where the server asks for none.
@@ -44,6 +47,7 @@ class Connection:
         self, address: Address, token: str | None, check: Callable[[MilvusClient], None]
     ) -> None:
         self.address = address
+        self.seconds = _SECONDS_OF_A_FILE if address.is_file else _SECONDS
         self._token = token
         self._check = check
         self._client: MilvusClient | None = None
@@ -65,7 +69,7 @@ class Connection:
         except grpc.RpcError as error:
             self._checked = False
             if isinstance(error, grpc.Call) and error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise SlowError(f"{self.address} has not answered in {SECONDS:g} s") from None
+                raise SlowError(f"{self.address} has not answered in {self.seconds:g} s") from None
             raise self._unavailable(error) from None
         except MilvusException as error:
             self._checked = False
@@ -83,7 +87,7 @@ class Connection:
             return self._client
         began = time.monotonic()
         # Who waits does not try once more by himself: all of them together would wait for long.
-        if not self._lock.acquire(timeout=SECONDS):
+        if not self._lock.acquire(timeout=self.seconds):
             raise UnavailableError(f"{self.address} does not answer")
         try:
             if self._failed > began:
@@ -101,7 +105,7 @@ class Connection:
                 self.address.uri,
                 token=self._token or "",
                 db_name=self.address.database,
-                timeout=SECONDS,
+                timeout=self.seconds,
             )
         if not self._checked:
             self._check(self._client)

@@ -97,6 +97,11 @@ def has(*tokens: int) -> str:
     return f"array_contains_any(facts, {_list(tokens)})"
 
 
+def has_words(tokens: Iterable[int]) -> str:
+    """The images of which all of some words are said."""
+    return f"array_contains_all(words, {_list(tokens)})"
+
+
 def expression(conditions: Iterable[Condition], places: Callable[[str, Kind], int]) -> str:
     """The images that meet all conditions.
 
@@ -147,7 +152,7 @@ def _token(name: str, interval: Interval) -> int | None:
 
 
 def _inside(name: str, interval: Interval, place: int) -> str:
-    path = f'values["{_key(name)}"]["{interval.kind}"][{place}]'
+    path = path_of(name, interval.kind, place)
     limits = []
     if interval.low is not None:
         limits.append(f"{path} {'>' if interval.above else '>='} {_literal(interval.low)}")
@@ -156,14 +161,34 @@ def _inside(name: str, interval: Interval, place: int) -> str:
     return f"({' and '.join(limits)})"
 
 
+def path_of(name: str, kind: Kind, place: int = 0) -> str:
+    """Where a value of a field is; the first one is the least."""
+    return f'values["{_key(name)}"]["{kind}"][{place}]'
+
+
+def value_in(values: Mapping[str, Any], name: str, kind: Kind) -> int | float | str:
+    """The least value of a field of an image, of a text its hex digits.
+
+    Args:
+        values: of the image.
+        name: of the field.
+        kind: of the values; it has some.
+    """
+    least: int | float | str = values[_key(name)][kind][0]
+    return least
+
+
 def _key(name: str) -> str:
     return f"{of_field(name):016x}"
 
 
 def _stored(kind: Kind, value: Value) -> Value:
-    if isinstance(value, str):
-        return value.encode().hex()
-    return _finite(value)
+    return of_text(value) if isinstance(value, str) else _finite(value)
+
+
+def of_text(text: str) -> str:
+    """A text in hex, which sorts as the text does; half a surrogate pair is kept."""
+    return text.encode("utf-8", "surrogatepass").hex()
 
 
 def _literal(value: Value) -> str:

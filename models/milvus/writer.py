@@ -23,11 +23,13 @@ _PARAMETERS: dict[str, dict[str, int]] = {
     "hnsw": {"M": 32, "efConstruction": 360},
     "diskann": {},
 }
+# As SQLite's has them.
+_BM25 = {"bm25_k1": 1.2, "bm25_b": 0.75}
 # What is written may take as long as it takes; this is for a server that has gone.
 _SECONDS = 60.0
 _AT_ONCE = 1000
-# The first release of the server that has an index for arrays.
-_INDEXES_ARRAYS = (2, 5)
+# The first release of the server that has an index for arrays, and that with a BM25 function.
+_INDEXES_ARRAYS = _COUNTS_WORDS = (2, 5)
 
 
 class RefusedError(Exception):
@@ -60,6 +62,8 @@ class Writer:
                 self._check(model)
             else:
                 self._make(model, kind)
+            fields = self._client.describe_collection(self._name)["fields"]
+            self._words = rows.has_words(fields)
             self._client.load_collection(self._name)
         except MilvusException as error:
             raise self._refused(error) from None
@@ -75,7 +79,7 @@ class Writer:
             TooLargeError: more is known of an image than a row holds.
             RefusedError: Milvus refuses.
         """
-        made = [rows.row(item, vector) for item, vector in zip(items, vectors, strict=True)]
+        made = rows.rows(items, vectors, words=self._words)
         try:
             there = {
                 row["id"]: row["checksum"]
@@ -154,7 +158,10 @@ class Writer:
             self._client.close()
 
     def _check(self, model: ModelCard) -> None:
-        there = self._client.describe_collection(self._name)["description"]
+        found = self._client.describe_collection(self._name)
+        there = found["description"]
+        if rows.is_of_an_earlier_release(found["fields"]):
+            raise RefusedError(rows.earlier_release(self._address))
         # Milvus Lite keeps no description.
         if there not in ("", rows.described(model)):
             raise RefusedError(
@@ -162,9 +169,10 @@ class Writer:
             )
 
     def _make(self, model: ModelCard, kind: IndexKind) -> None:
+        words = self._address.is_file or self._version() >= _COUNTS_WORDS
         self._client.create_collection(
             self._name,
-            schema=rows.schema(model.embedding_dim, model),
+            schema=rows.schema(model.embedding_dim, model, words=words),
             consistency_level="Bounded",
         )
         params = self._client.prepare_index_params()
@@ -177,6 +185,13 @@ class Writer:
         params.add_index("position", index_type="INVERTED" if self._address.is_file else "STL_SORT")
         if self._version() >= _INDEXES_ARRAYS:
             params.add_index("facts", index_type="INVERTED")
+            params.add_index("path", index_type="INVERTED")
+        if words:
+            params.add_index(
+                rows.BM25, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", params=_BM25
+            )
+            if self._version() >= _INDEXES_ARRAYS:
+                params.add_index("words", index_type="INVERTED")
         self._client.create_index(self._name, params)
 
     def _version(self) -> tuple[int, ...]:

@@ -179,11 +179,13 @@ def _without_duplicates(engine: Engine, hits: Sequence[Hit]) -> list[Hit]:
 
 
 def _metadata(item: Item, engine: Engine, request: Request) -> dict[str, Any]:
-    thumbnail = f"images/{item.id}?size=thumbnail&v={engine.thumbnails}"
+    thumbnail = engine.thumbnail_url.replace("{id}", item.id)
+    if thumbnail.startswith("/"):
+        thumbnail = f"{request.base_url}{thumbnail.removeprefix('/')}"
     return item.metadata | {
         "image_path": item.image_path,
         "caption": item.caption or item.alt_text,
-        "url": f"{request.base_url}{thumbnail}",
+        "url": thumbnail,
     }
 
 

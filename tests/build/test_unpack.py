@@ -78,6 +78,14 @@ def test_what_was_exported_makes_the_same_index_again(
     assert [each["id"] for each in known(again)] == [each["id"] for each in known(bundle)]
 
 
+def test_thumbnails_are_a_file_each(bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main(["export", str(bundle), "--to", "thumbnails", "--output", str(out)]) == 0
+    held = Bundle.open(bundle)
+    there = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert there == {f"{item.id}.webp": held.thumbnail(item) for item in held.items}
+
+
 def test_a_table_holds_the_same(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

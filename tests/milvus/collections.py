@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+from pymilvus import MilvusClient
 
 from build.load import BundleImages, load
 from models.bundle import Bundle
@@ -87,11 +90,19 @@ class Server:
             time.sleep(0.1)
 
 
+def counts_words(address: Address) -> bool:
+    """Whether a Milvus has a BM25 function."""
+    client = MilvusClient(address.uri)
+    version = client.get_server_version()
+    client.close()
+    return address.is_file or [*map(int, re.findall(r"\d+", version)[:2])] >= [2, 5]
+
+
 def elsewhere(bundle: Bundle, address: Address) -> Bundle:
     """The same bundle, its images searched in Milvus."""
     load(BundleImages(bundle), address, None, None)
     wait_for(address, bundle, len(bundle.items))
-    return Bundle.open(bundle.folder, elsewhere=lambda own: MilvusCollection(address, own))
+    return Bundle.open(bundle.folder, elsewhere=partial(MilvusCollection, address))
 
 
 def wait_for(address: Address, bundle: Bundle, count: int) -> None:

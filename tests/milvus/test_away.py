@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import httpx
 
@@ -21,7 +22,7 @@ def test_it_is_killed_under_requests_and_comes_back(server: Server, demo: Bundle
     address = server.address("away")
     load(BundleImages(demo), address, None, None)
     wait_for(address, demo, len(demo.items))
-    bundle = Bundle.open(demo.folder, elsewhere=lambda own: MilvusCollection(address, own))
+    bundle = Bundle.open(demo.folder, elsewhere=partial(MilvusCollection, address))
     app = create_app(Settings(), bundle)
     answers: list[httpx.Response] = []
 
@@ -70,9 +71,7 @@ def test_a_service_starts_without_it(demo: Bundle) -> None:
 
     async def start() -> App:
         app = App(Settings())
-        await app.use(
-            Bundle.open(demo.folder, elsewhere=lambda own: MilvusCollection(address, own))
-        )
+        await app.use(Bundle.open(demo.folder, elsewhere=partial(MilvusCollection, address)))
         return app
 
     app = asyncio.run(start())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.bundle import Bundle
 from models.checksums import record_files
-from models.database import Database
+from models.database import Database, SlowQueryError
 from models.file_names import ITEMS
 from models.filters import KEPT_OF_A_TEXT
 from models.folder import Folder
@@ -70,8 +70,10 @@ Both = Callable[[dict[str, Any]], tuple[list[int], list[int], list[str], list[st
 
 
 @pytest.fixture(scope="module")
-def both(demo: Bundle, place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    """Gives what a filter keeps here and in Milvus, and the warnings of each."""
+def stores(
+    demo: Bundle, place: Place, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ItemStore, MilvusCollection]]:
+    """The same images here and in Milvus."""
     chance = random.Random(7)
     items = [item(position, metadata(chance)) for position in range(ROWS)]
     folder = tmp_path_factory.mktemp("filters")
@@ -87,19 +89,27 @@ def both(demo: Bundle, place: Place, tmp_path_factory: pytest.TempPathFactory) -
     writer.close()
     wait_for(address, demo, ROWS)
     collection = MilvusCollection(address, demo.manifest)
+    yield store, collection
+    assert collection.get([3, 1]) == [items[3], items[1]]
+    collection.close()
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def both(demo: Bundle, stores: tuple[ItemStore, MilvusCollection]) -> Both:
+    """Gives what a filter keeps here and in Milvus, and the warnings of each."""
+    store, collection = stores
 
     def ask(conditions: dict[str, Any]) -> tuple[list[int], list[int], list[str], list[str]]:
         here = store.matching(conditions, seconds=60)
         there = collection.matching(conditions)
-        _, found = collection.search(vectors[:1], ROWS, there.kept)
+        any_vector = np.eye(1, demo.index.dim, dtype=np.float32)
+        _, found = collection.search(any_vector, ROWS, there.kept)
         kept = sorted(found[found >= 0].tolist())
         assert collection.count(there.kept) == len(kept)
         return here.positions.tolist(), kept, here.warnings, there.warnings
 
-    yield ask
-    assert collection.get([3, 1]) == [items[3], items[1]]
-    collection.close()
-    store.close()
+    return ask
 
 
 def conditions() -> st.SearchStrategy[Any]:
@@ -126,7 +136,7 @@ def conditions() -> st.SearchStrategy[Any]:
 
 
 @settings(
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -158,3 +168,42 @@ def test_each_kind_of_condition_keeps_the_same(both: Both, name: str) -> None:
         assert (there, theirs) == (here, ours), condition
         kept += len(here)
     assert kept
+
+
+@pytest.mark.parametrize("by", ["path", "-path", "-spread", "nowhere", *NAMES[:4], f"-{NAMES[0]}"])
+def test_a_page_of_many_is_found_by_counting(
+    stores: tuple[ItemStore, MilvusCollection], monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """With images that are many to a sorting which fetches but a few."""
+    monkeypatch.setattr("models.milvus.ordering._FEW", 20)
+    monkeypatch.setattr("models.milvus.ordering._LOOKED_AT", 10)
+    store, collection = stores
+    conditions = {"tags": {"exists": True}}
+    for here, there in (
+        (None, None),
+        (store.matching(conditions).positions, collection.matching(conditions).kept),
+    ):
+        for start in (0, 77, ROWS - 3, ROWS):
+            ours = store.ordered(by, here, start=start, stop=start + 7)
+            theirs = collection.ordered(by, there, start=start, stop=start + 7)
+            assert theirs.positions.tolist() == ours.positions.tolist(), start
+            assert theirs.warnings == ours.warnings
+
+
+def test_values_of_any_kind_are_counted_the_same(
+    stores: tuple[ItemStore, MilvusCollection],
+) -> None:
+    store, collection = stores
+    for name in NAMES:
+        conditions = {name: {"exists": True}}
+        here, there = store.matching(conditions), collection.matching(conditions)
+        ours = store.facets(NAMES, here.positions)
+        assert collection.facets(NAMES, there.kept) == ours
+
+
+def test_more_than_milvus_gives_at_once_are_not_counted(
+    stores: tuple[ItemStore, MilvusCollection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.milvus.counting.MOST", ROWS - 1)
+    with pytest.raises(SlowQueryError, match="249"):
+        stores[1].facets(["year"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pymilvus import DataType, MilvusClient
 
 from build.__main__ import main
 from build.bundle_from_images import build_index
@@ -13,6 +15,7 @@ from build.errors import BuildError
 from build.index_options import IndexOptions
 from build.load import BundleImages, load, write_front
 from models.bundle import Bundle
+from models.elsewhere import UnavailableError
 from models.file_names import INDEX
 from models.manifest import Manifest
 from models.milvus.collection import MilvusCollection
@@ -58,7 +61,7 @@ def test_a_load_is_done_again_and_goes_on(
         f"{address} has 6 images: 0 written, 6 there already, 0 removed",
     ]
     wait_for(address, bundle, COUNT)
-    front_bundle = Bundle.open(front, elsewhere=lambda own: MilvusCollection(address, own))
+    front_bundle = Bundle.open(front, elsewhere=partial(MilvusCollection, address))
     assert front_bundle.collection.count() == COUNT
     assert front_bundle.thumbnail(bundle.items.get([0])[0]) is None
     # Two images came and two went: those between have other positions now.
@@ -116,6 +119,28 @@ def test_another_models_embeddings_are_refused(tmp_path: Path, server: object) -
     load(BundleImages(bundle), address, None, None)
     with pytest.raises(BuildError, match="another model"):
         load(BundleImages(_with_another_name(bundle)), address, None, None)
+
+
+def test_what_an_earlier_release_has_filled_is_told(
+    tmp_path: Path, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = build(tmp_path, range(2))
+    address = place("earlier")
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=16)
+    schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=bundle.index.dim)
+    client = MilvusClient(address.uri)
+    client.create_collection(address.name, schema=schema)
+    client.close()
+    to = f"milvus+{address}" if not address.is_file else f"milvus+file://{address}"
+    assert main(["load", str(bundle.folder), "--to", to]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert "was filled by an earlier release: fill another name with" in told[0]
+    collection = MilvusCollection(address, bundle.manifest)
+    with pytest.raises(UnavailableError, match="was filled by an earlier release"):
+        collection.count()
+    collection.close()
 
 
 def _with_another_name(bundle: Bundle) -> Bundle:

@@ -12,7 +12,6 @@ import pytest
 
 from models.bundle import Bundle
 from models.database import SlowQueryError
-from models.items import ItemStore
 from serving.app import App
 from serving.facets import MAX_FACETS, FacetsResponse
 from serving.wire.responses import SearchResponse
@@ -201,11 +200,13 @@ def test_so_it_is_in_an_address(app: App, asked: Any, field: str, rule: str) -> 
     assert rule in error["message"]
 
 
-def test_what_takes_too_long_is_refused(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_too_long_is_refused(
+    app: App, searched: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slowly(*args: Any, **kwargs: Any) -> Any:
         raise SlowQueryError("it takes too long")
 
-    monkeypatch.setattr(ItemStore, "facets", slowly)
+    monkeypatch.setattr(searched.collection, "facets", slowly)
     for response in (
         ask(app, "POST", "/search", json={"query": QUERY, "facets": ["kind"]}),
         ask(app, "GET", "/facets"),
@@ -214,22 +215,22 @@ def test_what_takes_too_long_is_refused(app: App, monkeypatch: pytest.MonkeyPatc
         assert (response.status_code, error["field"]) == (503, "facets")
         assert error["message"] == "facets: they take too long: ask for fewer"
         assert response.headers["retry-after"] == "1"
-    monkeypatch.setattr(ItemStore, "matching", slowly)
+    monkeypatch.setattr(searched.collection, "matching", slowly)
     response = ask(app, "GET", "/facets", params={"filter": "{}"})
     assert (response.status_code, error_of(response)["field"]) == (503, "filter")
 
 
 def test_counting_is_done_in_threads_of_its_own_and_timed(
-    app: App, monkeypatch: pytest.MonkeyPatch
+    app: App, searched: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = []
-    counted = ItemStore.facets
+    counted = searched.collection.facets
 
-    def noting(self: ItemStore, *args: Any, **kwargs: Any) -> Any:
+    def noting(*args: Any, **kwargs: Any) -> Any:
         threads.append(threading.current_thread().name)
-        return counted(self, *args, **kwargs)
+        return counted(*args, **kwargs)
 
-    monkeypatch.setattr(ItemStore, "facets", noting)
+    monkeypatch.setattr(searched.collection, "facets", noting)
     ask(app, "GET", "/facets")
     ask(app, "GET", "/facets", params={"filter": "{}"})
     assert answer(app, query=QUERY, facets=["kind"])["facets"]

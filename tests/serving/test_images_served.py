@@ -139,6 +139,22 @@ def test_originals_and_thumbnails_carry_what_a_browser_has_to_know(
     assert ask(elsewhere, "GET", f"/images/{hit['id']}").headers["content-type"] == "image/webp"
 
 
+def test_thumbnails_that_lie_elsewhere_have_their_address_there(make: Make, tmp_path: Path) -> None:
+    cdn = "https://cdn.example.org/a/{id}.webp?v=1"
+    app = make(thumbnails_at=cdn, images=tmp_path, protocols="clip-retrieval")
+    [hit, *_] = search(app, query="a red fox")
+    there = f"https://cdn.example.org/a/{hit['id']}.webp?v=1"
+    assert hit["image_url"] == there
+    assert ask(app, "GET", f"/images/{hit['id']}/facts").json()["image_url"] == there
+    near = ask(app, "POST", "/knn-service", json={"text": "a red fox", "num_images": 1}).json()
+    assert near[0]["url"] == there
+    # Who makes the address out of an id is led there, and so is who asks for what is nowhere else.
+    for path in (f"/images/{hit['id']}?size=thumbnail", f"/images/{hit['id']}"):
+        response = ask(app, "GET", path)
+        assert (response.status_code, response.headers["location"]) == (307, there)
+    assert ask(app, "GET", f"/images/{'0' * 16}?size=thumbnail").status_code == 404
+
+
 def test_where_it_was_taken_leaves_with_those_who_may_only(make: Make, tmp_path: Path) -> None:
     [hit, *_] = search(make(), query="a red fox")
     content = with_exif("PNG")

@@ -10,10 +10,10 @@ import pytest
 
 from models.bundle import Bundle
 from models.database import SlowQueryError
-from models.items import ItemStore
+from models.elsewhere import UnsupportedError
 from serving.app import App
 from tests.build.images import image_bytes
-from tests.serving.conftest import COPIES, DIFFERENT, ask, error_of, search, with_client
+from tests.serving.conftest import COPIES, DIFFERENT, ELSEWHERE, ask, error_of, search, with_client
 from tests.serving.test_answers import QUERY, vectors_of
 
 # Captions are "blobs number 7", and those of odd numbers are of the kind "odd".
@@ -107,7 +107,8 @@ def test_quoted_words_must_be_there_in_either_mode(app: App) -> None:
 def test_what_too_many_have_in_common_is_ordered_by_looks(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.words._MOST_RANKED", 2)
+    for module in ("models.words", *(["models.milvus.naming"] if ELSEWHERE else [])):
+        monkeypatch.setattr(f"{module}._MOST_RANKED", 2)
     by_looks = search(app, query=NAMED, k=100)
     named = [one for one in by_looks if one["caption"] == "blobs number 7"]
     found = search(app, query=NAMED, mode="text", k=100)
@@ -164,15 +165,31 @@ def test_without_a_text_there_is_nothing_but_looks(app: App, opened: Bundle) -> 
     assert without(found, "score", "matched") == search(app, like=item.id, k=9)
 
 
-def test_words_that_take_too_long_are_given_up(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_that_take_too_long_are_given_up(
+    app: App, searched: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(*_: object, **__: object) -> None:
         raise SlowQueryError
 
-    monkeypatch.setattr(ItemStore, "named", slow)
+    monkeypatch.setattr(searched.collection, "named", slow)
     response = ask(app, "POST", "/search", json={"query": "a", "mode": "auto"})
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert error_of(response)["field"] == "query"
     assert search(app, query="a", mode="image")
+
+
+def test_where_words_are_not_searched_looks_are_what_there_is(
+    app: App, searched: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(*_: object, **__: object) -> None:
+        raise UnsupportedError("mode", "no words here")
+
+    monkeypatch.setattr(searched.collection, "named", unable)
+    found = ask(app, "POST", "/search", json={"query": QUERY, "mode": "auto", "k": 9}).json()
+    assert found["warnings"] == ["found by looks alone: mode: no words here"]
+    assert found["results"] == search(app, query=QUERY, mode="image", k=9)
+    response = ask(app, "POST", "/search", json={"query": QUERY, "mode": "text"})
+    assert (response.status_code, error_of(response)["field"]) == (501, "mode")
 
 
 def test_a_neighbour_changes_nothing(app: App) -> None:

@@ -44,6 +44,8 @@ def test_a_variable_is_read_and_checked(monkeypatch: pytest.MonkeyPatch) -> None
         ("API_KEYS_FILE", "/nowhere/keys", "cannot be read"),
         ("CORS_ORIGINS", "example.org", "is no origin"),
         ("PROTOCOLS", "openai, milvus", "'milvus' is none of openai, weaviate, clip-retrieval"),
+        ("THUMBNAILS_AT", "https://example.org/thumbnails", "is no address with {id} in it"),
+        ("THUMBNAILS_AT", "s3://bucket/{id}.webp", "is no address with {id} in it"),
         ("LOG_QUERIES", "1", "needs SIGHTLINE_LOG_REQUESTS"),
     ],
 )

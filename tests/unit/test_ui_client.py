@@ -133,6 +133,20 @@ def test_images_have_the_address_under_which_the_browser_finds_the_service() -> 
     assert image.original == start
 
 
+def test_a_thumbnail_that_lies_elsewhere_is_the_browser_s_to_fetch() -> None:
+    there = "https://cdn.example.org/1.webp"
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"results": [result(1, 0.3) | {"image_url": there}]})
+
+    for addresses in (Addresses(), Addresses(api_key="secret")):
+        [image] = service(answer, addresses).search(Question(text="a fox")).images
+        assert image.src == there
+    assert asked == ["/search"] * 2
+
+
 def test_with_a_key_thumbnails_come_inside_the_page() -> None:
     keys: set[str] = set()
 
