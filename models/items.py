@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from models.facets import Facets, FacetStore
 from models.facts import FactStore, FactWriter, Matches
 from models.order import Ordered, OrderStore
 from models.spelling import Speller, write_terms
-from models.words import Named, Positions, WordStore, WordWriter
+from models.words import Columns, Named, Positions, WordStore, WordWriter, columns_of
 
 _SCHEMA = """
 CREATE TABLE items (
@@ -45,8 +46,8 @@ CREATE TABLE items (
     checksum INTEGER NOT NULL
 )
 """
-# Where the columns lie that are JSON, and those that older files do not have.
-_METADATA, _LATER = 8, 10
+# Where the path lies, the columns that are JSON, and those that older files do not have.
+_PATH, _METADATA, _LATER = 2, 8, 10
 _INSERT = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _UPDATE = """
 UPDATE items SET width = ?, height = ?, caption = ?, alt_text = ?, text = ?, metadata = ?,
@@ -142,38 +143,52 @@ def change_items(
         connection.execute(_CACHE)
         words = WordWriter(connection, new=False)
         facts = FactWriter.of(connection, now_at)
-        touched = np.flatnonzero(now_at != np.arange(len(now_at))).tolist()
-        query = "SELECT * FROM items WHERE position = ?"
-        before = {}
-        for position in touched:
-            (row,) = connection.execute(query, [position]).fetchall()
-            before[position] = _item(row[:-1])
+        before = _read_at(connection, np.flatnonzero(now_at != np.arange(len(now_at))))
         coming = []
         for item in new:
             facts.add(item.position, item.metadata)
-            coming.append(item)
+            coming.append((_row(item), columns_of(item)))
         # The facts of those that have moved have moved with them.
-        for position, item in before.items():
+        for position, (row, columns) in before.items():
             if now_at[position] >= 0:
-                coming.append(replace(item, position=int(now_at[position])))
-        anew: list[Item] = []
-        inserted: list[Item] = []
-        for item in coming:
-            old = before.pop(item.position, None)
-            words.change(old, item)
+                coming.append((with_checksum((int(now_at[position]), *row[1:-1])), columns))
+        anew: list[Row] = []
+        inserted: list[Row] = []
+        deleted: list[int] = []
+        for row, columns in coming:
+            position = row[0]
+            old, said = before.pop(position, (None, None))
+            words.change(position, said, columns)
             # Where the path stays its two indexes need not be touched.
-            (anew if old and old.image_path == item.image_path else inserted).append(item)
-            if old is not None and old.image_path != item.image_path:
-                connection.execute(_DELETE, [item.position])
-        for old in before.values():
-            words.change(old, None)
-            connection.execute(_DELETE, [old.position])
+            if old is not None and old[_PATH] == row[_PATH]:
+                anew.append((*row[_PATH + 1 :], position))
+                continue
+            inserted.append(row)
+            if old is not None:
+                deleted.append(position)
+        for position, (_, said) in before.items():
+            words.change(position, said, None)
+            deleted.append(position)
         if words.people_say_otherwise:
             # Reads all words that there are.
             write_terms(connection, vocabulary)
-        connection.executemany(_UPDATE, ((*row[3:], row[0]) for row in map(_row, anew)))
-        connection.executemany(_INSERT, map(_row, inserted))
+        connection.executemany(_DELETE, zip(deleted))
+        connection.executemany(_UPDATE, anew)
+        connection.executemany(_INSERT, inserted)
         facts.write(connection)
+
+
+def _read_at(
+    connection: sqlite3.Connection, positions: NDArray[np.int64]
+) -> dict[int, tuple[Row, Columns]]:
+    """The rows at some positions, and what is said of each, by position."""
+    found = {}
+    for start in range(0, len(positions), _AT_ONCE):
+        some = positions[start : start + _AT_ONCE].tolist()
+        marks = ", ".join("?" * len(some))
+        for row in connection.execute(f"SELECT * FROM items WHERE position IN ({marks})", some):
+            found[row[0]] = row, columns_of(_item(row[:-1]))
+    return found
 
 
 def _row(item: Item) -> Row:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from models.items import Item
 
 Positions = NDArray[np.int64]
+Columns = tuple[str, ...]
 
 _SIDECAR = "sidecar"
 _BY_PEOPLE = frozenset({_SIDECAR, "xmp-sidecar", "xmp-alt-text", "xmp", "iptc", "exif"})
@@ -107,24 +108,25 @@ class WordWriter:
 
     def add(self, item: Item) -> None:
         """Take in what is said of a picture."""
-        self._connection.execute(_INSERT, [item.position, *_columns(item)])
+        self._connection.execute(_INSERT, (item.position, *columns_of(item)))
 
-    def change(self, old: Item | None, new: Item | None) -> None:
-        """Forget what was said of one, and take in what is said of another; None is no picture.
+    def change(self, position: int, before: Columns | None, now: Columns | None) -> None:
+        """Forget what was said of the picture at a position, and take in what is said of it now.
 
-        ``old`` is needed since there is no copy of what is indexed.
+        Args:
+            position: of a picture.
+            before: :func:`columns_of` the one that was there, since there is no copy of what is
+                indexed; None where there was none.
+            now: the same of the one that is there now.
         """
-        before, now = (
-            None if item is None else [item.position, *_columns(item)] for item in (old, new)
-        )
         if before == now:
             return
-        said = [[] if one is None else one[1 : 1 + len(_FIELDS)] for one in (before, now)]
+        said = [() if one is None else one[: len(_FIELDS)] for one in (before, now)]
         self.people_say_otherwise |= any(map(any, said)) and said[0] != said[1]
         if before is not None:
-            self._connection.execute(_DELETE, before)
+            self._connection.execute(_DELETE, (position, *before))
         if now is not None:
-            self._connection.execute(_INSERT, now)
+            self._connection.execute(_INSERT, (position, *now))
 
     def finish(self) -> None:
         """Put the index in the order in which it is read fastest."""
@@ -215,9 +217,9 @@ _DELETE = (
 )
 
 
-def _columns(item: Item) -> list[str]:
-    """The text of each column."""
-    return [" \n".join(texts) for texts in _said(item)]
+def columns_of(item: Item) -> Columns:
+    """What is said of a picture: the text of each column."""
+    return tuple(" \n".join(texts) for texts in _said(item))
 
 
 def _said(item: Item) -> Iterator[Sequence[str]]:
@@ -225,8 +227,8 @@ def _said(item: Item) -> Iterator[Sequence[str]]:
     for column, fields in _FIELDS.items():
         texts = [
             text
-            # Most have none of them.
-            for name in fields
+            # Most have none of them, and many none at all.
+            for name in (fields if item.metadata else ())
             if name in item.metadata
             # A field without a source is a sidecar's.
             and item.sources.get(name, _SIDECAR) in _BY_PEOPLE
