@@ -21,9 +21,9 @@ from build.caption import Caption
 from build.captioner import CaptionModel, write_captions
 from build.captions import read_captions
 from build.describe import describe
-from build.examples import examples
 from build.journal import Journal
 from build.made_of import FORM
+from build.measured import measured
 from build.metadata import Fields
 from build.metadata.description import (
     NOTHING_SAID,
@@ -39,8 +39,7 @@ from build.metadata.xmp_sidecars import read_xmp_sidecars
 from build.ocr import read_texts
 from build.packages import PACKAGE_FILES, Package
 from build.progress import Progress, counted
-from build.senseless import floor
-from build.subject import subject
+from build.said import Said
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
 from models.index import EXACT_UP_TO, Metric, VectorIndex
@@ -88,9 +87,9 @@ def assemble(
     root: Path | None,
     journal: Journal,
     threads: int,
+    said: Said,
     captioner: CaptionModel | None = None,
     ocr: OcrFacts | None = None,
-    metadata: Metadata = "basic",
     made_of: str = "",
 ) -> Manifest:
     """Write a bundle into an empty folder.
@@ -100,32 +99,29 @@ def assemble(
         pictures: what it holds.
         package: the model package; its files become part of the bundle.
         metric: of the index.
-        root: the tree of the pictures, where sidecars are looked for.
+        root: the tree of the pictures.
         journal: where the thumbnails are.
         threads: of the computations.
-        captioner: the image-to-text model that describes pictures without a caption.
-        ocr: what reads the text in the pictures.
-        metadata: how much of what pictures say themselves becomes part of the bundle.
+        said: what is said of them (:func:`all_said`).
+        captioner: the image-to-text model that has described pictures without a caption.
+        ocr: what has read the text in the pictures.
         made_of: the checksum of all that the bundle is made of (:mod:`build.made_of`).
-
-    Raises:
-        BuildError: the captioner cannot describe pictures, or no text can be read here.
     """
-    said = what_is_said(root, pictures, journal, metadata)
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
-    tagger = _tagger(package)
+    tagger = tagger_of(package)
     count = len(pictures.paths)
     queries = pictures.queries
     if queries is None and count > EXACT_UP_TO:
-        captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+        captions = (said.of(path).caption for path in pictures.paths)
         queries = text_encoder.encode(tokenizer.encode(tuning_texts(captions)))
     items = describe(
         pictures.paths,
         pictures.sizes,
         pictures.vectors,
-        said,
+        said.descriptions,
         None if tagger is None else tagger.alt_texts,
-        **read_by_machines(root, pictures, said, journal, threads, captioner, ocr),
+        written=said.written,
+        texts=said.texts,
     )
     hashes = thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, threads)
     items = (replace(item, thumbhash=one) for item, one in zip(items, hashes, strict=True))
@@ -137,25 +133,11 @@ def assemble(
     index, files = write_parts(
         folder, pictures.vectors, metric, queries, items, thumbnails, looks, package.folder
     )
-    least = None if tagger is None else floor(index, tokenizer, text_encoder)
     manifest = Manifest(
         model=package.card,
         index=index.facts,
         pictures=count,
         mean=index.mean().tolist(),
-        floor=least,
-        subject=None if tagger is None else subject(index, tokenizer, text_encoder),
-        examples=[]
-        if tagger is None
-        else examples(
-            _captions(pictures, said),
-            pictures.vectors,
-            index,
-            tokenizer,
-            text_encoder,
-            tagger,
-            least,
-        ),
         skipped=pictures.skipped,
         picture_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
@@ -165,6 +147,9 @@ def assemble(
         form=FORM,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=record_files(folder, files),
+        **measured(
+            index, tokenizer, text_encoder, tagger, lambda at: said.of(pictures.paths[at]).caption
+        ),
     )
     manifest.write(folder)
     return manifest
@@ -209,20 +194,30 @@ def write_parts(
     return index, (*PACKAGE_FILES, *index_files, ITEMS, THUMBNAILS, *([LOOKS] if seen else []))
 
 
-def read_by_machines(
+def all_said(
     root: Path | None,
     pictures: Pictures,
-    said: Mapping[str, Description],
     journal: Journal,
     threads: int,
     captioner: CaptionModel | None,
     ocr: OcrFacts | None,
-) -> dict[str, dict[str, str]]:
-    """What a captioner says of pictures that have no caption, and what can be read in them.
+    metadata: Metadata,
+) -> Said:
+    """What people, the pictures' files, a captioner and a reader of texts say of pictures.
 
-    Returns:
-        By path, as ``written`` and ``texts``: :func:`build.describe.describe`.
+    Args:
+        root: the tree of the pictures, where sidecars are looked for.
+        pictures: which they are; their vectors are not looked at.
+        journal: where what was said before is.
+        threads: of the reader.
+        captioner: the image-to-text model that describes pictures without a caption.
+        ocr: what reads the text in the pictures.
+        metadata: how much of what pictures say themselves is wanted.
+
+    Raises:
+        BuildError: the captioner cannot describe pictures, or no text can be read here.
     """
+    said = what_is_said(root, pictures, journal, metadata)
     written: dict[str, str] = {}
     if captioner is not None and root is not None:
         bare = _without_caption(pictures, said)
@@ -231,7 +226,7 @@ def read_by_machines(
     if ocr is not None and root is not None:
         there = _with_file(pictures)
         texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
-    return {"written": written, "texts": texts}
+    return Said(said, written, texts)
 
 
 def what_is_said(
@@ -288,16 +283,11 @@ def _is_described(description: Description) -> bool:
     return bool(description.caption or description.alt_text)
 
 
-def _tagger(package: Package) -> Tagger | None:
+def tagger_of(package: Package) -> Tagger | None:
+    """What says what pictures show that nobody describes; None where the model cannot tell."""
     if package.card.pretrained == "random":
         return None  # what random weights see in a picture would only mislead
     return Tagger(package.tokenizer, package.text_encoder)
-
-
-def _captions(pictures: Pictures, said: Mapping[str, Description]) -> dict[int, str]:
-    """The captions of pictures that have one, by position."""
-    captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
-    return {position: caption for position, caption in enumerate(captions) if caption}
 
 
 def tuning_texts(captions: Iterable[str | None]) -> list[str]:

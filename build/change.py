@@ -8,7 +8,6 @@ depends on what changes (:mod:`build.changed_files`).  Now and then the whole is
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from build.assemble import Pictures, looks_of, what_is_said
+from build.assemble import Pictures, what_is_said
 from build.changed_files import Coming, is_due, write_changed
-from build.describe import describe
+from build.coming import coming_of, positions_of
 from build.embed import NO_ENCODER
 from build.errors import BuildError
 from build.given import read_paths
@@ -29,15 +28,14 @@ from build.metadata.description import Metadata
 from build.moves import Moves, moves
 from build.output import Output
 from build.renew import write_renewed
+from build.said import Said
 from build.tags import Tagger
-from build.thumbhash import thumbhashes
 from models import machine
 from models.bundle import Bundle
-from models.database import Database
 from models.folder import Folder
 from models.golden import compare_texts
 from models.index import VectorIndex
-from models.manifest import ITEMS, TEXT_ENCODER, TOKENIZER, Manifest, verify_files
+from models.manifest import TEXT_ENCODER, TOKENIZER, Manifest, verify_files
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
 
@@ -99,7 +97,7 @@ def _change(output: Output, options: ChangeOptions, root: Path | None, journal: 
         raise BuildError(f"{min(both)} is to be added and to be removed: leave it out of one list.")
     with closing(Folder(output.folder)) as old:
         old.open(manifest.files)
-        was_at, at = _positions(old, pictures.paths), _positions(old, going)
+        was_at, at = positions_of(old, pictures.paths), positions_of(old, going)
         plan = moves(manifest.pictures, at[at >= 0], was_at)
         outcome = Changed(
             added=int((was_at < 0).sum()),
@@ -152,14 +150,6 @@ def _coming(
     return given_pictures(as_of_a_build, manifest.model, journal)
 
 
-def _positions(old: Folder, paths: Sequence[str]) -> NDArray[np.int64]:
-    """The position of each path, -1 where the bundle has no such picture."""
-    query = "SELECT position FROM items WHERE image_path = ?"
-    with closing(Database(old, ITEMS)) as items:
-        found = [items.rows(query, [path]) for path in paths]
-    return np.array([rows[0][0] if rows else -1 for rows in found], dtype=np.int64)
-
-
 def _described(
     folder: Path,
     manifest: Manifest,
@@ -173,19 +163,8 @@ def _described(
     guess = None
     if manifest.model.pretrained != "random":
         guess = _Guesses(folder, manifest)
-    said = what_is_said(root, pictures, journal, options.metadata)
-    described = list(describe(pictures.paths, pictures.sizes, pictures.vectors, said, guess))
-    hashes = thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, machine.cores())
-    looks = list(looks_of(pictures, journal))
-    described = [replace(item, thumbhash=one) for item, one in zip(described, hashes, strict=True)]
-    order = np.argsort(plan.new).tolist()
-
-    def thumbnail(number: int) -> bytes | None:
-        at = order[number]
-        return None if pictures.sizes[at] is None else journal.thumbnail(pictures.paths[at])
-
-    items = [replace(described[at], position=int(plan.new[at])) for at in order]
-    return Coming(items, pictures.vectors[order], thumbnail, [looks[at] for at in order])
+    said = Said(what_is_said(root, pictures, journal, options.metadata))
+    return coming_of(pictures, said, guess, plan, journal)
 
 
 class _Guesses:

@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from build.archives import Archives
-from build.assemble import Pictures, assemble, versions
+from build.assemble import Pictures, all_said, assemble, versions
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
 from build.errors import BuildError
 from build.given import read_given, read_vectors
 from build.journal import Journal
+from build.little import change_little, with_vectors
+from build.made import Made
 from build.made_of import made_of, sidecars
 from build.metadata.description import Metadata
 from build.ocr import find_reader, identity
@@ -95,15 +98,35 @@ def build_index(options: IndexOptions) -> Outcome:
         with Journal(output.journal, encoder, root) as journal:
             output.recover()
             old = output.whole_manifest()
+            found = None
             if given:
                 pictures, checksum = given_pictures(options, package.card, journal), ""
             else:
                 found = _find(options, package, journal)
-                checksum = _made_of(options, package, captioner, ocr, found)
+                settings = _settings(options, package, captioner, ocr)
+                checksum = _made_of(options, settings, found)
                 # To read every vector and thumbnail of a large tree takes longer than all else.
                 if old is not None and old.made_of == checksum:
                     return _outcome(options, found, changed=False)
-                pictures = _with_vectors(found, journal, package.card.embedding_dim)
+                pictures = found.pictures(package.card.embedding_dim)
+            said = all_said(
+                options.images,
+                pictures,
+                journal,
+                _threads(options),
+                captioner,
+                ocr,
+                options.metadata,
+            )
+            made = None
+            if found is not None:
+                checksums = said.checksums(found.paths, found.checksums)
+                made = Made(made_of(settings, (), (), ()), found.paths, checksums)
+                if old is not None and change_little(
+                    output, old, pictures, said, made, checksum, package, journal
+                ):
+                    return _outcome(options, found, changed=True)
+                pictures = with_vectors(pictures, journal)
             with output.new_folder() as new:
                 manifest = assemble(
                     new,
@@ -113,12 +136,14 @@ def build_index(options: IndexOptions) -> Outcome:
                     root=options.images,
                     journal=journal,
                     threads=_threads(options),
+                    said=said,
                     captioner=captioner,
                     ocr=ocr,
-                    metadata=options.metadata,
                     made_of=checksum,
                 )
                 changed = not _same(manifest, old)
+                if made is not None:
+                    made.note(journal, checksum)
                 if changed:
                     output.publish()
     except sqlite3.Error as error:
@@ -141,11 +166,25 @@ class _Found:
 
     paths: list[str]
     checksums: list[bytes]
+    sizes: list[tuple[int, int] | None]
     skipped: list[Skipped]
     reused: int
     unread: Counter[str]
     gone: int
     archives: Archives
+
+    def pictures(self, dim: int) -> Pictures:
+        """The same without their vectors, which are so wide."""
+        return Pictures(
+            self.paths,
+            self.sizes,
+            np.empty((0, dim), dtype=np.float32),
+            self.skipped,
+            self.reused,
+            self.unread,
+            self.gone,
+            archives=self.archives,
+        )
 
 
 def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
@@ -170,14 +209,18 @@ def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
     )
     paths: list[str] = []
     checksums: list[bytes] = []
+    sizes: list[tuple[int, int] | None] = []
     skipped = list(scanned.skipped)
-    for path, sha256, reason, detail in journal.outcomes([file.path for file in files]):
+    for path, sha256, width, height, reason, detail in journal.outcomes(
+        [file.path for file in files]
+    ):
         if reason is not None:
             skipped.append(Skipped(path=path, reason=reason, detail=detail or ""))
         else:
             assert sha256 is not None
             paths.append(path)
             checksums.append(sha256)
+            sizes.append((width, height))
     skipped.sort(key=lambda each: each.path)
     if not paths:
         raise BuildError(_nothing_found(root, skipped, scanned.unread))
@@ -188,6 +231,7 @@ def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
     return _Found(
         paths,
         checksums,
+        sizes,
         skipped,
         reused=len(paths) - len(fresh.intersection(paths)),
         unread=scanned.unread,
@@ -196,15 +240,12 @@ def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
     )
 
 
-def _made_of(
-    options: IndexOptions,
-    package: Package,
-    captioner: CaptionModel | None,
-    ocr: OcrFacts | None,
-    found: _Found,
-) -> str:
+def _settings(
+    options: IndexOptions, package: Package, captioner: CaptionModel | None, ocr: OcrFacts | None
+) -> dict[str, Any]:
+    """How a bundle of a tree is made."""
     assert options.images is not None
-    settings = {
+    return {
         "model": package.card.model_dump(mode="json"),
         "root": str(options.images.resolve()),
         "metric": options.metric,
@@ -213,31 +254,13 @@ def _made_of(
         "ocr": None if ocr is None else identity(ocr),
         "versions": versions(),
     }
+
+
+def _made_of(options: IndexOptions, settings: dict[str, Any], found: _Found) -> str:
+    assert options.images is not None
     pictures = zip(found.paths, found.checksums, strict=True)
     words = chain(sidecars(options.images, found.paths), found.archives.words())
     return made_of(settings, pictures, found.skipped, words)
-
-
-def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
-    vectors = np.empty((len(found.paths), dim), dtype=np.float32)
-    sizes: list[tuple[int, int] | None] = []
-    for row, path in enumerate(found.paths):
-        record = journal.get(path)
-        assert record.vector is not None
-        assert record.width is not None
-        assert record.height is not None
-        vectors[row] = record.vector
-        sizes.append((record.width, record.height))
-    return Pictures(
-        found.paths,
-        sizes,
-        vectors,
-        found.skipped,
-        found.reused,
-        found.unread,
-        found.gone,
-        archives=found.archives,
-    )
 
 
 def _outcome(options: IndexOptions, pictures: Pictures | _Found, *, changed: bool) -> Outcome:

@@ -73,6 +73,10 @@ CREATE TABLE IF NOT EXISTS archives (
     words BLOB NOT NULL
 )
 """
+# What the bundle was made of, one row at most.
+_MADE = """
+CREATE TABLE IF NOT EXISTS made (bundle TEXT NOT NULL, paths TEXT NOT NULL, checksums BLOB NOT NULL)
+"""
 _RECORD = "sha256, width, height, vector, reason, detail"
 # No file has such a time: a state that has to be looked at again.
 _UNTRUSTED = -1
@@ -171,15 +175,13 @@ class Journal:
             raise KeyError(path)
         return _record((*row, None))
 
-    def outcomes(
-        self, paths: Sequence[str]
-    ) -> Iterator[tuple[str, bytes | None, str | None, str | None]]:
-        """Path, SHA-256 of the content, and, where a picture was skipped, reason and detail.
+    def outcomes(self, paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Path, SHA-256 of the content, width, height, and, of one skipped, reason and detail.
 
         Args:
             paths: of pictures that there are records of, ascending.
         """
-        query = "SELECT path, sha256, reason, detail FROM pictures ORDER BY path"
+        query = "SELECT path, sha256, width, height, reason, detail FROM pictures ORDER BY path"
         wanted = iter(paths)
         next_one = next(wanted, None)
         # Both in the order of their code points: Python's, and SQLite's of UTF-8.
@@ -296,6 +298,19 @@ class Journal:
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO captions VALUES (?, ?, ?)", row)
 
+    def made(self) -> tuple[str, str, bytes] | None:
+        """What :meth:`put_made` took last."""
+        row = self._fetch("SELECT bundle, paths, checksums FROM made", ())
+        return None if row is None else (row[0], row[1], row[2])
+
+    def put_made(self, bundle: str, paths: str, checksums: bytes) -> None:
+        """Write down what a bundle is made of (:mod:`build.made`)."""
+        with self._lock:
+            self._connection.execute("DELETE FROM made")
+            self._connection.execute(
+                "INSERT INTO made VALUES (?, ?, ?)", (bundle, paths, checksums)
+            )
+
     def commit(self) -> None:
         """Make what was put last through the end of this process."""
         with self._lock:
@@ -382,6 +397,7 @@ def _open_whole(path: Path) -> sqlite3.Connection:
         connection.execute(_SAID)
         connection.execute(_LOOKS)
         connection.execute(_ARCHIVES)
+        connection.execute(_MADE)
         connection.commit()
     except BaseException:
         connection.close()
