@@ -23,7 +23,7 @@ def give(bundle: Path, size: int) -> None:
     # Another bundle may share its files.
     for name in (THUMBNAILS, MANIFEST):
         (bundle / name).unlink()
-    write_thumbnails(bundle / THUMBNAILS, _of_chance(manifest.pictures, size))
+    write_thumbnails(bundle / THUMBNAILS, _of_chance(manifest.images, size))
     files = manifest.files | {THUMBNAILS: record_file(bundle / THUMBNAILS)}
     manifest.model_copy(update={"files": files}).write(bundle)
 

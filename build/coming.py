@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from build.assemble import Pictures, looks_of
+from build.assemble import Images, looks_of
+from build.bundle_items import AltTexts, describe
 from build.changed_files import Coming
-from build.describe import AltTexts, describe
 from build.journal import Journal
 from build.moves import Moves
 from build.said import Said
@@ -38,39 +38,39 @@ def positions_of(old: Folder, paths: Sequence[str]) -> NDArray[np.int64]:
 
 
 def coming_of(
-    pictures: Pictures, said: Said, guess: AltTexts | None, plan: Moves, journal: Journal
+    images: Images, said: Said, guess: AltTexts | None, plan: Moves, journal: Journal
 ) -> Coming:
     """What comes, in order of position.
 
     Args:
-        pictures: the images that come.
+        images: the images that come.
         said: what is said of them.
         guess: alt texts from vectors; None where the model cannot tell.
         plan: where they go, in the same order.
         journal: where the thumbnails are.
     """
     described = describe(
-        pictures.paths,
-        pictures.sizes,
-        pictures.vectors,
+        images.paths,
+        images.sizes,
+        images.vectors,
         said.descriptions,
         guess,
         written=said.written,
         texts=said.texts,
     )
-    with_files = zip(pictures.paths, pictures.sizes, strict=True)
+    with_files = zip(images.paths, images.sizes, strict=True)
     hashes = thumbhashes(with_files, journal, machine.cores())
     items = [replace(item, thumbhash=one) for item, one in zip(described, hashes, strict=True)]
-    looks = list(looks_of(pictures, journal))
+    looks = list(looks_of(images, journal))
     order = np.argsort(plan.new).tolist()
 
     def thumbnail(number: int) -> bytes | None:
         at = order[number]
-        return None if pictures.sizes[at] is None else journal.thumbnail(pictures.paths[at])
+        return None if images.sizes[at] is None else journal.thumbnail(images.paths[at])
 
     return Coming(
         [replace(items[at], position=int(plan.new[at])) for at in order],
-        pictures.vectors[order],
+        images.vectors[order],
         thumbnail,
         [looks[at] for at in order],
     )

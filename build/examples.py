@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from build.tags import Tagger
-from models.index import VectorIndex
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 
 _MOST = 4
 # Images that are looked at.

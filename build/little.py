@@ -8,21 +8,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from build.assemble import Pictures, tagger_of
+from build.assemble import Images, tagger_of
+from build.atomic_output import Output
 from build.changed_files import Coming, is_due, write_changed
 from build.coming import coming_of, positions_of
 from build.journal import Journal
 from build.made import Made
 from build.measured import measured
 from build.moves import Moves, moves
-from build.output import Output
 from build.packages import Package
 from build.said import Said
 from models.database import Database
 from models.folder import Folder
-from models.index import VectorIndex
 from models.items import ItemStore
 from models.manifest import ITEMS, Manifest
+from models.vector_index import VectorIndex
 
 # Of more than this share of the images to change costs as much as to put all together.
 _MOST = 0.1
@@ -31,7 +31,7 @@ _MOST = 0.1
 def change_little(
     output: Output,
     manifest: Manifest,
-    pictures: Pictures,
+    images: Images,
     said: Said,
     made: Made,
     made_of: str,
@@ -46,7 +46,7 @@ def change_little(
     Args:
         output: where the bundle is, whole.
         manifest: the bundle's.
-        pictures: those that there are now; their vectors are in the journal.
+        images: those that there are now; their vectors are in the journal.
         said: what is said of them.
         made: what the new bundle is made of.
         made_of: the checksum of that.
@@ -60,19 +60,19 @@ def change_little(
     if known is None or manifest.index.kind == "flat":
         return False
     coming, going = known
-    if len(coming) + len(going) > _MOST * manifest.pictures:
+    if len(coming) + len(going) > _MOST * manifest.images:
         return False
     with closing(Folder(output.folder)) as old:
         old.open(manifest.files)
         # Output.whole_manifest has just hashed them.
         old.trust(manifest.files)
-        plan = moves(manifest.pictures, positions_of(old, going), positions_of(old, coming))
+        plan = moves(manifest.images, positions_of(old, going), positions_of(old, coming))
         index = VectorIndex.load(old, manifest.index, np.array(manifest.mean, dtype=np.float32))
         if is_due(manifest, index.embeddings.row_count, index.embeddings.unchanged, plan):
             return False
         tagger = tagger_of(package)
         guess = None if tagger is None else tagger.alt_texts
-        arriving = coming_of(_only(pictures, coming, journal), said, guess, plan, journal)
+        arriving = coming_of(_only(images, coming, journal), said, guess, plan, journal)
         plan = replace(plan, new=np.sort(plan.new))
         with closing(ItemStore(Database(old, ITEMS))) as items, output.new_folder() as new:
             caption_of = _captions(items, plan, arriving)
@@ -89,27 +89,27 @@ def change_little(
             )
             if changed is None:
                 return False
-            what_else = {"skipped": pictures.skipped, "made_of": made_of}
+            what_else = {"skipped": images.skipped, "made_of": made_of}
             changed.model_copy(update=what_else).write(new)
             made.note(journal, made_of)
             output.publish()
     return True
 
 
-def with_vectors(pictures: Pictures, journal: Journal) -> Pictures:
+def with_vectors(images: Images, journal: Journal) -> Images:
     """The same images with their vectors, which the journal has."""
-    vectors = np.empty((len(pictures.paths), pictures.vectors.shape[1]), dtype=np.float32)
-    for row, path in enumerate(pictures.paths):
+    vectors = np.empty((len(images.paths), images.vectors.shape[1]), dtype=np.float32)
+    for row, path in enumerate(images.paths):
         vector = journal.get(path).vector
         assert vector is not None
         vectors[row] = vector
-    return replace(pictures, vectors=vectors)
+    return replace(images, vectors=vectors)
 
 
-def _only(pictures: Pictures, paths: Sequence[str], journal: Journal) -> Pictures:
+def _only(images: Images, paths: Sequence[str], journal: Journal) -> Images:
     """Some of the images, with their vectors."""
-    size_of = dict(zip(pictures.paths, pictures.sizes, strict=True))
-    some = replace(pictures, paths=list(paths), sizes=[size_of[path] for path in paths])
+    size_of = dict(zip(images.paths, images.sizes, strict=True))
+    some = replace(images, paths=list(paths), sizes=[size_of[path] for path in paths])
     return with_vectors(some, journal)
 
 

@@ -9,9 +9,9 @@ from build.examples import examples
 from build.senseless import floor
 from build.subject import subject
 from build.tags import Tagger
-from models.index import VectorIndex
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 
 
 def measured(

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from build.describe import json_safe
+from build.bundle_items import json_safe
 from build.metadata.description import NOTHING_SAID, Description
 
 

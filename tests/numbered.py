@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import build.assemble
 import build.renew
-import models.index
+import models.vector_index
 from models.bundle import Bundle
 from tests.tiny_package import DIM
 
@@ -24,7 +24,7 @@ WORDS = ("fox", "owl", "boat", "snow", "lamp")
 def codes_for_few() -> Iterator[None]:
     """An index of codes for a hundred images and more."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (models.index, build.assemble, build.renew):
+        for module in (models.vector_index, build.assemble, build.renew):
             patch.setattr(module, "EXACT_UP_TO", 100)
         yield
 
@@ -52,7 +52,7 @@ def facts_of(number: int) -> dict[str, Any]:
 
 
 def answers(folder: Path) -> dict[str, Any]:
-    """What a bundle says of its pictures, by path."""
+    """What a bundle says of its images, by path."""
     with closing(Bundle.open(folder)) as bundle:
         items = {item.position: item for item in bundle.items}
         assert sorted(items) == list(range(len(bundle.index)))
@@ -106,6 +106,6 @@ def answers(folder: Path) -> dict[str, Any]:
             "near": [[path[at] for at in row] for row in positions.tolist()],
             "similarities": similarities.tolist(),
             "mean": bundle.index.mean().round(6).tolist(),
-            "pictures": bundle.manifest.pictures,
-            "root": bundle.manifest.picture_root,
+            "images": bundle.manifest.images,
+            "root": bundle.manifest.image_root,
         }

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.starts import measure
 from benchmarks.thumbnails import give
-from build.index import IndexOptions, build_index
+from build.bundle_from_images import IndexOptions, build_index
 from models.bundle import Bundle
-from tests.build.pictures import plant
+from tests.build.images import plant
 
 
 def test_bundles_are_measured_in_turn_warm_and_cold(tmp_path: Path, tiny_package: Path) -> None:

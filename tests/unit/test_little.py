@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 import build.little
-from build.index import IndexOptions, build_index
+from build.bundle_from_images import IndexOptions, build_index
 from models.manifest import Manifest
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.numbered import answers, codes_for_few, facts_of, path_of
 from tests.tiny_package import write_tiny_package
 
@@ -35,7 +35,7 @@ def draw(root: Path, number: int, shown: int) -> None:
     """An image by the path of a number that shows another one, and what is said of it."""
     path = root / path_of(number)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(picture(shown))
+    path.write_bytes(image_bytes(shown))
     path.with_suffix(".json").write_text(json.dumps(facts_of(shown)))
 
 

@@ -1,4 +1,4 @@
-"""Pictures and a model package to a bundle."""
+"""Images and a model package to a bundle."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from typing import Any
 import numpy as np
 
 from build.archives import Archives
-from build.assemble import Pictures, all_said, assemble, versions
+from build.assemble import Images, all_said, assemble, versions
+from build.atomic_output import Output
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
 from build.errors import BuildError
-from build.given import read_given, read_vectors
+from build.existing_embeddings import read_given, read_vectors
 from build.journal import Journal
 from build.little import change_little, with_vectors
 from build.made import Made
 from build.made_of import made_of, sidecars
 from build.metadata.description import Metadata
 from build.ocr import find_reader, identity
-from build.output import Output
 from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
 from models import machine
 from models.formats import extra_for
-from models.index import Metric
 from models.installation import extra as how_to_install
 from models.manifest import Manifest, ModelCard, OcrFacts, Skipped
+from models.vector_index import Metric
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class IndexOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a build did: how many pictures it found, embedded anew, took over, skipped.
+    """What a build did: how many images it found, embedded anew, took over, skipped.
 
-    ``unread`` counts, by suffix, what looks like a picture and is not read; ``gone`` are known
+    ``unread`` counts, by suffix, what looks like an image and is not read; ``gone`` are known
     from earlier builds and were not found.
     """
 
@@ -84,11 +84,11 @@ def build_index(options: IndexOptions) -> Outcome:
     """
     given = options.embeddings is not None
     if not given and options.images is None:
-        raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
+        raise BuildError("no images: give --images DIR, or --embeddings with --paths.")
     package = open_package(
-        options.model, text_threads=_threads(options), picture_threads=None if given else 1
+        options.model, text_threads=_threads(options), image_threads=None if given else 1
     )
-    # Before the pictures are embedded, so that what is missing does not show hours later.
+    # Before the images are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
     ocr = find_reader() if options.ocr else None
     output = Output(options.output)
@@ -100,7 +100,7 @@ def build_index(options: IndexOptions) -> Outcome:
             old = output.whole_manifest()
             found = None
             if given:
-                pictures, checksum = given_pictures(options, package.card, journal), ""
+                images, checksum = given_images(options, package.card, journal), ""
             else:
                 found = _find(options, package, journal)
                 settings = _settings(options, package, captioner, ocr)
@@ -108,10 +108,10 @@ def build_index(options: IndexOptions) -> Outcome:
                 # To read every vector and thumbnail of a large tree takes longer than all else.
                 if old is not None and old.made_of == checksum:
                     return _outcome(options, found, changed=False)
-                pictures = found.pictures(package.card.embedding_dim)
+                images = found.images(package.card.embedding_dim)
             said = all_said(
                 options.images,
-                pictures,
+                images,
                 journal,
                 _threads(options),
                 captioner,
@@ -123,14 +123,14 @@ def build_index(options: IndexOptions) -> Outcome:
                 checksums = said.checksums(found.paths, found.checksums)
                 made = Made(made_of(settings, (), (), ()), found.paths, checksums)
                 if old is not None and change_little(
-                    output, old, pictures, said, made, checksum, package, journal
+                    output, old, images, said, made, checksum, package, journal
                 ):
                     return _outcome(options, found, changed=True)
-                pictures = with_vectors(pictures, journal)
+                images = with_vectors(images, journal)
             with output.new_folder() as new:
                 manifest = assemble(
                     new,
-                    pictures,
+                    images,
                     package=package,
                     metric=options.metric,
                     root=options.images,
@@ -149,19 +149,19 @@ def build_index(options: IndexOptions) -> Outcome:
     except sqlite3.Error as error:
         raise BuildError(
             f"{output.journal} cannot be used: {error}. Is the disk full? If not, delete the "
-            "file; all pictures are then embedded again."
+            "file; all images are then embedded again."
         ) from None
     except OSError as error:
         where = error.filename or output.folder.parent
         raise BuildError(f"{where}: {error.strerror or error}.") from None
-    return _outcome(options, pictures, changed=changed)
+    return _outcome(options, images, changed=changed)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The pictures of a tree, in order, all of which the journal knows.
+    """The images of a tree, in order, all of which the journal knows.
 
-    ``checksums`` are the SHA-256 of their contents; the rest is as :class:`Pictures` has it.
+    ``checksums`` are the SHA-256 of their contents; the rest is as :class:`Images` has it.
     """
 
     paths: list[str]
@@ -173,9 +173,9 @@ class _Found:
     gone: int
     archives: Archives
 
-    def pictures(self, dim: int) -> Pictures:
+    def images(self, dim: int) -> Images:
         """The same without their vectors, which are so wide."""
-        return Pictures(
+        return Images(
             self.paths,
             self.sizes,
             np.empty((0, dim), dtype=np.float32),
@@ -188,12 +188,12 @@ class _Found:
 
 
 def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
-    """The pictures of a tree, embedded as far as they are not in the journal."""
+    """The images of a tree, embedded as far as they are not in the journal."""
     assert options.images is not None
     root = options.images
     archives = Archives(root, journal)
     scanned = scan(root, include=options.include, exclude=options.exclude, enter=archives.enter)
-    files = scanned.pictures
+    files = scanned.images
     if options.sample_size is not None:
         chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
         files = [file for file in files if file.path in chosen]
@@ -224,7 +224,7 @@ def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
     skipped.sort(key=lambda each: each.path)
     if not paths:
         raise BuildError(_nothing_found(root, skipped, scanned.unread))
-    there = [file.path for file in scanned.pictures]
+    there = [file.path for file in scanned.images]
     # Only now: a run that fails forgets nothing.
     if options.prune and scanned.whole:
         journal.keep_only(there)
@@ -246,7 +246,7 @@ def _settings(
     """How a bundle of a tree is made."""
     assert options.images is not None
     return {
-        "model": package.card.model_dump(mode="json"),
+        "model": package.card.model_dump(mode="json", by_alias=True),
         "root": str(options.images.resolve()),
         "metric": options.metric,
         "metadata": options.metadata,
@@ -258,28 +258,28 @@ def _settings(
 
 def _made_of(options: IndexOptions, settings: dict[str, Any], found: _Found) -> str:
     assert options.images is not None
-    pictures = zip(found.paths, found.checksums, strict=True)
+    images = zip(found.paths, found.checksums, strict=True)
     words = chain(sidecars(options.images, found.paths), found.archives.words())
-    return made_of(settings, pictures, found.skipped, words)
+    return made_of(settings, images, found.skipped, words)
 
 
-def _outcome(options: IndexOptions, pictures: Pictures | _Found, *, changed: bool) -> Outcome:
-    sizes = pictures.sizes if isinstance(pictures, Pictures) else []
+def _outcome(options: IndexOptions, images: Images | _Found, *, changed: bool) -> Outcome:
+    sizes = images.sizes if isinstance(images, Images) else []
     return Outcome(
         folder=options.output,
-        found=len(pictures.paths) + len(pictures.skipped),
-        embedded=len(pictures.paths),
-        reused=pictures.reused,
-        skipped=Counter(each.reason for each in pictures.skipped),
-        unread=pictures.unread,
-        gone=pictures.gone,
+        found=len(images.paths) + len(images.skipped),
+        embedded=len(images.paths),
+        reused=images.reused,
+        skipped=Counter(each.reason for each in images.skipped),
+        unread=images.unread,
+        gone=images.gone,
         without_file=sum(size is None for size in sizes),
         changed=changed,
     )
 
 
-def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
-    """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk.
+def given_images(options: IndexOptions, card: ModelCard, journal: Journal) -> Images:
+    """The images whose vectors exist; sizes and thumbnails of those that are on the disk.
 
     Raises:
         BuildError: the vectors or the paths are of another form, or do not fit together.
@@ -294,10 +294,10 @@ def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> 
     sizes: list[tuple[int, int] | None] = [None] * len(paths)
     if options.images is not None:
         found = look_up(options.images, paths)
-        embed(options.images, found.pictures, found.time_ns, journal, card, None, _threads(options))
-        there = {file.path for file in found.pictures}
+        embed(options.images, found.images, found.time_ns, journal, card, None, _threads(options))
+        there = {file.path for file in found.images}
         sizes = [_size(path, journal) if path in there else None for path in paths]
-    return Pictures(
+    return Images(
         paths,
         sizes,
         read_vectors(given.files, np.array(rows), card.embedding_dim),
@@ -325,7 +325,7 @@ def _threads(options: IndexOptions) -> int:
 
 
 def told_unread(unread: Counter[str]) -> str:
-    """What looks like a picture and is not read, in words: ``12 .heic (…), 3 .mp4``."""
+    """What looks like an image and is not read, in words: ``12 .heic (…), 3 .mp4``."""
     told = []
     for suffix, count in sorted(unread.items(), key=lambda each: (-each[1], each[0])):
         extra = extra_for(suffix)
@@ -338,7 +338,7 @@ def _nothing_found(root: Path, skipped: Sequence[Skipped], unread: Counter[str])
     if not skipped:
         there = f": there is {told_unread(unread)}" if unread else ""
         return (
-            f"{root} holds no pictures{there}. Give --images a folder with jpg, png, webp, gif, ..."
+            f"{root} holds no images{there}. Give --images a folder with jpg, png, webp, gif, ..."
         )
     some = "; ".join(f"{each.path}: {each.reason}" for each in skipped[:3])
-    return f"no picture in {root} could be embedded: all {len(skipped)} were skipped ({some})."
+    return f"no image in {root} could be embedded: all {len(skipped)} were skipped ({some})."
