@@ -6,7 +6,7 @@ import http.client
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def measure_starts(corpus: Corpus, cores: Sequence[int], logs: Path, rounds: int
         for name, bundle in bundles.items():
             print(f"start {number} of {rounds}: {name}", flush=True)
             peer = sightline.search_peer(bundle, len(cores))
-            took = _start(peer, cores, logs / "coldstart.log")
+            took = start(peer, cores, logs / "coldstart.log")
             if number:
                 starts[name].append(took)
     return {
@@ -36,7 +36,20 @@ def measure_starts(corpus: Corpus, cores: Sequence[int], logs: Path, rounds: int
     }
 
 
-def _start(peer: Peer, cores: Sequence[int], log: Path) -> float:
+def start(
+    peer: Peer, cores: Sequence[int], log: Path, answered: Callable[[int], None] = lambda pid: None
+) -> float:
+    """Seconds until a server that is started now has answered a search.
+
+    Args:
+        peer: the server.
+        cores: the processors that it may use.
+        log: where its output goes.
+        answered: is given its first process, which still runs then.
+
+    Raises:
+        ServerFailedError: it does not answer.
+    """
     body = json.dumps(peer.body("a red fox"))
     began = time.perf_counter()
     with running(peer.command, cores, log, wait=False) as server:
@@ -45,7 +58,9 @@ def _start(peer: Peer, cores: Sequence[int], log: Path) -> float:
             try:
                 connection.request("POST", peer.path, body, {"Content-Type": "application/json"})
                 if connection.getresponse().status == 200:
-                    return time.perf_counter() - began
+                    took = time.perf_counter() - began
+                    answered(server.pid)
+                    return took
             except (OSError, http.client.HTTPException):
                 # Nobody listens yet.
                 pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import random
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,15 +18,12 @@ from numpy.typing import NDArray
 from build.bundle_images import Images
 from build.bundle_items import describe
 from build.captioner import CaptionModel
-from build.examples import examples
 from build.journal import Journal
 from build.made_of import FORM
-from build.metadata.description import NOTHING_SAID, Description, Metadata
+from build.measured import measured
 from build.packages import PACKAGE_FILES, Package
 from build.progress import Progress, counted
-from build.said_of_images import read_by_machines, what_is_said
-from build.senseless import floor
-from build.subject import subject
+from build.said import Said
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
 from models.checksums import record_files
@@ -52,9 +49,9 @@ def assemble(
     root: Path | None,
     journal: Journal,
     threads: int,
+    said: Said,
     captioner: CaptionModel | None = None,
     ocr: OcrFacts | None = None,
-    metadata: Metadata = "basic",
     made_of: str = "",
 ) -> Manifest:
     """Write a bundle into an empty folder.
@@ -64,32 +61,29 @@ def assemble(
         images: what it holds.
         package: the model package; its files become part of the bundle.
         metric: of the index.
-        root: the tree of the images, where sidecars are looked for.
+        root: the tree of the images.
         journal: where the thumbnails are.
         threads: of the computations.
-        captioner: the image-to-text model that describes images without a caption.
-        ocr: what reads the text in the images.
-        metadata: how much of what images say themselves becomes part of the bundle.
+        said: what is said of them (:func:`all_said`).
+        captioner: the image-to-text model that has described images without a caption.
+        ocr: what has read the text in the images.
         made_of: the checksum of all that the bundle is made of (:mod:`build.made_of`).
-
-    Raises:
-        BuildError: the captioner cannot describe images, or no text can be read here.
     """
-    said = what_is_said(root, images, journal, metadata)
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
-    tagger = _tagger(package)
+    tagger = tagger_of(package)
     count = len(images.paths)
     queries = images.queries
     if queries is None and count > EXACT_UP_TO:
-        captions = (said.get(path, NOTHING_SAID).caption for path in images.paths)
+        captions = (said.of(path).caption for path in images.paths)
         queries = text_encoder.encode(tokenizer.encode(tuning_texts(captions)))
     items = describe(
         images.paths,
         images.sizes,
         images.vectors,
-        said,
+        said.descriptions,
         None if tagger is None else tagger.alt_texts,
-        **read_by_machines(root, images, said, journal, threads, captioner, ocr),
+        written=said.written,
+        texts=said.texts,
     )
     hashes = hashes_of(images, journal, threads)
     items = (replace(item, thumbhash=one) for item, one in zip(items, hashes, strict=True))
@@ -98,25 +92,11 @@ def assemble(
     index, files = write_parts(
         folder, images.vectors, metric, queries, items, thumbnails, looks, package.folder
     )
-    least = None if tagger is None else floor(index, tokenizer, text_encoder)
     manifest = Manifest(
         model=package.card,
         index=index.facts,
         images=count,
         mean=index.mean().tolist(),
-        floor=least,
-        subject=None if tagger is None else subject(index, tokenizer, text_encoder),
-        examples=[]
-        if tagger is None
-        else examples(
-            _captions(images, said),
-            images.vectors,
-            index,
-            tokenizer,
-            text_encoder,
-            tagger,
-            least,
-        ),
         skipped=images.skipped,
         image_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
@@ -126,6 +106,9 @@ def assemble(
         form=FORM,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=record_files(folder, files),
+        **measured(
+            index, tokenizer, text_encoder, tagger, lambda at: said.of(images.paths[at]).caption
+        ),
     )
     manifest.write(folder)
     return manifest
@@ -170,16 +153,11 @@ def write_parts(
     return index, (*PACKAGE_FILES, *index_files, ITEMS, THUMBNAILS, *([LOOKS] if seen else []))
 
 
-def _tagger(package: Package) -> Tagger | None:
+def tagger_of(package: Package) -> Tagger | None:
+    """What says what images show that nobody describes; None where the model cannot tell."""
     if package.card.pretrained == "random":
         return None  # what random weights see in an image would only mislead
     return Tagger(package.tokenizer, package.text_encoder)
-
-
-def _captions(images: Images, said: Mapping[str, Description]) -> dict[int, str]:
-    """The captions of images that have one, by position."""
-    captions = (said.get(path, NOTHING_SAID).caption for path in images.paths)
-    return {position: caption for position, caption in enumerate(captions) if caption}
 
 
 def tuning_texts(captions: Iterable[str | None]) -> list[str]:

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from build.assemble import assemble, versions
 from build.atomic_output import Output
@@ -18,9 +19,12 @@ from build.found_images import Found, find, with_vectors
 from build.images_with_embeddings import given_images
 from build.index_options import IndexOptions, threads_of
 from build.journal import Journal
+from build.little import change_little
+from build.made import Made
 from build.made_of import made_of, sidecars
 from build.ocr import find_reader, identity
 from build.packages import Package, open_package
+from build.said_of_images import all_said
 from models.manifest import Manifest, OcrFacts
 
 
@@ -70,15 +74,35 @@ def build_index(options: IndexOptions) -> Outcome:
         with Journal(output.journal, encoder, root) as journal:
             output.recover()
             old = output.whole_manifest()
+            found = None
             if given:
                 images, checksum = given_images(options, package.card, journal), ""
             else:
                 found = find(options, package, journal)
-                checksum = _made_of(options, package, captioner, ocr, found)
+                settings = _settings(options, package, captioner, ocr)
+                checksum = _made_of(options, settings, found)
                 # To read every vector and thumbnail of a large tree takes longer than all else.
                 if old is not None and old.made_of == checksum:
                     return _outcome(options, found, changed=False)
-                images = with_vectors(found, journal, package.card.embedding_dim)
+                images = found.images(package.card.embedding_dim)
+            said = all_said(
+                options.images,
+                images,
+                journal,
+                threads_of(options),
+                captioner,
+                ocr,
+                options.metadata,
+            )
+            made = None
+            if found is not None:
+                checksums = said.checksums(found.paths, found.checksums)
+                made = Made(made_of(settings, (), (), ()), found.paths, checksums)
+                if old is not None and change_little(
+                    output, old, images, said, made, checksum, package, journal
+                ):
+                    return _outcome(options, found, changed=True)
+                images = with_vectors(images, journal)
             with output.new_folder() as new:
                 manifest = assemble(
                     new,
@@ -88,12 +112,14 @@ def build_index(options: IndexOptions) -> Outcome:
                     root=options.images,
                     journal=journal,
                     threads=threads_of(options),
+                    said=said,
                     captioner=captioner,
                     ocr=ocr,
-                    metadata=options.metadata,
                     made_of=checksum,
                 )
                 changed = not _same(manifest, old)
+                if made is not None:
+                    made.note(journal, checksum)
                 if changed:
                     output.publish()
     except sqlite3.Error as error:
@@ -107,15 +133,12 @@ def build_index(options: IndexOptions) -> Outcome:
     return _outcome(options, images, changed=changed)
 
 
-def _made_of(
-    options: IndexOptions,
-    package: Package,
-    captioner: CaptionModel | None,
-    ocr: OcrFacts | None,
-    found: Found,
-) -> str:
+def _settings(
+    options: IndexOptions, package: Package, captioner: CaptionModel | None, ocr: OcrFacts | None
+) -> dict[str, Any]:
+    """How a bundle of a tree is made."""
     assert options.images is not None
-    settings = {
+    return {
         "model": package.card.model_dump(mode="json", by_alias=True),
         "root": str(options.images.resolve()),
         "metric": options.metric,
@@ -124,6 +147,10 @@ def _made_of(
         "ocr": None if ocr is None else identity(ocr),
         "versions": versions(),
     }
+
+
+def _made_of(options: IndexOptions, settings: dict[str, Any], found: Found) -> str:
+    assert options.images is not None
     images = zip(found.paths, found.checksums, strict=True)
     words = chain(sidecars(options.images, found.paths), found.archives.words())
     return made_of(settings, images, found.skipped, words)

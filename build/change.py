@@ -8,7 +8,6 @@ anew (:mod:`build.renew`): small bundles, and those of which much has changed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,11 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from build.assemble import looks_of
 from build.atomic_output import Output
 from build.bundle_images import Images
-from build.bundle_items import describe
 from build.changed_files import Coming, is_due, write_changed
+from build.coming import coming_of, positions_of
 from build.embed import NO_ENCODER
 from build.errors import BuildError
 from build.images_with_embeddings import given_images
@@ -31,14 +29,13 @@ from build.metadata.description import Metadata
 from build.moves import Moves, moves
 from build.path_lists import read_paths
 from build.renew import write_renewed
+from build.said import Said
 from build.said_of_images import what_is_said
 from build.tags import Tagger
-from build.thumbhash import thumbhashes
 from models import machine
 from models.bundle import Bundle
 from models.checksums import verify_files
-from models.database import Database
-from models.file_names import ITEMS, TEXT_ENCODER, TOKENIZER
+from models.file_names import TEXT_ENCODER, TOKENIZER
 from models.folder import Folder
 from models.golden import compare_texts
 from models.manifest import Manifest
@@ -104,7 +101,7 @@ def _change(output: Output, options: ChangeOptions, root: Path | None, journal: 
         raise BuildError(f"{min(both)} is to be added and to be removed: leave it out of one list.")
     with closing(Folder(output.folder)) as old:
         old.open(manifest.files)
-        was_at, at = _positions(old, images.paths), _positions(old, going)
+        was_at, at = positions_of(old, images.paths), positions_of(old, going)
         plan = moves(manifest.images, at[at >= 0], was_at)
         outcome = Changed(
             added=int((was_at < 0).sum()),
@@ -157,14 +154,6 @@ def _coming(
     return given_images(as_of_a_build, manifest.model, journal)
 
 
-def _positions(old: Folder, paths: Sequence[str]) -> NDArray[np.int64]:
-    """The position of each path, -1 where the bundle has no such image."""
-    query = "SELECT position FROM items WHERE image_path = ?"
-    with closing(Database(old, ITEMS)) as items:
-        found = [items.rows(query, [path]) for path in paths]
-    return np.array([rows[0][0] if rows else -1 for rows in found], dtype=np.int64)
-
-
 def _described(
     folder: Path,
     manifest: Manifest,
@@ -178,19 +167,8 @@ def _described(
     guess = None
     if manifest.model.pretrained != "random":
         guess = _Guesses(folder, manifest)
-    said = what_is_said(root, images, journal, options.metadata)
-    described = list(describe(images.paths, images.sizes, images.vectors, said, guess))
-    hashes = thumbhashes(zip(images.paths, images.sizes, strict=True), journal, machine.cores())
-    looks = list(looks_of(images, journal))
-    described = [replace(item, thumbhash=one) for item, one in zip(described, hashes, strict=True)]
-    order = np.argsort(plan.new).tolist()
-
-    def thumbnail(number: int) -> bytes | None:
-        at = order[number]
-        return None if images.sizes[at] is None else journal.thumbnail(images.paths[at])
-
-    items = [replace(described[at], position=int(plan.new[at])) for at in order]
-    return Coming(items, images.vectors[order], thumbnail, [looks[at] for at in order])
+    said = Said(what_is_said(root, images, journal, options.metadata))
+    return coming_of(images, said, guess, plan, journal)
 
 
 class _Guesses:

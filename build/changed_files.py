@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,7 @@ def write_changed(
     moves: Moves,
     coming: Coming,
     folder: Path,
+    more: Callable[[VectorIndex], dict[str, Any]] = lambda _: {},
 ) -> Manifest | None:
     """Write a changed bundle into an empty folder, but for its manifest.
 
@@ -108,6 +110,7 @@ def write_changed(
         moves: what is to change.
         coming: what comes.
         folder: where to.
+        more: gives further fields of the manifest, from the index as it is then.
 
     Returns:
         The manifest; None where the codebooks do not fit the images any more, and all has
@@ -152,21 +155,23 @@ def write_changed(
     index.save_codes(folder)
     tuning.save(folder)
     told = manifest.index.tuned_with.removesuffix(_AFTER) + _AFTER
+    index.facts = manifest.index.model_copy(
+        update={
+            "search_parameters": {"candidates": candidates},
+            "recall_at_10": round(recall, 4),
+            "tuned_with": told,
+        }
+    )
     return manifest.model_copy(
         update={
-            "index": manifest.index.model_copy(
-                update={
-                    "search_parameters": {"candidates": candidates},
-                    "recall_at_10": round(recall, 4),
-                    "tuned_with": told,
-                }
-            ),
+            "index": index.facts,
             "images": moves.count,
             "mean": mean.tolist(),
             "made_of": "",
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "files": records | record_files(folder, (INDEX, TUNING)),
         }
+        | more(index)
     )
 
 

@@ -6,10 +6,9 @@ Each is the caption of an image, or without a short one its tag, that finds this
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from build.tags import Tagger
 from models.text_encoder import TextEncoder
@@ -26,8 +25,7 @@ _AMONG = 3
 
 
 def examples(
-    captions: Mapping[int, str],
-    vectors: NDArray[np.float32],
+    caption_of: Callable[[int], str | None],
     index: VectorIndex,
     tokenizer: Tokenizer,
     text_encoder: TextEncoder,
@@ -37,20 +35,19 @@ def examples(
     """A few searches that find something, as unlike each other as can be.
 
     Args:
-        captions: of the images that have one, by position.
-        vectors: float32 ``[n, dim]``, a row for each image.
+        caption_of: gives the caption of the image at a position, None where it has none.
         index: of the images.
         tokenizer: of the model that made their embeddings.
         text_encoder: the same model's.
         tagger: says what an image shows that has no short caption.
         floor: the similarity below which nothing is found (:mod:`build.senseless`).
     """
-    some = random.Random(0).sample(range(len(vectors)), min(len(vectors), _SAMPLE))
+    some = random.Random(0).sample(range(len(index)), min(len(index), _SAMPLE))
     image_of: dict[str, int] = {}
     for position in some:
-        caption = captions.get(position, "")
+        caption = caption_of(position) or ""
         short = 0 < len(caption) <= _LONGEST
-        text = caption if short else tagger.tags(vectors[[position]])[0][0]
+        text = caption if short else tagger.tags(index.embeddings.rows(np.array([position])))[0][0]
         image_of.setdefault(text, position)
     if not image_of:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +31,25 @@ class Found:
 
     paths: list[str]
     checksums: list[bytes]
+    sizes: list[tuple[int, int] | None]
     skipped: list[Skipped]
     reused: int
     unread: Counter[str]
     gone: int
     archives: Archives
+
+    def images(self, dim: int) -> Images:
+        """The same without their vectors, which are so wide."""
+        return Images(
+            self.paths,
+            self.sizes,
+            np.empty((0, dim), dtype=np.float32),
+            self.skipped,
+            self.reused,
+            self.unread,
+            self.gone,
+            archives=self.archives,
+        )
 
 
 def find(options: IndexOptions, package: Package, journal: Journal) -> Found:
@@ -64,14 +78,18 @@ def find(options: IndexOptions, package: Package, journal: Journal) -> Found:
     )
     paths: list[str] = []
     checksums: list[bytes] = []
+    sizes: list[tuple[int, int] | None] = []
     skipped = list(scanned.skipped)
-    for path, sha256, reason, detail in journal.outcomes([file.path for file in files]):
+    for path, sha256, width, height, reason, detail in journal.outcomes(
+        [file.path for file in files]
+    ):
         if reason is not None:
             skipped.append(Skipped(path=path, reason=reason, detail=detail or ""))
         else:
             assert sha256 is not None
             paths.append(path)
             checksums.append(sha256)
+            sizes.append((width, height))
     skipped.sort(key=lambda each: each.path)
     if not paths:
         raise BuildError(_nothing_found(root, skipped, scanned.unread))
@@ -82,6 +100,7 @@ def find(options: IndexOptions, package: Package, journal: Journal) -> Found:
     return Found(
         paths,
         checksums,
+        sizes,
         skipped,
         reused=len(paths) - len(fresh.intersection(paths)),
         unread=scanned.unread,
@@ -90,27 +109,14 @@ def find(options: IndexOptions, package: Package, journal: Journal) -> Found:
     )
 
 
-def with_vectors(found: Found, journal: Journal, dim: int) -> Images:
-    """The same with the journal's vectors, float32 ``[n, dim]``, and sizes."""
-    vectors = np.empty((len(found.paths), dim), dtype=np.float32)
-    sizes: list[tuple[int, int] | None] = []
-    for row, path in enumerate(found.paths):
-        record = journal.get(path)
-        assert record.vector is not None
-        assert record.width is not None
-        assert record.height is not None
-        vectors[row] = record.vector
-        sizes.append((record.width, record.height))
-    return Images(
-        found.paths,
-        sizes,
-        vectors,
-        found.skipped,
-        found.reused,
-        found.unread,
-        found.gone,
-        archives=found.archives,
-    )
+def with_vectors(images: Images, journal: Journal) -> Images:
+    """The same images with their vectors, which the journal has: float32 ``[n, dim]``."""
+    vectors = np.empty((len(images.paths), images.vectors.shape[1]), dtype=np.float32)
+    for row, path in enumerate(images.paths):
+        vector = journal.get(path).vector
+        assert vector is not None
+        vectors[row] = vector
+    return replace(images, vectors=vectors)
 
 
 def told_unread(unread: Counter[str]) -> str:

@@ -104,15 +104,13 @@ class Journal:
             raise KeyError(path)
         return record_of((*row, None))
 
-    def outcomes(
-        self, paths: Sequence[str]
-    ) -> Iterator[tuple[str, bytes | None, str | None, str | None]]:
-        """Path, SHA-256 of the content, and, where an image was skipped, reason and detail.
+    def outcomes(self, paths: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Path, SHA-256 of the content, width, height, and, of one skipped, reason and detail.
 
         Args:
             paths: of images that there are records of, ascending.
         """
-        query = "SELECT path, sha256, reason, detail FROM pictures ORDER BY path"
+        query = "SELECT path, sha256, width, height, reason, detail FROM pictures ORDER BY path"
         wanted = iter(paths)
         next_one = next(wanted, None)
         # Both in the order of their code points: Python's, and SQLite's of UTF-8.
@@ -228,6 +226,19 @@ class Journal:
         row = (sha256, captioner, text)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO captions VALUES (?, ?, ?)", row)
+
+    def made(self) -> tuple[str, str, bytes] | None:
+        """What :meth:`put_made` took last."""
+        row = self._fetch("SELECT bundle, paths, checksums FROM made", ())
+        return None if row is None else (row[0], row[1], row[2])
+
+    def put_made(self, bundle: str, paths: str, checksums: bytes) -> None:
+        """Write down what a bundle is made of (:mod:`build.made`)."""
+        with self._lock:
+            self._connection.execute("DELETE FROM made")
+            self._connection.execute(
+                "INSERT INTO made VALUES (?, ?, ?)", (bundle, paths, checksums)
+            )
 
     def commit(self) -> None:
         """Make what was put last through the end of this process."""

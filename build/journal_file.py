@@ -54,6 +54,10 @@ CREATE TABLE IF NOT EXISTS archives (
     words BLOB NOT NULL
 )
 """
+# What the bundle was made of, one row at most.
+_MADE = """
+CREATE TABLE IF NOT EXISTS made (bundle TEXT NOT NULL, paths TEXT NOT NULL, checksums BLOB NOT NULL)
+"""
 
 
 def open_journal(path: Path) -> sqlite3.Connection:
@@ -92,6 +96,7 @@ def _open_whole(path: Path) -> sqlite3.Connection:
         connection.execute(_SAID)
         connection.execute(_LOOKS)
         connection.execute(_ARCHIVES)
+        connection.execute(_MADE)
         connection.commit()
     except BaseException:
         connection.close()

@@ -21,10 +21,46 @@ from build.metadata.description import (
 from build.metadata.embedded import READING
 from build.metadata.xmp_sidecars import read_xmp_sidecars
 from build.ocr import read_texts
+from build.said import Said
 from models.images import read_content
 from models.manifest import OcrFacts
 
 _NAMED_WARNINGS = 10
+
+
+def all_said(
+    root: Path | None,
+    images: Images,
+    journal: Journal,
+    threads: int,
+    captioner: CaptionModel | None,
+    ocr: OcrFacts | None,
+    metadata: Metadata,
+) -> Said:
+    """What people, the images' files, a captioner and a reader of texts say of images.
+
+    Args:
+        root: the tree of the images, where sidecars are looked for.
+        images: which they are; their vectors are not looked at.
+        journal: where what was said before is.
+        threads: of the reader.
+        captioner: the image-to-text model that describes images without a caption.
+        ocr: what reads the text in the images.
+        metadata: how much of what images say themselves is wanted.
+
+    Raises:
+        BuildError: the captioner cannot describe images, or no text can be read here.
+    """
+    said = what_is_said(root, images, journal, metadata)
+    written: dict[str, str] = {}
+    if captioner is not None and root is not None:
+        bare = _without_caption(images, said)
+        written = write_captions(root, bare, journal, captioner, _content_of(images))
+    texts: dict[str, str] = {}
+    if ocr is not None and root is not None:
+        there = _with_file(images)
+        texts = read_texts(root, there, journal, ocr, threads, _content_of(images))
+    return Said(said, written, texts)
 
 
 def what_is_said(
@@ -52,31 +88,6 @@ def what_is_said(
         if description != NOTHING_SAID:
             said[path] = description
     return said
-
-
-def read_by_machines(
-    root: Path | None,
-    images: Images,
-    said: Mapping[str, Description],
-    journal: Journal,
-    threads: int,
-    captioner: CaptionModel | None,
-    ocr: OcrFacts | None,
-) -> dict[str, dict[str, str]]:
-    """What a captioner says of images that have no caption, and what can be read in them.
-
-    Returns:
-        By path, as ``written`` and ``texts``: :func:`build.bundle_items.describe`.
-    """
-    written: dict[str, str] = {}
-    if captioner is not None and root is not None:
-        bare = _without_caption(images, said)
-        written = write_captions(root, bare, journal, captioner, _content_of(images))
-    texts: dict[str, str] = {}
-    if ocr is not None and root is not None:
-        there = _with_file(images)
-        texts = read_texts(root, there, journal, ocr, threads, _content_of(images))
-    return {"written": written, "texts": texts}
 
 
 def _tell(warnings: Sequence[str]) -> None:

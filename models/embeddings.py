@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from mmap import mmap
 from pathlib import Path
 
 import faiss
@@ -26,6 +27,7 @@ from models.arrays import read_array
 from models.damage import DamagedError
 from models.file_names import CHANGED_EMBEDDINGS, EMBEDDINGS, ROW_CHECKSUMS
 from models.folder import Folder
+from models.pages import Pages
 from models.rows import Rows, load_rows
 
 Vectors = NDArray[np.float32]
@@ -79,13 +81,14 @@ class Embeddings:
             or len({rows.shape[1:] for rows, _ in parts}) > 1
         ):
             raise DamagedError(f"{path} and its checksums do not fit together. Build it again.")
-        rows, in_memory = parts[0]
-        embeddings = cls(rows, None if in_memory else checksums[: len(rows)], path)
+        rows, mapped = parts[0]
+        embeddings = cls(rows)
+        embeddings._first = _part(rows, mapped, checksums[: len(rows)], path)
         embeddings._row_of = load_rows(folder, count)
         if len(parts) > 1:
-            changed, in_memory = parts[1]
-            needed = None if in_memory else checksums[len(rows) :]
-            embeddings._changed = _Part(changed, needed, folder.path / CHANGED_EMBEDDINGS)
+            changed, mapped = parts[1]
+            place = folder.path / CHANGED_EMBEDDINGS
+            embeddings._changed = _part(changed, mapped, checksums[len(rows) :], place)
         if (embeddings._row_of is None) != (embeddings._changed is None):
             raise DamagedError(f"{path} and its rows do not fit together. Build it again.")
         return embeddings
@@ -184,8 +187,15 @@ class Embeddings:
 class _Part:
     """The vectors of one file, by row, and which of them are not checked yet."""
 
-    def __init__(self, rows: Vectors, checksums: Checksums | None, path: Path | None) -> None:
+    def __init__(
+        self,
+        rows: Vectors,
+        checksums: Checksums | None,
+        path: Path | None,
+        pages: Pages | None = None,
+    ) -> None:
         self.rows = rows
+        self._pages = pages
         self._checksums = checksums
         self._path = path
         self.unchecked = np.full(len(rows), checksums is not None)
@@ -213,6 +223,8 @@ class _Part:
         Raises:
             DamagedError: one is not as it was written.
         """
+        if self._pages is not None:
+            self._pages.fetch(at)
         fresh = at[self.unchecked[at]]
         if not len(fresh):
             return
@@ -225,14 +237,22 @@ class _Part:
         self.unchecked[fresh] = False
 
 
-def _read(folder: Folder, name: str) -> tuple[Vectors, bool]:
-    """The vectors of a file, and whether they are in memory, and hashed."""
+def _read(folder: Folder, name: str) -> tuple[Vectors, mmap | None]:
+    """The vectors of a file, and where it is mapped; None where it is in memory, and hashed."""
     path = folder.path / name
     if not folder.in_memory(name):
-        return read_array(folder.map(name), np.dtype("<f4"), path), False
+        mapped = folder.map(name)
+        return read_array(mapped, np.dtype("<f4"), path), mapped
     content = folder.read(name)
     folder.confirm(name, content)
-    return read_array(content, np.dtype("<f4"), path), True
+    return read_array(content, np.dtype("<f4"), path), None
+
+
+def _part(rows: Vectors, mapped: mmap | None, checksums: Checksums, path: Path) -> _Part:
+    """The vectors of a file as :func:`_read` gives them."""
+    if mapped is None:
+        return _Part(rows, None, path)
+    return _Part(rows, checksums, path, Pages(mapped, rows))
 
 
 def checksums_of(rows: Vectors, positions: Positions | None = None) -> Checksums:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from models.facts import FactWriter
 from models.items import Item, item_of
 from models.spelling import write_terms
 from models.word_ranks import write_frequent
-from models.words import WordWriter
+from models.words import Columns, WordWriter, columns_of
 
 _SCHEMA = """
 CREATE TABLE items (
@@ -40,6 +40,10 @@ UPDATE items SET width = ?, height = ?, caption = ?, alt_text = ?, text = ?, met
     sources = ?, thumbhash = ?, checksum = ? WHERE position = ?
 """
 _DELETE = "DELETE FROM items WHERE position = ?"
+# Where the path lies.
+_PATH = 2
+# SQLite takes a limited number of parameters in one statement.
+_AT_ONCE = 500
 # Pages that are changed are all over the file: 128 MB of them, instead of two.
 _CACHE = "PRAGMA cache_size = -131072"
 
@@ -91,38 +95,52 @@ def change_items(
         connection.execute(_CACHE)
         words = WordWriter(connection, new=False)
         facts = FactWriter.of(connection, now_at)
-        touched = np.flatnonzero(now_at != np.arange(len(now_at))).tolist()
-        query = "SELECT * FROM items WHERE position = ?"
-        before = {}
-        for position in touched:
-            (row,) = connection.execute(query, [position]).fetchall()
-            before[position] = item_of(row[:-1])
+        before = _read_at(connection, np.flatnonzero(now_at != np.arange(len(now_at))))
         coming = []
         for item in new:
             facts.add(item.position, item.metadata)
-            coming.append(item)
+            coming.append((_row(item), columns_of(item)))
         # The facts of those that have moved have moved with them.
-        for position, item in before.items():
+        for position, (row, columns) in before.items():
             if now_at[position] >= 0:
-                coming.append(replace(item, position=int(now_at[position])))
-        anew: list[Item] = []
-        inserted: list[Item] = []
-        for item in coming:
-            old = before.pop(item.position, None)
-            words.change(old, item)
+                coming.append((with_checksum((int(now_at[position]), *row[1:-1])), columns))
+        anew: list[Row] = []
+        inserted: list[Row] = []
+        deleted: list[int] = []
+        for row, columns in coming:
+            position = row[0]
+            old, said = before.pop(position, (None, None))
+            words.change(position, said, columns)
             # Where the path stays its two indexes need not be touched.
-            (anew if old and old.image_path == item.image_path else inserted).append(item)
-            if old is not None and old.image_path != item.image_path:
-                connection.execute(_DELETE, [item.position])
-        for old in before.values():
-            words.change(old, None)
-            connection.execute(_DELETE, [old.position])
+            if old is not None and old[_PATH] == row[_PATH]:
+                anew.append((*row[_PATH + 1 :], position))
+                continue
+            inserted.append(row)
+            if old is not None:
+                deleted.append(position)
+        for position, (_, said) in before.items():
+            words.change(position, said, None)
+            deleted.append(position)
         if words.people_say_otherwise:
             # Reads all words that there are.
             write_terms(connection, vocabulary)
-        connection.executemany(_UPDATE, ((*row[3:], row[0]) for row in map(_row, anew)))
-        connection.executemany(_INSERT, map(_row, inserted))
+        connection.executemany(_DELETE, zip(deleted))
+        connection.executemany(_UPDATE, anew)
+        connection.executemany(_INSERT, inserted)
         facts.write(connection)
+
+
+def _read_at(
+    connection: sqlite3.Connection, positions: NDArray[np.int64]
+) -> dict[int, tuple[Row, Columns]]:
+    """The rows at some positions, and what is said of each, by position."""
+    found = {}
+    for start in range(0, len(positions), _AT_ONCE):
+        some = positions[start : start + _AT_ONCE].tolist()
+        marks = ", ".join("?" * len(some))
+        for row in connection.execute(f"SELECT * FROM items WHERE position IN ({marks})", some):
+            found[row[0]] = row, columns_of(item_of(row[:-1]))
+    return found
 
 
 def _row(item: Item) -> Row:

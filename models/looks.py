@@ -114,6 +114,8 @@ def change_looks(
     Returns:
         Whether there is any look; where there is none, there is no file either.
     """
+    if not before and not any(looks):
+        return False
     stays = now_at >= 0
     nothing = np.array([(np.frombuffer(_NONE, "u1"), zlib.crc32(_NONE))], dtype=_ROW)
     rows = np.repeat(nothing, int(stays.sum()) + len(new))

@@ -76,13 +76,9 @@ class Tuning:
         cosines = np.where(positions >= 0, self.cosines, -np.inf)
         least = self.least
         if len(new):
-            near = self.queries @ vectors.T
-            most = min(_KNOWN + 1, len(new))
-            best = np.argpartition(-near, most - 1, axis=1)[:, :most]
-            near = np.take_along_axis(near, best, 1)
-            there = near > least[:, np.newaxis]
-            positions = np.hstack([positions, np.where(there, new[best], -1)])
-            cosines = np.hstack([cosines, np.where(there, near, -np.inf)])
+            near, best = _nearer(self.queries @ vectors.T, least)
+            positions = np.hstack([positions, np.where(best >= 0, new[best], -1)])
+            cosines = np.hstack([cosines, near])
         order = np.argsort(-cosines, axis=1, kind="stable")[:, : _KNOWN + 1]
         positions = np.take_along_axis(positions, order, 1)
         cosines = np.take_along_axis(cosines, order, 1).astype(np.float32)
@@ -163,3 +159,28 @@ class Tuning:
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise DamagedError(f"{path} cannot be read: {error}. Build it again.") from None
+
+
+def _nearer(cosines: Vectors, least: Vectors) -> tuple[Vectors, Positions]:
+    """Of each row what is above its least: the nearest first, and one more than are kept at most.
+
+    Args:
+        cosines: float32 ``[m, n]``.
+        least: float32 ``[m]``.
+
+    Returns:
+        Cosines float32 ``[m, k]`` and columns int64 ``[m, k]``, filled with ``-inf`` and -1.
+    """
+    rows, columns = np.nonzero(cosines > least[:, np.newaxis])
+    near = cosines[rows, columns]
+    order = np.lexsort((-near, rows))
+    rows, columns, near = rows[order], columns[order], near[order]
+    counts = np.bincount(rows, minlength=len(least))
+    rank = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = rank <= _KNOWN
+    width = min(int(counts.max(initial=0)), _KNOWN + 1)
+    best = np.full((len(least), width), -1, dtype=np.int64)
+    found = np.full((len(least), width), -np.inf, dtype=np.float32)
+    best[rows[kept], rank[kept]] = columns[kept]
+    found[rows[kept], rank[kept]] = near[kept]
+    return found, best

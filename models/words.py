@@ -37,6 +37,8 @@ from models.word_ranks import COLUMNS, Positions, WordRanks
 if TYPE_CHECKING:
     from models.items import Item
 
+Columns = tuple[str, ...]
+
 _SIDECAR = "sidecar"
 _BY_PEOPLE = frozenset({_SIDECAR, "xmp-sidecar", "xmp-alt-text", "xmp", "iptc", "exif"})
 # Which fields of the metadata are in a column.
@@ -91,24 +93,25 @@ class WordWriter:
 
     def add(self, item: Item) -> None:
         """Take in what is said of an image."""
-        self._connection.execute(_INSERT, [item.position, *columns_of(item)])
+        self._connection.execute(_INSERT, (item.position, *columns_of(item)))
 
-    def change(self, old: Item | None, new: Item | None) -> None:
-        """Forget what was said of one, and take in what is said of another; None is no image.
+    def change(self, position: int, before: Columns | None, now: Columns | None) -> None:
+        """Forget what was said of the image at a position, and take in what is said of it now.
 
-        ``old`` is needed since there is no copy of what is indexed.
+        Args:
+            position: of an image.
+            before: :func:`columns_of` the one that was there, since there is no copy of what is
+                indexed; None where there was none.
+            now: the same of the one that is there now.
         """
-        before, now = (
-            None if item is None else [item.position, *columns_of(item)] for item in (old, new)
-        )
         if before == now:
             return
-        said = [[] if one is None else one[1 : 1 + len(_FIELDS)] for one in (before, now)]
+        said = [() if one is None else one[: len(_FIELDS)] for one in (before, now)]
         self.people_say_otherwise |= any(map(any, said)) and said[0] != said[1]
         if before is not None:
-            self._connection.execute(_DELETE, before)
+            self._connection.execute(_DELETE, (position, *before))
         if now is not None:
-            self._connection.execute(_INSERT, now)
+            self._connection.execute(_INSERT, (position, *now))
 
     def finish(self) -> None:
         """Put the index in the order in which it is read fastest."""
@@ -196,9 +199,9 @@ _DELETE = (
 )
 
 
-def columns_of(item: Item) -> list[str]:
+def columns_of(item: Item) -> Columns:
     """What is said of an image, the text of each of ``COLUMNS``, as it is indexed."""
-    return [apart(" \n".join(texts)) for texts in _said(item)]
+    return tuple(apart(" \n".join(texts)) for texts in _said(item))
 
 
 def _said(item: Item) -> Iterator[Sequence[str]]:
@@ -206,8 +209,8 @@ def _said(item: Item) -> Iterator[Sequence[str]]:
     for column, fields in _FIELDS.items():
         texts = [
             text
-            # Most have none of them.
-            for name in fields
+            # Most have none of them, and many none at all.
+            for name in (fields if item.metadata else ())
             if name in item.metadata
             # A field without a source is a sidecar's.
             and item.sources.get(name, _SIDECAR) in _BY_PEOPLE

@@ -45,8 +45,7 @@ def found(
     vectors = AXES[:8]
     model = FakeModel(places)
     return examples(
-        captions,
-        vectors,
+        captions.get,
         VectorIndex.build(vectors, "ip"),
         cast("Tokenizer", model),
         cast("TextEncoder", model),

@@ -27,8 +27,10 @@ def test_rows_are_in_the_order_of_the_paths(tmp_path: Path) -> None:
             vector = np.array([number, 0], dtype=np.float32)
             record = Record(bytes([number]) * 32, width=number, height=9, vector=vector)
             journal.put(ImageFile(path, size=1, mtime_ns=1, ctime_ns=1), record, 0)
-        found = Found(["a.jpg", "b.jpg"], [], [], 1, Counter({".mp4": 1}), 4, Archives(tmp_path))
-        images = with_vectors(found, journal, 2)
+        sizes: list[tuple[int, int] | None] = [(2, 9), (1, 9)]
+        unread = Counter({".mp4": 1})
+        found = Found(["a.jpg", "b.jpg"], [], sizes, [], 1, unread, 4, Archives(tmp_path))
+        images = with_vectors(found.images(2), journal)
     assert images.vectors.tolist() == [[2, 0], [1, 0]]
     assert images.vectors.dtype == np.float32
     assert images.sizes == [(2, 9), (1, 9)]

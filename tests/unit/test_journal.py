@@ -81,10 +81,10 @@ def test_what_became_of_images_in_their_order(tmp_path: Path) -> None:
             first.put(replace(FILE, path=path), SKIPPED if path == "Z.jpg" else SEEN, LATER)
         wanted = sorted(["ä.jpg", "Z.jpg", "\U0001f98a.jpg", "\uffee.jpg"])
         assert list(first.outcomes(wanted)) == [
-            ("Z.jpg", SKIPPED.sha256, "truncated", "half of it"),
-            ("ä.jpg", SEEN.sha256, None, None),
-            ("\uffee.jpg", SEEN.sha256, None, None),
-            ("\U0001f98a.jpg", SEEN.sha256, None, None),
+            ("Z.jpg", SKIPPED.sha256, None, None, "truncated", "half of it"),
+            ("ä.jpg", SEEN.sha256, SEEN.width, SEEN.height, None, None),
+            ("\uffee.jpg", SEEN.sha256, SEEN.width, SEEN.height, None, None),
+            ("\U0001f98a.jpg", SEEN.sha256, SEEN.width, SEEN.height, None, None),
         ]
 
 

@@ -13,7 +13,7 @@ from build.bundle_images import Images
 from build.captioner import CaptionModel
 from build.journal import Journal
 from build.metadata import Fields
-from build.said_of_images import read_by_machines, what_is_said
+from build.said_of_images import all_said, what_is_said
 from models.manifest import OcrFacts
 
 
@@ -73,8 +73,8 @@ def test_machines_look_at_files_only_and_a_captioner_at_those_without_a_caption(
     def read(files: bool, *machines: Any) -> dict[str, dict[str, str]]:
         some = images(["a.jpg", "b.jpg"], files=files)
         root = tmp_path / "images"
-        said = what_is_said(root, some, journal, "basic")
-        return read_by_machines(root, some, said, journal, 1, *machines)
+        said = all_said(root, some, journal, 1, *machines, "basic")
+        return {"written": dict(said.written), "texts": dict(said.texts)}
 
     assert read(True, captioner, ocr) == {
         "written": {"b.jpg": "images"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import models.tuning
@@ -31,6 +31,9 @@ def true(queries: Vectors, vectors: Vectors) -> Positions:
 
 @settings(max_examples=60)
 @given(st.integers(0, 1 << 30), st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))
+# More come at once that are near than are kept.
+@example(1, 0, 0, 200)
+@example(2, 3, 60, 60)
 def test_the_nearest_are_those_of_a_comparison_with_all(
     seed: int, going: int, replacing: int, adding: int
 ) -> None:
