@@ -43,7 +43,8 @@ from build.senseless import floor
 from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
-from models.index import EXACT_UP_TO, Metric, VectorIndex
+from models.index import EXACT_UP_TO, VectorIndex
+from models.index_file import Metric
 from models.items import Item, write_items
 from models.looks import look_of, write_looks
 from models.manifest import ITEMS, LOOKS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files

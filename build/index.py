@@ -26,7 +26,7 @@ from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
 from models import machine
 from models.formats import extra_for
-from models.index import Metric
+from models.index_file import Metric
 from models.installation import extra as how_to_install
 from models.manifest import Manifest, ModelCard, OcrFacts, Skipped
 

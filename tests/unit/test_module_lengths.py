@@ -16,7 +16,6 @@ STILL_LONGER = {
     "build/journal.py",
     "models/bundle.py",
     "models/facets.py",
-    "models/index.py",
     "models/items.py",
     "models/manifest.py",
     "serving/engine.py",
