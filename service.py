@@ -21,9 +21,9 @@ import bentoml
 from bentoml.validators import ContentType
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.bundle_opening import check_bundle, open_bundle
 from serving.errors import speech_is_off
 from serving.metrics import METRICS_FOLDER
-from serving.opening import check_bundle, open_bundle
 from serving.settings import Settings
 from serving.tracing import Tracing, exporter
 from serving.wire.fields import DEFAULT_K
@@ -94,7 +94,7 @@ process = Process()
     tracing={"excluded_urls": ".*"},
 )
 class Sightline:
-    """Finds pictures by describing them."""
+    """Finds images by describing them."""
 
     def __init__(self) -> None:
         from serving.speech import Transcriber
@@ -148,7 +148,7 @@ class Sightline:
 
     @bentoml.api(route="/search", input_spec=SearchRequest, output_spec=SearchResponse)
     async def search(self, **fields: Any) -> dict[str, Any]:
-        """Find the pictures that a text describes."""
+        """Find the images that a text describes."""
         from serving.answer import result_fields
 
         with self.app.state.engine() as engine:
@@ -164,7 +164,7 @@ class Sightline:
         queries: list[dict[str, Any]] | None = None,
         filter: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Find the pictures that resemble a picture, and what else is sought."""
+        """Find the images that resemble an image, and what else is sought."""
         from serving.answer import result_fields
 
         # Without the fields that are texts: BentoML's clients put quotes around those in a form.

@@ -24,7 +24,7 @@ from benchmarks import (
     encoders,
     endurance,
     filters,
-    http,
+    http_throughput,
     machine,
     overload,
     report,
@@ -92,12 +92,14 @@ def _phases(
         chosen = {name: MAKERS[name] for name in arguments.peers}
         peers, missing = collect(setting, chosen)
         peers = [peer for peer in peers if peer.work == work]
-        measured, failed = http.compare(peers, corpus.queries, cores, logs, rounds, seconds)
+        measured, failed = http_throughput.compare(
+            peers, corpus.queries, cores, logs, rounds, seconds
+        )
         return {
-            "pictures": corpus.count,
+            "images": corpus.count,
             "peers": measured,
             "missing": missing | failed,
-            "client_ms": http.client_cost(),
+            "client_ms": http_throughput.client_cost(),
             "versions": {name: installed(name, setting.environments) for name in arguments.peers},
         }
 

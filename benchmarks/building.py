@@ -1,4 +1,4 @@
-"""Pictures a second: ``build.embed`` beside the loop of the script that it replaces.
+"""Images a second: ``build.embed`` beside the loop of the script that it replaces.
 
 Both in fp32, on the same photographs.  Ours also hashes the files and writes thumbnails
 and a journal.
@@ -27,34 +27,34 @@ _QUICK_COUNT = 2
 
 
 def measure(corpus: Corpus, cores: Sequence[int], rounds: int, quick: bool) -> dict[str, Any]:
-    """Pictures a second of both by size, and what decoding at reduced scale changes."""
+    """Images a second of both by size, and what decoding at reduced scale changes."""
     folders = {}
     for name, (size, count) in _COUNTS.items():
         number = _QUICK_COUNT if quick else count
         folder = corpus.folder / "photographs" / f"{size[0]}x{size[1]}-{number}"
         folders[name] = write_photographs(folder, size, number)
-    pictures = [str(folder) for folder in folders.values()]
+    images = [str(folder) for folder in folders.values()]
     threads = str(len(cores))
     arguments = {
-        "script": ["torch", str(corpus.weights), threads, *pictures],
-        "sightline": ["sightline", str(corpus.fp32), threads, *pictures],
+        "script": ["torch", str(corpus.weights), threads, *images],
+        "sightline": ["sightline", str(corpus.fp32), threads, *images],
     }
     taken = interleave(__name__, arguments, cores, rounds)
     return {
         **{
-            name: {"median": medians(some), "rounds": some, "unit": "pictures per second"}
+            name: {"median": medians(some), "rounds": some, "unit": "images per second"}
             for name, some in taken.items()
         },
         "reduced_decoding": _reduced_decoding(corpus.fp32, folders["12 MP"]),
-        "megabytes_a_picture": {name: _mean_size(folder) for name, folder in folders.items()},
+        "megabytes_an_image": {name: _mean_size(folder) for name, folder in folders.items()},
     }
 
 
 def _reduced_decoding(package: Path, folder: Path) -> dict[str, float]:
-    """The cosine of vectors of pictures decoded at reduced scale and of the same in full."""
+    """The cosine of vectors of images decoded at reduced scale and of the same in full."""
     from models.image_encoder import ImageEncoder
+    from models.images import decode
     from models.manifest import ModelCard
-    from models.pictures import decode
     from models.preprocessing import preprocess, reduced_side
 
     card = ModelCard.read(package)
@@ -77,9 +77,9 @@ def _mean_size(folder: Path) -> float:
 
 def main() -> None:
     """Load the model, then embed both folders for each line of input."""
-    kind, model, threads, *pictures = sys.argv[1:]
+    kind, model, threads, *images = sys.argv[1:]
     run = _LOADERS[kind](Path(model), int(threads))
-    folders = dict(zip(_COUNTS, map(Path, pictures), strict=True))
+    folders = dict(zip(_COUNTS, map(Path, images), strict=True))
 
     def measure_round() -> Figures:
         rates = {}
@@ -130,8 +130,8 @@ def _sightline(package: Path, threads: int) -> Callable[[Path], int]:
             path = Path(place) / "journal.sqlite"
             with Journal(path, encoder_identity(card), folder) as journal:
                 found = scan(folder)
-                embed(folder, found.pictures, found.time_ns, journal, card, encoder, threads)
-        return len(found.pictures)
+                embed(folder, found.images, found.time_ns, journal, card, encoder, threads)
+        return len(found.images)
 
     return run
 

@@ -28,7 +28,7 @@ K = 5
 _COUNT = 100_000
 _COUNT_QUICK = 2_000
 _COUNT_WITH_FACTS = 1_000_000
-# Each picture with facts has a number below this as its part.
+# Each image with facts has a number below this as its part.
 PARTS = 1000
 _CLUSTERS = 1_000
 _SPREAD = 0.6
@@ -84,10 +84,10 @@ class Corpus:
 
     @cached_property
     def paths(self) -> Path:
-        """A picture's path for each vector, a line each."""
+        """An image's path for each vector, a line each."""
         path = self.folder / f"paths-{self.count}.txt"
         if not path.exists():
-            lines = (f"pictures/{number:06d}.jpg\n" for number in range(self.count))
+            lines = (f"images/{number:06d}.jpg\n" for number in range(self.count))
             path.write_text("".join(lines), encoding="utf-8")
         return path
 
@@ -101,7 +101,7 @@ class Corpus:
 
     @cached_property
     def with_facts(self) -> tuple[Path, NDArray[np.float32], NDArray[np.int64]]:
-        """A bundle of a million pictures with metadata, its vectors, and each picture's part."""
+        """A bundle of a million images with metadata, its vectors, and each image's part."""
         count = _COUNT_QUICK if self._quick else _COUNT_WITH_FACTS
         dim = DEMO_DIM if self._quick else DIM
         vectors = clustered_vectors(count, dim)
@@ -140,7 +140,7 @@ class Corpus:
 def clustered_vectors(count: int, dim: int = DIM, seed: int = 0) -> NDArray[np.float32]:
     """Unit vectors float32 ``[count, dim]`` around cluster centres of uneven size.
 
-    All share a direction, as CLIP's pictures do.
+    All share a direction, as CLIP's images do.
     """
     chance = np.random.default_rng(seed)
     common = chance.standard_normal(dim).astype(np.float32)
@@ -154,14 +154,14 @@ def clustered_vectors(count: int, dim: int = DIM, seed: int = 0) -> NDArray[np.f
 
 
 def _write_facts(folder: Path, parts: NDArray[np.int64]) -> None:
-    """The paths of pictures that are not there, and what a photo library knows of them."""
-    paths = [f"pictures/{number:07d}.jpg" for number in range(len(parts))]
+    """The paths of images that are not there, and what a photo library knows of them."""
+    paths = [f"images/{number:07d}.jpg" for number in range(len(parts))]
     (folder / "paths.txt").write_text("\n".join(paths), encoding="utf-8")
     with (folder / "metadata.jsonl").open("w", encoding="utf-8") as lines:
         for number, (path, part) in enumerate(zip(paths, parts.tolist(), strict=True)):
             facts = {
                 "file_name": path,
-                "text": f"picture {number} of an archive",
+                "text": f"image {number} of an archive",
                 "part": part,
                 "year": 1950 + number % 75,
                 "creator": f"photographer {number % 5003}",

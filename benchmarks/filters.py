@@ -29,10 +29,10 @@ _LOOK_EVERY_SECONDS = 0.02
 def measure_filters(
     corpus: Corpus, cores: Sequence[int], logs: Path, seconds: float
 ) -> dict[str, Any]:
-    """Filters that keep a thousandth, three hundredths and a third of a million pictures.
+    """Filters that keep a thousandth, three hundredths and a third of a million images.
 
     Args:
-        corpus: for the bundle whose pictures have facts.
+        corpus: for the bundle whose images have facts.
         cores: the server's processors.
         logs: where its output goes.
         seconds: how long each load lasts.
@@ -50,7 +50,7 @@ def measure_filters(
     with running(command, cores, logs / "filters.log") as server:
         # As a search reads them: /encode takes texts as they are.
         probes = _vectors(server, [undressed(query) for query in corpus.queries[:_PROBES]])
-        result: dict[str, Any] = {"pictures": len(parts), "by_filter": {}}
+        result: dict[str, Any] = {"images": len(parts), "by_filter": {}}
         for name, asked in filters.items():
             print(f"a filter that keeps {name}", flush=True)
             found = [_found(server, query, asked) for query in corpus.queries[:_PROBES]]
@@ -114,7 +114,7 @@ def _load(
 
 
 def _found(server: Running, query: str, asked: object) -> set[int]:
-    """The numbers of the pictures that a search finds."""
+    """The numbers of the images that a search finds."""
     body = {"query": query, "k": _K} | ({"filter": asked} if asked else {})
     hits = _post(server, "/search", body)["results"]
     return {int(Path(hit["image_path"]).stem) for hit in hits}

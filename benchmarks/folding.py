@@ -1,14 +1,15 @@
-"""How well copies are told from pictures that are merely alike, and how long folding takes.
+"""How well copies are told from images that are merely alike, and how long folding takes.
 
     python -m benchmarks.folding [--images DIR] [--count 500] [--model PACKAGE]
 
-Takes so many pictures by lot and makes three copies of each: at half the size, recompressed (JPEG
-of quality 40), and with 5 % of width and height cut off, at sides chosen by lot.  All are indexed
-as any folder is and folded in an order of chance, by the embeddings alone and by both signs.
+Takes so many images at random and makes three copies of each: at half the size, recompressed (JPEG
+of quality 40), and with 5 % of width and height cut off, at sides chosen at random.  All are
+indexed as any folder is and folded in an order of chance, by the embeddings alone and by
+both signs.
 
-Of a picture's four files, one stands for the others: ``copies`` is the share of the other three
-that are in its group.  ``wrong`` is the share of pictures one of whose files is in a group with a
-file of another picture.  What is folded for a search is timed with a hundred of
+Of an image's four files, one stands for the others: ``copies`` is the share of the other three
+that are in its group.  ``wrong`` is the share of images one of whose files is in a group with a
+file of another image.  What is folded for a search is timed with a hundred of
 the files as questions, in one thread.
 """
 
@@ -32,12 +33,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.servers import ROOT
-from build.index import IndexOptions, build_index
+from build.bundle_from_images import IndexOptions, build_index
 from build.packages import DEMO_MODEL
 from models.bundle import Bundle
 from models.folding import Appearances, fold
+from models.images import decode
 from models.modes import on_white
-from models.pictures import decode
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _THRESHOLDS = (0.85, 0.90, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98)
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 def _write_four(file: Path, folder: Path, seed: int) -> None:
-    """A picture and its three copies."""
+    """An image and its three copies."""
     folder.mkdir(parents=True)
     shutil.copyfile(file, folder / f"0{file.suffix}")
     image = on_white(decode(file))
@@ -90,14 +91,14 @@ def _write_four(file: Path, folder: Path, seed: int) -> None:
 def _report(bundle: Bundle) -> None:
     assert bundle.looks is not None
     everyone = np.arange(len(bundle.items))
-    pictures = np.array([int(item.image_path.split("/")[0]) for item in bundle.items])
+    images = np.array([int(item.image_path.split("/")[0]) for item in bundle.items])
     both = Appearances(bundle.index.embeddings.rows(everyone), bundle.looks.get(everyone))
     order = np.random.default_rng(0).permutation(everyone)
-    print(f"{len(set(pictures.tolist()))} pictures, {len(everyone)} files")
+    print(f"{len(set(images.tolist()))} images, {len(everyone)} files")
     print("threshold   embeddings alone: copies, wrong   with looks: copies, wrong")
     for least in _THRESHOLDS:
         shares = [
-            _shares(pictures[order], fold(signs[order], least))
+            _shares(images[order], fold(signs[order], least))
             for signs in (Appearances(both.embeddings), both)
         ]
         alone, together = (
@@ -108,20 +109,20 @@ def _report(bundle: Bundle) -> None:
     print(
         f"The {_CANDIDATES} nearest of a search folded at {_DUPLICATE}, k = {_K}: {wall:.2f} ms, "
         f"{computing:.2f} ms of a processor (medians), with what is gathered for it; the first "
-        f"{_K} groups have {mean:.1f} pictures each"
+        f"{_K} groups have {mean:.1f} images each"
     )
 
 
-def _shares(pictures: NDArray[np.int64], head_of: NDArray[np.int64]) -> tuple[float, float]:
-    """The shares of copies that are folded, and of pictures that are folded with others."""
+def _shares(images: NDArray[np.int64], head_of: NDArray[np.int64]) -> tuple[float, float]:
+    """The shares of copies that are folded, and of images that are folded with others."""
     together: dict[int, Counter[int]] = {}
-    for picture, head in zip(pictures.tolist(), head_of.tolist(), strict=True):
-        together.setdefault(head, Counter())[picture] += 1
+    for image, head in zip(images.tolist(), head_of.tolist(), strict=True):
+        together.setdefault(head, Counter())[image] += 1
     most: Counter[int] = Counter()
     wrong: set[int] = set()
     for group in together.values():
-        for picture, files in group.items():
-            most[picture] = max(most[picture], files)
+        for image, files in group.items():
+            most[image] = max(most[image], files)
         if len(group) > 1:
             wrong |= group.keys()
     copies = sum(files - 1 for files in most.values()) / ((_FILES - 1) * len(most))

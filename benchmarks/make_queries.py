@@ -2,7 +2,7 @@
 
 They are put together from the lists below, which were written for this purpose, so the
 file has no other origin and no other licence than the project's.  Lengths follow what
-people type into picture searches: most have two to eight words, some are a sentence, a
+people type into image searches: most have two to eight words, some are a sentence, a
 few are a paragraph that fills CLIP's 77 tokens.
 
     python -m benchmarks.make_queries

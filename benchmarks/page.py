@@ -4,7 +4,7 @@
 
 Starts a service and a page of its own over ``--bundle``. A thumbnail counts as painted in the
 frame after the one in which it was complete and decoded; that of the search before no longer
-count, since a new heading has to stand there. Every search is new, and so are most pictures:
+count, since a new heading has to stand there. Every search is new, and so are most images:
 none is in the browser's cache, but those that two searches share.
 """
 
@@ -29,7 +29,7 @@ _SEARCHES = (
 )
 _WARM_UP = ("a cat", "a tree")
 
-# Resolves with the milliseconds from Enter to the frame that shows the last picture.
+# Resolves with the milliseconds from Enter to the frame that shows the last image.
 _MEASURE = """(words) => new Promise((resolve) => {
   const field = document.querySelector(".st-key-text input");
   let started = 0;
@@ -40,13 +40,13 @@ _MEASURE = """(words) => new Promise((resolve) => {
     const heading = document.getElementById("sightline-results");
     // All that were found, those as well that are folded away as weaker matches.
     document.querySelector("details.weaker")?.setAttribute("open", "");
-    const pictures = [...document.querySelectorAll("ul.grid img")];
-    const there = started && heading?.textContent.includes(words) && pictures.length > 0
-      && pictures.every((picture) => picture.complete && picture.naturalWidth);
+    const images = [...document.querySelectorAll("ul.grid img")];
+    const there = started && heading?.textContent.includes(words) && images.length > 0
+      && images.every((image) => image.complete && image.naturalWidth);
     if (there) {
-      Promise.all(pictures.map((picture) => picture.decode())).then(() =>
+      Promise.all(images.map((image) => image.decode())).then(() =>
         requestAnimationFrame(() => requestAnimationFrame(() =>
-          resolve({ milliseconds: performance.now() - started, pictures: pictures.length }))));
+          resolve({ milliseconds: performance.now() - started, images: images.length }))));
     } else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
@@ -97,7 +97,7 @@ def measure(chromium: str, page_address: str) -> list[float]:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
         )
-        # High enough that all twelve are to be seen: a picture out of sight is not fetched.
+        # High enough that all twelve are to be seen: an image out of sight is not fetched.
         page = browser.new_page(viewport={"width": 1280, "height": 1400}, locale="en-GB")
         page.goto(page_address)
         page.locator("#sightline-results").wait_for()

@@ -1,6 +1,6 @@
 """Photographs for the building of a bundle: large ones and small ones.
 
-Made from the gallery's, enlarged; fine structure with the spectrum of natural pictures
+Made from the gallery's, enlarged; fine structure with the spectrum of natural images
 (each octave half as strong as the next coarser one) and a sensor's grain make them weigh
 what a camera's files weigh.
 """
@@ -29,8 +29,8 @@ def write_photographs(folder: Path, size: tuple[int, int], count: int) -> Path:
     for number in range(count):
         file = folder / f"{number:04d}.jpg"
         if not file.exists():
-            picture = _photograph(scenes[number % len(scenes)], size, seed=number)
-            picture.save(file, quality=_QUALITY)
+            image = _photograph(scenes[number % len(scenes)], size, seed=number)
+            image.save(file, quality=_QUALITY)
     return folder
 
 

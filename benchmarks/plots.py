@@ -1,4 +1,4 @@
-"""The results as one picture: throughput, latencies, where a request's time goes."""
+"""The results as one image: throughput, latencies, where a request's time goes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(results: Mapping[str, Any], file: Path) -> bool:
-    """Write the picture as PNG; False where the search phase has not been measured."""
+    """Write the image as PNG; False where the search phase has not been measured."""
     phase = results["phases"].get("search", {})
     peers = phase.get("peers", {})
     if NAME not in peers:
@@ -67,7 +67,7 @@ def draw(results: Mapping[str, Any], file: Path) -> bool:
         middle.legend(handles, labels, **_BELOW, ncols=2)
         machine = results["machine"]
         figure.suptitle(
-            f"ViT-B/32, {phase['pictures']:,} pictures, no cache, {machine['threads']} cores of "
+            f"ViT-B/32, {phase['images']:,} images, no cache, {machine['threads']} cores of "
             f"{machine['processor']}",
             x=0.01,
             ha="left",

@@ -71,7 +71,7 @@ def ratios(phases: Mapping[str, Any]) -> list[tuple[str, float, str]]:
     if "building" in phases:
         ours, script = (phases["building"][name]["median"] for name in ("sightline", "script"))
         for size, bar in (("12 MP", "≥ 2"), ("640 px", "≥ 1.3")):
-            found.append((f"pictures/s ÷ script, {size}", ours[size] / script[size], bar))
+            found.append((f"images/s ÷ script, {size}", ours[size] / script[size], bar))
         cosine = phases["building"]["reduced_decoding"]["least_cosine"]
         found.append(("cosine of reduced to full decoding", cosine, "≥ 0.995"))
     found += _overload_ratios(phases.get("overload", {}))
@@ -223,7 +223,7 @@ def _building(phase: Mapping[str, Any]) -> str:
         [name, *(f"{phase[key]['median'][size]:.2f}" for size in sizes)]
         for key, name in (("script", "the script's loop"), ("sightline", f"{NAME}, index"))
     ]
-    return _table("Pictures embedded a second, fp32", ["", *sizes], rows)
+    return _table("Images embedded a second, fp32", ["", *sizes], rows)
 
 
 def _overload(phase: Mapping[str, Any]) -> str:
@@ -263,7 +263,7 @@ def _filters(phase: Mapping[str, Any]) -> str:
         rows.append([f"no filter, beside 16 that are {what}", "", *figures])
         slowest = f"{beside['slowest_livez_ms']:.1f}"
         rows.append(["… the slowest /livez", "", "", "", slowest])
-    title = f"Filters among {phase['pictures']} pictures, 1 client"
+    title = f"Filters among {phase['images']} images, 1 client"
     return _table(title, ["", "recall@10", "a second", "p50 ms", "p99 ms"], rows)
 
 

@@ -65,7 +65,7 @@ def measure(bundle: Bundle, queries: Vectors) -> dict[str, Any]:
     ]
     exact, single, batch = (statistics.median(some) for some in zip(*rounds, strict=True))
     return {
-        "pictures": len(bundle.index),
+        "images": len(bundle.index),
         "index": bundle.manifest.index.model_dump(),
         "recall_at_10": float(np.mean(shared)) / _K,
         "exact_ms": exact,

@@ -1,13 +1,13 @@
-"""As many vectors as are asked for, with paths and queries, made like those of real pictures.
+"""As many vectors as are asked for, with paths and queries, made like those of real images.
 
     python -m benchmarks.vectors FOLDER --count 1000000
 
-writes pictures and texts as clip-retrieval does (``img_emb/img_emb_0.npy``,
+writes images and texts as clip-retrieval does (``img_emb/img_emb_0.npy``,
 ``text_emb/text_emb_0.npy``), ``paths.txt``, and ``queries.npy``: other texts, to measure with what
 was tuned with the first.  ViT-B/32's vectors of
-real pictures have 88, 95 and 98 % of their variance on 128, 192 and 256 of their 512 axes;
+real images have 88, 95 and 98 % of their variance on 128, 192 and 256 of their 512 axes;
 these have, too.  They come in clusters of uneven size around a direction that all share, the
-queries around another one, as texts do, and each seeks one picture.
+queries around another one, as texts do, and each seeks one image.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ DIM = 512
 # With variances that fall by e every so many axes.
 _FALL = 72.0
 _CLUSTERS = 1_000
-# Lengths beside the cluster centre's, which is one: of what is a picture's own, of what all
-# pictures share, of what all texts share, and of what is a text's own.
+# Lengths beside the cluster centre's, which is one: of what is an image's own, of what all
+# images share, of what all texts share, and of what is a text's own.
 _OWN, _SHARED, _GAP, _SAID_OTHERWISE = 0.6, 1.0, 2.2, 2.2
 _AT_ONCE = 50_000
 QUERIES = 2_000
@@ -32,7 +32,7 @@ Vectors = NDArray[np.float32]
 
 
 class Space:
-    """Pictures by number and texts that seek them; the same ones for the same seed.
+    """Images by number and texts that seek them; the same ones for the same seed.
 
     Args:
         dim: how wide vectors are.
@@ -52,7 +52,7 @@ class Space:
         self._chances = sizes / sizes.sum()
 
     def block(self, number: int) -> Vectors:
-        """The pictures of block ``number``: unit vectors, float32 ``[50000, dim]``."""
+        """The images of block ``number``: unit vectors, float32 ``[50000, dim]``."""
         chance = np.random.default_rng((self._seed, 1, number))
         members = chance.choice(_CLUSTERS, _AT_ONCE, p=self._chances)
         rows = self._of_chance(chance, _AT_ONCE)
@@ -61,11 +61,11 @@ class Space:
         rows += _SHARED * self._shared
         return _unit(rows)
 
-    def queries(self, pictures: Vectors) -> Vectors:
-        """A text for each of some pictures, unit vectors, float32 ``[n, dim]``."""
+    def queries(self, images: Vectors) -> Vectors:
+        """A text for each of some images, unit vectors, float32 ``[n, dim]``."""
         chance = np.random.default_rng((self._seed, 2))
-        meant = _unit(pictures - pictures.mean(axis=0))
-        own = self._of_chance(chance, len(pictures))
+        meant = _unit(images - images.mean(axis=0))
+        own = self._of_chance(chance, len(images))
         return _unit(meant + _SAID_OTHERWISE * own + _GAP * self._gap)
 
     def _of_chance(self, chance: np.random.Generator, count: int) -> Vectors:
@@ -88,7 +88,7 @@ def write(folder: Path, count: int, dim: int = DIM) -> None:
         for start in range(0, count, _AT_ONCE):
             stream.write(space.block(start // _AT_ONCE)[: count - start].data)
     with (folder / "paths.txt").open("w", encoding="utf-8") as lines:
-        lines.writelines(f"pictures/{number:07d}.jpg\n" for number in range(count))
+        lines.writelines(f"images/{number:07d}.jpg\n" for number in range(count))
     sought = space.block(0)[:count]
     texts = space.queries(sought)[np.random.default_rng(3).permutation(len(sought))]
     np.save(folder / "text_emb" / "text_emb_0.npy", texts[:QUERIES])

@@ -1,1 +1,1 @@
-"""From pictures and a checkpoint to a bundle; the command line is ``python -m build``."""
+"""From images and a checkpoint to a bundle; the command line is ``python -m build``."""

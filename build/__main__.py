@@ -13,22 +13,22 @@ from models.manifest import DamagedError
 
 _COMMANDS = {
     "model": "export an open_clip model to ONNX, verified (needs the `export` extra)",
-    "index": "embed a folder of pictures into a bundle (resumable, incremental)",
+    "index": "embed a folder of images into a bundle (resumable, incremental)",
     "watch": "keep the bundle of a folder current: build again whenever something changes in it",
-    "change": "add, replace and remove pictures of a bundle by their embeddings",
+    "change": "add, replace and remove images of a bundle by their embeddings",
     "bento": "put a bundle into the BentoML model store and build a bento of it",
     "export": "write a bundle's embeddings and items as npy or parquet, for other programs",
     "load": "put a bundle's images into Milvus, where they are searched from then on",
     "info": "say what a bundle or a model package is",
     "duplicates": "list what looks alike in a bundle, as CSV and as a page",
-    "evaluate": "measure what a bundle's search finds, or a model of captioned pictures",
+    "evaluate": "measure what a bundle's search finds, or a model of captioned images",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the process's exit code."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m {__package__}", description="From pictures and a checkpoint to a bundle."
+        prog=f"python -m {__package__}", description="From images and a checkpoint to a bundle."
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in _COMMANDS.items():

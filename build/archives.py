@@ -1,9 +1,9 @@
 """The tars of a tree, whose files are read where they lie, as if each tar were a folder.
 
-WebDataset, and img2dataset with it, keeps pictures so: ``00000.tar`` with ``000000000.jpg`` and,
+WebDataset, and img2dataset with it, keeps images so: ``00000.tar`` with ``000000000.jpg`` and,
 beside it, ``000000000.txt`` and ``000000000.json``.  What lies where in a tar is written down in
 the journal, since to find that out takes a read of all of it: one that has not changed is opened
-for those of its pictures only that are not known.
+for those of its images only that are not known.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from build.journal import Journal
-from build.scan import Contents, PictureFile
-from models.pictures import read_content
+from build.scan import Contents, ImageFile
+from models.images import read_content
 
 _BLOCK = 512  # bytes; of the format, POSIX.1-1988
 _WORDS = (".txt", ".json")
@@ -62,7 +62,7 @@ class Archives:
         self._folders: dict[Path, dict[str, Member]] = {}
         self._words: list[tuple[str, bytes]] = []
 
-    def enter(self, archive: PictureFile, scanned_ns: int) -> Contents:
+    def enter(self, archive: ImageFile, scanned_ns: int) -> Contents:
         """The files of a tar that a scan at ``scanned_ns`` found in this state."""
         damage = None
         known = None if self._journal is None else self._journal.archive(archive)
@@ -92,10 +92,10 @@ class Archives:
         return sorted(self._folders.get(folder, {}))
 
     def content(self, path: Path) -> bytes:
-        """The bytes of a picture, in a tar or not.
+        """The bytes of an image, in a tar or not.
 
         Raises:
-            PictureError: as :func:`models.pictures.read_content`.
+            ImageError: as :func:`models.images.read_content`.
         """
         member = self.find(path)
         if member is None:
@@ -103,7 +103,7 @@ class Archives:
         return read_content(member.archive, member.offset, member.size)
 
     def words(self) -> Iterator[tuple[str, bytes]]:
-        """The tars by path, and a checksum of what each has beside its pictures."""
+        """The tars by path, and a checksum of what each has beside its images."""
         yield from sorted(self._words)
 
 

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from build.archives import Archives
+from build.bundle_items import describe
 from build.caption import Caption
 from build.captioner import CaptionModel, write_captions
 from build.captions import read_captions
-from build.describe import describe
 from build.examples import examples
 from build.journal import Journal
 from build.made_of import FORM
@@ -43,13 +43,13 @@ from build.senseless import floor
 from build.subject import subject
 from build.tags import VOCABULARY, Tagger, read_vocabulary
 from build.thumbhash import thumbhashes
-from models.index import EXACT_UP_TO, VectorIndex
+from models.images import decode, read_content
 from models.index_file import Metric
 from models.items import Item, write_items
 from models.looks import look_of, write_looks
 from models.manifest import ITEMS, LOOKS, THUMBNAILS, Manifest, OcrFacts, Skipped, record_files
-from models.pictures import decode, read_content
 from models.thumbnails import write_thumbnails
+from models.vector_index import EXACT_UP_TO, VectorIndex
 
 _LIBRARIES = ("faiss-cpu", "numpy", "onnxruntime", "pillow", "tokenizers")
 _TUNING_TEXTS = 500
@@ -57,15 +57,15 @@ _NAMED_WARNINGS = 10
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures of a bundle, in order of position, and those that are not in it.
+class Images:
+    """The images of a bundle, in order of position, and those that are not in it.
 
     ``sizes`` are widths and heights in pixels, None where there is no file; ``vectors`` is
     float32 ``[n, dim]`` with rows of length one; ``reused`` counts the vectors that were
-    there before; ``unread`` counts, by suffix, what looks like a picture and is not read;
+    there before; ``unread`` counts, by suffix, what looks like an image and is not read;
     ``gone`` are known from earlier builds and were not found; ``said`` is what came with the
     vectors, by path, and ``queries``, float32 ``[m, dim]``, the embeddings of texts that did;
-    ``archives`` are the tars that pictures are in.
+    ``archives`` are the tars that images are in.
     """
 
     paths: list[str]
@@ -82,7 +82,7 @@ class Pictures:
 
 def assemble(
     folder: Path,
-    pictures: Pictures,
+    images: Images,
     *,
     package: Package,
     metric: Metric,
@@ -98,67 +98,67 @@ def assemble(
 
     Args:
         folder: where to.
-        pictures: what it holds.
+        images: what it holds.
         package: the model package; its files become part of the bundle.
         metric: of the index.
-        root: the tree of the pictures, where sidecars are looked for.
+        root: the tree of the images, where sidecars are looked for.
         journal: where the thumbnails are.
         threads: of the computations.
-        captioner: the image-to-text model that describes pictures without a caption.
-        ocr: what reads the text in the pictures.
-        metadata: how much of what pictures say themselves becomes part of the bundle.
+        captioner: the image-to-text model that describes images without a caption.
+        ocr: what reads the text in the images.
+        metadata: how much of what images say themselves becomes part of the bundle.
         made_of: the checksum of all that the bundle is made of (:mod:`build.made_of`).
 
     Raises:
-        BuildError: the captioner cannot describe pictures, or no text can be read here.
+        BuildError: the captioner cannot describe images, or no text can be read here.
     """
-    said = what_is_said(root, pictures, journal, metadata)
+    said = what_is_said(root, images, journal, metadata)
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = _tagger(package)
-    count = len(pictures.paths)
-    queries = pictures.queries
+    count = len(images.paths)
+    queries = images.queries
     if queries is None and count > EXACT_UP_TO:
-        captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+        captions = (said.get(path, NOTHING_SAID).caption for path in images.paths)
         queries = text_encoder.encode(tokenizer.encode(tuning_texts(captions)))
     items = describe(
-        pictures.paths,
-        pictures.sizes,
-        pictures.vectors,
+        images.paths,
+        images.sizes,
+        images.vectors,
         said,
         None if tagger is None else tagger.alt_texts,
-        **read_by_machines(root, pictures, said, journal, threads, captioner, ocr),
+        **read_by_machines(root, images, said, journal, threads, captioner, ocr),
     )
-    hashes = thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, threads)
+    hashes = thumbhashes(zip(images.paths, images.sizes, strict=True), journal, threads)
     items = (replace(item, thumbhash=one) for item, one in zip(items, hashes, strict=True))
     thumbnails = (
         None if size is None else journal.thumbnail(path)
-        for path, size in zip(pictures.paths, pictures.sizes, strict=True)
+        for path, size in zip(images.paths, images.sizes, strict=True)
     )
-    looks = looks_of(pictures, journal)
+    looks = looks_of(images, journal)
     index, files = write_parts(
-        folder, pictures.vectors, metric, queries, items, thumbnails, looks, package.folder
+        folder, images.vectors, metric, queries, items, thumbnails, looks, package.folder
     )
     least = None if tagger is None else floor(index, tokenizer, text_encoder)
     manifest = Manifest(
         model=package.card,
         index=index.facts,
-        pictures=count,
+        images=count,
         mean=index.mean().tolist(),
         floor=least,
         subject=None if tagger is None else subject(index, tokenizer, text_encoder),
         examples=[]
         if tagger is None
         else examples(
-            _captions(pictures, said),
-            pictures.vectors,
+            _captions(images, said),
+            images.vectors,
             index,
             tokenizer,
             text_encoder,
             tagger,
             least,
         ),
-        skipped=pictures.skipped,
-        picture_root=None if root is None else str(root.resolve()),
+        skipped=images.skipped,
+        image_root=None if root is None else str(root.resolve()),
         captioner=None if captioner is None else captioner.facts,
         ocr=ocr,
         versions=versions(),
@@ -212,49 +212,49 @@ def write_parts(
 
 def read_by_machines(
     root: Path | None,
-    pictures: Pictures,
+    images: Images,
     said: Mapping[str, Description],
     journal: Journal,
     threads: int,
     captioner: CaptionModel | None,
     ocr: OcrFacts | None,
 ) -> dict[str, dict[str, str]]:
-    """What a captioner says of pictures that have no caption, and what can be read in them.
+    """What a captioner says of images that have no caption, and what can be read in them.
 
     Returns:
-        By path, as ``written`` and ``texts``: :func:`build.describe.describe`.
+        By path, as ``written`` and ``texts``: :func:`build.bundle_items.describe`.
     """
     written: dict[str, str] = {}
     if captioner is not None and root is not None:
-        bare = _without_caption(pictures, said)
-        written = write_captions(root, bare, journal, captioner, _content_of(pictures))
+        bare = _without_caption(images, said)
+        written = write_captions(root, bare, journal, captioner, _content_of(images))
     texts: dict[str, str] = {}
     if ocr is not None and root is not None:
-        there = _with_file(pictures)
-        texts = read_texts(root, there, journal, ocr, threads, _content_of(pictures))
+        there = _with_file(images)
+        texts = read_texts(root, there, journal, ocr, threads, _content_of(images))
     return {"written": written, "texts": texts}
 
 
 def what_is_said(
-    root: Path | None, pictures: Pictures, journal: Journal, metadata: Metadata
+    root: Path | None, images: Images, journal: Journal, metadata: Metadata
 ) -> dict[str, Description]:
-    """What pictures' files, the files beside them and a table say, by path."""
+    """What images' files, the files beside them and a table say, by path."""
     captions: Mapping[str, Caption] = {}
     xmp: Mapping[str, Fields] = {}
     warnings: list[str] = []
     if root is not None:
-        captions, warnings = read_captions(root, pictures.paths, pictures.archives)
+        captions, warnings = read_captions(root, images.paths, images.archives)
     if root is not None and metadata != "none":
-        xmp, more = read_xmp_sidecars(root, pictures.paths)
+        xmp, more = read_xmp_sidecars(root, images.paths)
         warnings += more
     _tell(warnings)
     said = {}
-    for path, size in zip(pictures.paths, pictures.sizes, strict=True):
+    for path, size in zip(images.paths, images.sizes, strict=True):
         layers: list[tuple[str, Fields]] = []
         if size is not None:
             embedded = journal.said_by(path, READING)
             layers += written_by_programs(embedded | {XMP_SIDECAR: xmp.get(path, {})}, metadata)
-        if (fields := pictures.said.get(path)) is not None:
+        if (fields := images.said.get(path)) is not None:
             layers.append((SIDECAR, fields))
         if (caption := captions.get(path)) is not None:
             layers.append((SIDECAR, caption.fields()))
@@ -271,18 +271,18 @@ def _tell(warnings: Sequence[str]) -> None:
         print(f"... and {len(warnings) - _NAMED_WARNINGS} more warnings", file=sys.stderr)
 
 
-def _with_file(pictures: Pictures) -> list[str]:
-    sizes = zip(pictures.paths, pictures.sizes, strict=True)
+def _with_file(images: Images) -> list[str]:
+    sizes = zip(images.paths, images.sizes, strict=True)
     return [path for path, size in sizes if size is not None]
 
 
-def _without_caption(pictures: Pictures, said: Mapping[str, Description]) -> list[str]:
-    paths = _with_file(pictures)
+def _without_caption(images: Images, said: Mapping[str, Description]) -> list[str]:
+    paths = _with_file(images)
     return [path for path in paths if not _is_described(said.get(path, NOTHING_SAID))]
 
 
-def _content_of(pictures: Pictures) -> Callable[[Path], bytes]:
-    return read_content if pictures.archives is None else pictures.archives.content
+def _content_of(images: Images) -> Callable[[Path], bytes]:
+    return read_content if images.archives is None else images.archives.content
 
 
 def _is_described(description: Description) -> bool:
@@ -291,13 +291,13 @@ def _is_described(description: Description) -> bool:
 
 def _tagger(package: Package) -> Tagger | None:
     if package.card.pretrained == "random":
-        return None  # what random weights see in a picture would only mislead
+        return None  # what random weights see in an image would only mislead
     return Tagger(package.tokenizer, package.text_encoder)
 
 
-def _captions(pictures: Pictures, said: Mapping[str, Description]) -> dict[int, str]:
-    """The captions of pictures that have one, by position."""
-    captions = (said.get(path, NOTHING_SAID).caption for path in pictures.paths)
+def _captions(images: Images, said: Mapping[str, Description]) -> dict[int, str]:
+    """The captions of images that have one, by position."""
+    captions = (said.get(path, NOTHING_SAID).caption for path in images.paths)
     return {position: caption for position, caption in enumerate(captions) if caption}
 
 
@@ -308,9 +308,9 @@ def tuning_texts(captions: Iterable[str | None]) -> list[str]:
     return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
 
 
-def looks_of(pictures: Pictures, journal: Journal) -> Iterator[bytes | None]:
-    """How each picture looks from afar, None where there is none."""
-    for path, size in zip(pictures.paths, pictures.sizes, strict=True):
+def looks_of(images: Images, journal: Journal) -> Iterator[bytes | None]:
+    """How each image looks from afar, None where there is none."""
+    for path, size in zip(images.paths, images.sizes, strict=True):
         look = None if size is None else journal.look(path)
         if look is None and size is not None:
             # Embedded by an earlier release, which took no look at it.

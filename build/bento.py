@@ -14,7 +14,7 @@ from typing import Any
 import bentoml
 import yaml
 
-from build.output import link_or_copy
+from build.atomic_output import link_or_copy
 from models.installation import bento_source
 from models.manifest import (
     IMAGE_ENCODER,
@@ -46,8 +46,8 @@ def store_bundle(folder: Path, *, with_image_encoder: bool = True) -> StoredBund
 
     Args:
         folder: the bundle.
-        with_image_encoder: False leaves the picture encoder out, which only searches by
-            a picture need; the stored manifest then does not list it either.
+        with_image_encoder: False leaves the image encoder out, which only searches by
+            an image need; the stored manifest then does not list it either.
 
     Raises:
         DamagedError: the bundle is not whole.
@@ -59,7 +59,7 @@ def store_bundle(folder: Path, *, with_image_encoder: bool = True) -> StoredBund
         manifest = manifest.model_copy(update={"files": files})
     facts = {
         "model": manifest.model.name,
-        "pictures": manifest.pictures,
+        "images": manifest.images,
         "created": manifest.created,
     }
     with bentoml.models.create(STORED_BUNDLE, metadata=facts) as stored:

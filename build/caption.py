@@ -1,4 +1,4 @@
-"""What is known of one picture, and how a row of a table or a JSON object says it."""
+"""What is known of one image, and how a row of a table or a JSON object says it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ALT_TEXT = "alt_text"
 
 @dataclass(frozen=True)
 class Caption:
-    """What is known of a picture: its caption, if any, and JSON-like metadata."""
+    """What is known of an image: its caption, if any, and JSON-like metadata."""
 
     text: str | None
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class Caption:
 
 
 def said_in(row: Mapping[str, Any]) -> tuple[Caption, str | None]:
-    """What the row of a table, or an object, says of a picture, and what is wrong with it, if so.
+    """What the row of a table, or an object, says of an image, and what is wrong with it, if so.
 
-    Of several captions of one picture it is the first.
+    Of several captions of one image it is the first.
     """
     rest = _composed(without_machinery(row))
     for name in CAPTION_COLUMNS:

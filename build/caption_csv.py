@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 class Table:
     """The rows of a table, each with the line that it begins in; empty cells are left out.
 
-    ``path_column`` is the column that names the pictures.
+    ``path_column`` is the column that names the images.
     """
 
     path_column: str
@@ -29,7 +29,7 @@ class Table:
 
 
 def read_table(text: str, warn: Callable[[str], None]) -> Table | None:
-    """Read a table; None where no column of it names pictures.
+    """Read a table; None where no column of it names images.
 
     Args:
         text: the whole file.

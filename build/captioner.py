@@ -1,4 +1,4 @@
-"""Captions written by an image-to-text model, for pictures that came without one.
+"""Captions written by an image-to-text model, for images that came without one.
 
 The only place, besides the export and the demo model's recipe, that imports PyTorch.
 """
@@ -19,16 +19,16 @@ from PIL import Image
 from build.errors import BuildError
 from build.journal import Journal
 from build.progress import Progress
+from models.images import ImageError, read, read_content
 from models.installation import extra
 from models.manifest import CaptionerFacts, record_file
 from models.modes import on_white
-from models.pictures import PictureError, read, read_content
 
 _BATCH = 8
 _MAX_TOKENS = 30
 # Models of this kind see 224 to 448 pixels; a larger JPEG is decoded at a fraction of its size.
 _SIDE = 448
-# To be raised when the same model is to say something else of the same picture.
+# To be raised when the same model is to say something else of the same image.
 _ASKING = 1
 # The same weights for other frameworks, and what says nothing to a program.
 _NO_PART = ["*.h5", "*.msgpack", "*.onnx", "*.ot", "*.tflite", "*.md", ".*"]
@@ -45,7 +45,7 @@ class CaptionModel:
 def find_captioner(model: str) -> CaptionModel:
     """An image-to-text model by its folder, or by its name on the Hugging Face hub.
 
-    Quick but for a first download: whether it can describe pictures shows later.
+    Quick but for a first download: whether it can describe images shows later.
 
     Raises:
         BuildError: it is in neither place, or the packages that run it are missing.
@@ -62,7 +62,7 @@ def find_captioner(model: str) -> CaptionModel:
 
 
 class Captioner:
-    """Describes pictures in a sentence each.
+    """Describes images in a sentence each.
 
     Args:
         folder: a model as transformers saves it, with its image processor and tokenizer:
@@ -85,7 +85,7 @@ class Captioner:
         try:
             self._processor: Any = transformers.AutoImageProcessor.from_pretrained(folder)
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
-            # Pictures come as float32, whatever the weights are kept as.
+            # Images come as float32, whatever the weights are kept as.
             self._model, loading = transformers.AutoModelForImageTextToText.from_pretrained(
                 folder, dtype=torch.float32, output_loading_info=True
             )
@@ -100,20 +100,20 @@ class Captioner:
         if lacking:
             print(
                 f"warning: {folder} lacks {len(lacking)} of its model's weights, like "
-                f"{lacking[0]}: what it says of pictures may make no sense",
+                f"{lacking[0]}: what it says of images may make no sense",
                 file=sys.stderr,
             )
         self._model.eval()
 
-    def describe(self, pictures: Sequence[Image.Image]) -> list[str]:
-        """A sentence for each picture, of at most a batch: the likeliest, without chance.
+    def describe(self, images: Sequence[Image.Image]) -> list[str]:
+        """A sentence for each image, of at most a batch: the likeliest, without chance.
 
         Raises:
             BuildError: the model cannot, for instance because it answers questions only.
         """
         # Sums are rounded otherwise in a batch of another size: with all of one size a
         # sentence does not depend on what was described before a build was stopped.
-        full = [*pictures, *[pictures[-1]] * (_BATCH - len(pictures))]
+        full = [*images, *[images[-1]] * (_BATCH - len(images))]
         try:
             pixels = self._processor(images=full, return_tensors="pt").pixel_values
             with self._torch.inference_mode():
@@ -123,10 +123,10 @@ class Captioner:
             texts = self._tokenizer.batch_decode(written, skip_special_tokens=True)
         except Exception as error:
             raise BuildError(
-                f"{self._folder}: {type(self._model).__name__} cannot describe pictures: "
+                f"{self._folder}: {type(self._model).__name__} cannot describe images: "
                 f"{_first(error)}. Take a model that needs no prompt, like ViT-GPT2 or BLIP."
             ) from error
-        return [_sentence(text) for text in texts[: len(pictures)]]
+        return [_sentence(text) for text in texts[: len(images)]]
 
 
 def write_captions(
@@ -136,17 +136,17 @@ def write_captions(
     model: CaptionModel,
     content_of: Callable[[Path], bytes] = read_content,
 ) -> dict[str, str]:
-    """What the model says of each picture, by path; stopped and called again, it goes on.
+    """What the model says of each image, by path; stopped and called again, it goes on.
 
-    A picture that has changed since it was embedded, or that the model has no word for, has
+    An image that has changed since it was embedded, or that the model has no word for, has
     no caption.
 
     Args:
-        root: the tree of the pictures.
-        paths: the pictures, which the journal knows.
-        journal: where captions are kept, by the picture's content.
+        root: the tree of the images.
+        paths: the images, which the journal knows.
+        journal: where captions are kept, by the image's content.
         model: an image-to-text model.
-        content_of: gives the bytes of the picture at a path.
+        content_of: gives the bytes of the image at a path.
 
     Raises:
         BuildError: the model is of another kind.
@@ -154,20 +154,20 @@ def write_captions(
     captioner = model.facts.sha256
     contents = {path: content for path in paths if (content := journal.get(path).sha256)}
     known = journal.captions(captioner)
-    # The same picture under several paths is described once.
+    # The same image under several paths is described once.
     of_content = {content: path for path, content in contents.items()}
     missing = [content for content in of_content if content not in known]
     if missing:
         captions = Captioner(model.folder)
         with Progress("captioning", len(of_content), len(of_content) - len(missing)) as progress:
             for batch in _batches(missing):
-                pictures = {}
+                images = {}
                 for content in batch:
-                    image = _picture(root / of_content[content], content_of, content)
+                    image = _image(root / of_content[content], content_of, content)
                     if image is not None:
-                        pictures[content] = image
-                texts = captions.describe(list(pictures.values())) if pictures else []
-                for content, text in zip(pictures, texts, strict=True):
+                        images[content] = image
+                texts = captions.describe(list(images.values())) if images else []
+                for content, text in zip(images, texts, strict=True):
                     known[content] = text
                     journal.put_caption(content, captioner, text)
                 journal.commit()
@@ -196,7 +196,7 @@ def _locate(model: str) -> Path:
 
 
 def _identity(folder: Path) -> str:
-    """What a caption depends on besides the picture: the model's files, as a hash."""
+    """What a caption depends on besides the image: the model's files, as a hash."""
     files = sorted(
         path
         for path in folder.iterdir()
@@ -212,14 +212,14 @@ def _batches(contents: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _picture(path: Path, content_of: Callable[[Path], bytes], sha256: bytes) -> Image.Image | None:
-    """The picture as the model is to see it; None where the file is another by now."""
+def _image(path: Path, content_of: Callable[[Path], bytes], sha256: bytes) -> Image.Image | None:
+    """The image as the model is to see it; None where the file is another by now."""
     try:
         content = content_of(path)
         if hashlib.sha256(content).digest() != sha256:
             return None
         return on_white(read(content, reduce_to=_SIDE).image)
-    except PictureError:
+    except ImageError:
         return None
 
 

@@ -1,14 +1,14 @@
-"""Captions and metadata that lie beside the pictures.
+"""Captions and metadata that lie beside the images.
 
 Four forms are read, in rising order of precedence:
 
-- ``captions.csv`` at the root of the tree, a row per picture;
+- ``captions.csv`` at the root of the tree, a row per image;
 - ``metadata.jsonl`` at the root, an object per line (the layout of Hugging Face's
   ImageFolder);
 - ``photo.txt`` beside ``photo.jpg``: its first line that is not empty;
 - ``photo.json`` beside it: an object, ``caption`` and whatever else is known.
 
-In all but the third ``alt_text`` is what is read aloud instead of the picture.  A picture's own
+In all but the third ``alt_text`` is what is read aloud instead of the image.  An image's own
 file thus wins over the tables, key by key.  What img2dataset has downloaded comes with the last
 two.  Nothing that a user may have left in such a file stops a build: what cannot be read becomes
 a warning.
@@ -33,31 +33,31 @@ from models.filters import nfc
 
 _LARGEST_SIDECAR = 1 << 20
 _NAMED_STRAYS = 3
-# What detectors are trained with lies beside pictures, too: a class and a box, in numbers (YOLO,
+# What detectors are trained with lies beside images, too: a class and a box, in numbers (YOLO,
 # KITTI and others), or LabelMe's shapes.
 _LABEL = re.compile(r"\S+( -?\d+(\.\d*)?(e[+-]?\d+)?){4,}", re.IGNORECASE)
 _LABELLED = {"shapes", "imagePath"}
 
 
 def read_captions(
-    root: Path, pictures: Sequence[str], archives: Archives | None = None
+    root: Path, images: Sequence[str], archives: Archives | None = None
 ) -> tuple[dict[str, Caption], list[str]]:
-    """Read what is said of ``pictures`` in the tree under ``root``.
+    """Read what is said of ``images`` in the tree under ``root``.
 
         >>> captions, warnings = read_captions(Path("demo/gallery"), ["animals/koala.jpg"])
         >>> captions["animals/koala.jpg"].text
         'A koala sitting in a tree'
 
     Args:
-        root: the root of the picture tree.
-        pictures: paths relative to it, with ``/``.
+        root: the root of the image tree.
+        images: paths relative to it, with ``/``.
         archives: the tars that some of them are in.
 
     Returns:
-        The captions by picture (those of which nothing is said are left out), and
+        The captions by image (those of which nothing is said are left out), and
         warnings for the user: "photo.json: line 3: ...".
     """
-    reader = _Reader(root, pictures, archives)
+    reader = _Reader(root, images, archives)
     for name, read in (
         ("captions.csv", reader.read_csv),
         ("metadata.jsonl", reader.read_jsonl),
@@ -72,13 +72,13 @@ def read_captions(
 class _Reader:
     """The captions and warnings gathered so far."""
 
-    def __init__(self, root: Path, pictures: Sequence[str], archives: Archives | None) -> None:
+    def __init__(self, root: Path, images: Sequence[str], archives: Archives | None) -> None:
         self._root = root
         self._archives = archives
         self._absolute_root = root.resolve().as_posix().rstrip("/") + "/"
-        self._pictures = pictures
+        self._images = images
         # A table made on one system names files that another has normalised otherwise.
-        self._by_name = {nfc(picture): picture for picture in pictures}
+        self._by_name = {nfc(image): image for image in images}
         self.captions: dict[str, Caption] = {}
         self.warnings: list[str] = []
 
@@ -112,10 +112,10 @@ class _Reader:
             self._warn(path, f"no key {' or '.join(PATH_COLUMNS)} in any line")
 
     def read_sidecars(self) -> None:
-        """Read the .txt and .json files beside the pictures."""
+        """Read the .txt and .json files beside the images."""
         folders: dict[str, dict[tuple[str, str], Path]] = {}
-        for picture in self._pictures:
-            name = PurePosixPath(picture)
+        for image in self._images:
+            name = PurePosixPath(image)
             folder = str(name.parent)
             if folder not in folders:
                 folders[folder] = {
@@ -123,11 +123,11 @@ class _Reader:
                     for path in self._files(self._root / folder)
                 }
             if text_file := folders[folder].get((name.stem, ".txt")):
-                self._read_text_sidecar(picture, text_file)
+                self._read_text_sidecar(image, text_file)
             if json_file := folders[folder].get((name.stem, ".json")):
-                self._read_json_sidecar(picture, json_file)
+                self._read_json_sidecar(image, json_file)
 
-    def _read_text_sidecar(self, picture: str, path: Path) -> None:
+    def _read_text_sidecar(self, image: str, path: Path) -> None:
         text = self._read_text(path, _LARGEST_SIDECAR)
         for line in (text or "").splitlines():
             caption = nfc(one_line(line))
@@ -135,10 +135,10 @@ class _Reader:
                 self._warn(path, "holds numbers, as labels for detection do: no caption")
                 return
             if caption:
-                self._add(picture, Caption(caption))
+                self._add(image, Caption(caption))
                 return
 
-    def _read_json_sidecar(self, picture: str, path: Path) -> None:
+    def _read_json_sidecar(self, image: str, path: Path) -> None:
         text = self._read_text(path, _LARGEST_SIDECAR)
         if not text or not text.strip():
             return
@@ -146,7 +146,7 @@ class _Reader:
         if value is not None and value.keys() >= _LABELLED:
             self._warn(path, "holds labels for detection: no metadata")
         elif value is not None:
-            self._add(picture, self._said_in(value, path))
+            self._add(image, self._said_in(value, path))
 
     def _add_table(
         self, path: Path, rows: Iterable[tuple[int, dict[str, Any]]], path_column: str
@@ -158,25 +158,25 @@ class _Reader:
             if not isinstance(named, str) or not named.strip():
                 self._warn(path, f"line {line}: no {path_column}")
                 continue
-            picture = self._picture(named)
-            if picture is None:
+            image = self._image(named)
+            if image is None:
                 if not self._on_disk(named):
                     strays.append(f"line {line}: {named.strip()}")
-            elif picture in seen:
-                self._warn(path, f"line {line}: {picture} again, after line {seen[picture]}")
+            elif image in seen:
+                self._warn(path, f"line {line}: {image} again, after line {seen[image]}")
             else:
-                seen[picture] = line
-                self._add(picture, self._said_in(row, path, line))
+                seen[image] = line
+                self._add(image, self._said_in(row, path, line))
         if strays:
             some = "; ".join(strays[:_NAMED_STRAYS])
             more = "; ..." if len(strays) > _NAMED_STRAYS else ""
-            self._warn(path, f"{len(strays)} rows name no picture of the tree: {some}{more}")
+            self._warn(path, f"{len(strays)} rows name no image of the tree: {some}{more}")
 
-    def _add(self, picture: str, caption: Caption) -> None:
+    def _add(self, image: str, caption: Caption) -> None:
         """Lay ``caption`` over what is known already."""
-        known = self.captions.get(picture, Caption(None))
+        known = self.captions.get(image, Caption(None))
         text = caption.text or known.text
-        self.captions[picture] = Caption(text, known.metadata | caption.metadata)
+        self.captions[image] = Caption(text, known.metadata | caption.metadata)
 
     def _said_in(self, row: Mapping[str, Any], path: Path, line: int | None = None) -> Caption:
         caption, wrong = said_in(row)
@@ -184,8 +184,8 @@ class _Reader:
             self._warn(path, wrong if line is None else f"line {line}: {wrong}")
         return caption
 
-    def _picture(self, named: str) -> str | None:
-        """The picture that a table means by ``named``, or None."""
+    def _image(self, named: str) -> str | None:
+        """The image that a table means by ``named``, or None."""
         name = nfc(named.strip().replace("\\", "/"))
         name = re.sub(r"/+", "/", name).removeprefix(self._absolute_root)
         while name.startswith("./"):

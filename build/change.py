@@ -1,8 +1,8 @@
-"""Pictures that come and go, by their embeddings: a bundle is changed and not built again.
+"""Images that come and go, by their embeddings: a bundle is changed and not built again.
 
-The result is a whole new bundle in the place of the old one (:mod:`build.output`); what it costs
-depends on what changes (:mod:`build.changed_files`).  Now and then the whole is written anew
-(:mod:`build.renew`): small bundles, and those of which much has changed.
+The result is a whole new bundle in the place of the old one (:mod:`build.atomic_output`); what
+it costs depends on what changes (:mod:`build.changed_files`).  Now and then the whole is written
+anew (:mod:`build.renew`): small bundles, and those of which much has changed.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from build.assemble import Pictures, looks_of, what_is_said
+from build.assemble import Images, looks_of, what_is_said
+from build.atomic_output import Output
+from build.bundle_from_images import IndexOptions, given_images
+from build.bundle_items import describe
 from build.changed_files import Coming, is_due, write_changed
-from build.describe import describe
 from build.embed import NO_ENCODER
 from build.errors import BuildError
-from build.given import read_paths
-from build.index import IndexOptions, given_pictures
+from build.existing_embeddings import read_paths
 from build.journal import Journal
 from build.metadata.description import Metadata
 from build.moves import Moves, moves
-from build.output import Output
 from build.renew import write_renewed
 from build.tags import Tagger
 from build.thumbhash import thumbhashes
@@ -36,10 +36,10 @@ from models.bundle import Bundle
 from models.database import Database
 from models.folder import Folder
 from models.golden import compare_texts
-from models.index import VectorIndex
 from models.manifest import ITEMS, TEXT_ENCODER, TOKENIZER, Manifest, verify_files
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ChangeOptions:
 
 @dataclass(frozen=True)
 class Changed:
-    """What a change did: how many pictures came, came anew, went, and were not there to go.
+    """What a change did: how many images came, came anew, went, and were not there to go.
 
     ``renewed`` says that the whole was written anew.
     """
@@ -65,12 +65,12 @@ class Changed:
     replaced: int
     removed: int
     absent: int
-    pictures: int
+    images: int
     renewed: bool
 
 
 def change_bundle(options: ChangeOptions) -> Changed:
-    """Add, replace and remove pictures of a bundle.
+    """Add, replace and remove images of a bundle.
 
     Raises:
         BuildError: names what is wrong and what to do.
@@ -93,30 +93,30 @@ def change_bundle(options: ChangeOptions) -> Changed:
 
 def _change(output: Output, options: ChangeOptions, root: Path | None, journal: Journal) -> Changed:
     manifest = Manifest.read(output.folder)
-    pictures = _coming(options, root, manifest, journal)
+    images = _coming(options, root, manifest, journal)
     going = [] if options.remove is None else read_paths(options.remove, root)
-    if both := set(going).intersection(pictures.paths):
+    if both := set(going).intersection(images.paths):
         raise BuildError(f"{min(both)} is to be added and to be removed: leave it out of one list.")
     with closing(Folder(output.folder)) as old:
         old.open(manifest.files)
-        was_at, at = _positions(old, pictures.paths), _positions(old, going)
-        plan = moves(manifest.pictures, at[at >= 0], was_at)
+        was_at, at = _positions(old, images.paths), _positions(old, going)
+        plan = moves(manifest.images, at[at >= 0], was_at)
         outcome = Changed(
             added=int((was_at < 0).sum()),
             replaced=int((was_at >= 0).sum()),
             removed=int((at >= 0).sum()),
             absent=int((at < 0).sum()),
-            pictures=plan.count,
+            images=plan.count,
             renewed=False,
         )
         if not plan.count:
-            raise BuildError("no picture would be left: a bundle has at least one.")
+            raise BuildError("no image would be left: a bundle has at least one.")
         if not len(plan.new) and not outcome.removed:
             return outcome
-        coming = _described(output.folder, manifest, pictures, plan, root, journal, options)
+        coming = _described(output.folder, manifest, images, plan, root, journal, options)
         plan = replace(plan, new=np.sort(plan.new))
         if root is not None:
-            manifest = manifest.model_copy(update={"picture_root": str(root.resolve())})
+            manifest = manifest.model_copy(update={"image_root": str(root.resolve())})
         index = VectorIndex.load(old, manifest.index, np.array(manifest.mean, dtype=np.float32))
         rows = index.embeddings
         if not is_due(manifest, rows.row_count, rows.unchanged, plan):
@@ -137,10 +137,10 @@ def _change(output: Output, options: ChangeOptions, root: Path | None, journal: 
 
 def _coming(
     options: ChangeOptions, root: Path | None, manifest: Manifest, journal: Journal
-) -> Pictures:
-    """The pictures that are to be added, or to replace those of the same paths."""
+) -> Images:
+    """The images that are to be added, or to replace those of the same paths."""
     if options.embeddings is None:
-        return Pictures([], [], np.empty((0, manifest.model.embedding_dim), np.float32), [], 0)
+        return Images([], [], np.empty((0, manifest.model.embedding_dim), np.float32), [], 0)
     as_of_a_build = IndexOptions(
         output=options.bundle,
         model=options.bundle,
@@ -149,11 +149,11 @@ def _coming(
         paths=options.paths,
         metadata=options.metadata,
     )
-    return given_pictures(as_of_a_build, manifest.model, journal)
+    return given_images(as_of_a_build, manifest.model, journal)
 
 
 def _positions(old: Folder, paths: Sequence[str]) -> NDArray[np.int64]:
-    """The position of each path, -1 where the bundle has no such picture."""
+    """The position of each path, -1 where the bundle has no such image."""
     query = "SELECT position FROM items WHERE image_path = ?"
     with closing(Database(old, ITEMS)) as items:
         found = [items.rows(query, [path]) for path in paths]
@@ -163,7 +163,7 @@ def _positions(old: Folder, paths: Sequence[str]) -> NDArray[np.int64]:
 def _described(
     folder: Path,
     manifest: Manifest,
-    pictures: Pictures,
+    images: Images,
     plan: Moves,
     root: Path | None,
     journal: Journal,
@@ -173,19 +173,19 @@ def _described(
     guess = None
     if manifest.model.pretrained != "random":
         guess = _Guesses(folder, manifest)
-    said = what_is_said(root, pictures, journal, options.metadata)
-    described = list(describe(pictures.paths, pictures.sizes, pictures.vectors, said, guess))
-    hashes = thumbhashes(zip(pictures.paths, pictures.sizes, strict=True), journal, machine.cores())
-    looks = list(looks_of(pictures, journal))
+    said = what_is_said(root, images, journal, options.metadata)
+    described = list(describe(images.paths, images.sizes, images.vectors, said, guess))
+    hashes = thumbhashes(zip(images.paths, images.sizes, strict=True), journal, machine.cores())
+    looks = list(looks_of(images, journal))
     described = [replace(item, thumbhash=one) for item, one in zip(described, hashes, strict=True)]
     order = np.argsort(plan.new).tolist()
 
     def thumbnail(number: int) -> bytes | None:
         at = order[number]
-        return None if pictures.sizes[at] is None else journal.thumbnail(pictures.paths[at])
+        return None if images.sizes[at] is None else journal.thumbnail(images.paths[at])
 
     items = [replace(described[at], position=int(plan.new[at])) for at in order]
-    return Coming(items, pictures.vectors[order], thumbnail, [looks[at] for at in order])
+    return Coming(items, images.vectors[order], thumbnail, [looks[at] for at in order])
 
 
 class _Guesses:
@@ -210,13 +210,13 @@ class _Guesses:
 
 
 def _root(options: ChangeOptions, manifest: Manifest) -> Path | None:
-    """The folder of the pictures: the one of the bundle, where it is on this machine."""
-    known = None if manifest.picture_root is None else Path(manifest.picture_root)
+    """The folder of the images: the one of the bundle, where it is on this machine."""
+    known = None if manifest.image_root is None else Path(manifest.image_root)
     if options.images is None:
         return known if known is not None and known.is_dir() else None
     if known is not None and known != options.images.resolve():
         raise BuildError(
-            f"the pictures of {options.bundle} are in {known}: give that as --images, or none, or "
+            f"the images of {options.bundle} are in {known}: give that as --images, or none, or "
             "build a bundle of its own for another folder."
         )
     return options.images

@@ -1,7 +1,7 @@
 """A bundle that differs little from another one: what is the same is not written again.
 
 The new bundle is a folder of its own, as whole as any.  The files of the model, and the large
-ones of pictures, it shares with the old one where the file system can (hard links); what is new of
+ones of images, it shares with the old one where the file system can (hard links); what is new of
 embeddings and thumbnails is in second files (:mod:`models.rows`).  The index keeps its codebooks,
 and the databases of items are copied and changed.
 
@@ -28,7 +28,6 @@ from build.tags import VOCABULARY, read_vocabulary
 from models.arrays import read_array
 from models.embeddings import Embeddings, checksums_of
 from models.folder import Folder
-from models.index import VectorIndex
 from models.items import Item, change_items
 from models.looks import change_looks
 from models.manifest import (
@@ -49,9 +48,10 @@ from models.manifest import (
 from models.rows import Rows
 from models.thumbnails import add_thumbnails, write_thumbnails
 from models.tuning import Tuning
+from models.vector_index import VectorIndex
 
-# With more rows than this for each picture, or more new ones for each old one, the whole is
-# written anew: rows of pictures that are gone take room, and each change copies the new ones.
+# With more rows than this for each image, or more new ones for each old one, the whole is
+# written anew: rows of images that are gone take room, and each change copies the new ones.
 _MOST_ROWS = 2.0
 _MOST_CHANGED = 0.5
 _REWRITTEN = (INDEX, ITEMS, LOOKS, ROW_CHECKSUMS, TUNING, *CHANGED)
@@ -61,7 +61,7 @@ _AFTER = ", the first 64 of them after a change"
 
 @dataclass(frozen=True)
 class Coming:
-    """Pictures that come: items in order of position, and of each its embedding and thumbnail.
+    """Images that come: items in order of position, and of each its embedding and thumbnail.
 
     ``vectors`` is float32 ``[n, dim]``; ``thumbnail`` gives that of the n-th as WebP, and ``looks``
     are how they look from afar (:mod:`models.looks`), None where there is no file.
@@ -110,7 +110,7 @@ def write_changed(
         folder: where to.
 
     Returns:
-        The manifest; None where the codebooks do not fit the pictures any more, and all has
+        The manifest; None where the codebooks do not fit the images any more, and all has
         to be built anew.
 
     Raises:
@@ -161,7 +161,7 @@ def write_changed(
                     "tuned_with": told,
                 }
             ),
-            "pictures": moves.count,
+            "images": moves.count,
             "mean": mean.tolist(),
             "made_of": "",
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -174,7 +174,7 @@ def _mean(
     manifest: Manifest, before: Embeddings, moves: Moves, vectors: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """The mean of all embeddings now, float32 ``[dim]``."""
-    total = np.array(manifest.mean) * manifest.pictures + vectors.sum(axis=0, dtype=np.float64)
+    total = np.array(manifest.mean) * manifest.images + vectors.sum(axis=0, dtype=np.float64)
     gone = np.flatnonzero(moves.now_at < 0)
     for start in range(0, len(gone), _AT_ONCE):
         total -= before.rows(gone[start : start + _AT_ONCE]).sum(axis=0, dtype=np.float64)

@@ -33,8 +33,8 @@ class Choice:
 
     Args:
         root: the tree; its ``.sightlineignore`` is read where there is one.
-        include: only pictures that match one of these; all where there are none.
-        exclude: no folders and pictures that match one of these.
+        include: only images that match one of these; all where there are none.
+        exclude: no folders and images that match one of these.
 
     Raises:
         BuildError: the ignore file cannot be read, or a pattern makes no sense.
@@ -60,8 +60,8 @@ class Choice:
             return False
         return not self._left_out.match_file(f"{path}/")
 
-    def takes_picture(self, path: str) -> bool:
-        """Whether a picture, by its path in the tree, is wanted; its folders are."""
+    def takes_image(self, path: str) -> bool:
+        """Whether an image, by its path in the tree, is wanted; its folders are."""
         if self._left_out.match_file(path):
             return False
         return self._wanted is None or self._wanted.match_file(path)

@@ -1,7 +1,7 @@
 """What looks alike in a whole collection: copies, other sizes, cuttings, bursts.
 
 Found as a search folds what it finds (:mod:`models.folding`), but in another order: the largest
-pictures first, so that a group's head is the one to keep.  Each picture is compared with the heads
+images first, so that a group's head is the one to keep.  Each image is compared with the heads
 before it, a block with a block at a time: of a collection only the vectors by which it is compared
 are in memory.
 """
@@ -23,7 +23,7 @@ from models.items import Item
 from models.looks import WIDTH
 
 COLUMNS = ("group", "path", "id", "cosine", "width", "height")
-# Pictures that are compared at once, and the heads that they are compared with.
+# Images that are compared at once, and the heads that they are compared with.
 _BLOCK = 512
 _HEADS = 8192
 _ROUNDING = 1e-6
@@ -34,18 +34,18 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A picture of a group and how alike it is to the group's head, which comes first."""
+    """An image of a group and how alike it is to the group's head, which comes first."""
 
     item: Item
     cosine: float
 
 
 def find_duplicates(bundle: Bundle, least: float) -> list[Places]:
-    """The groups of two or more pictures that look alike.
+    """The groups of two or more images that look alike.
 
     Args:
         bundle: the collection.
-        least: how alike to its head each picture of a group is at least, a cosine.
+        least: how alike to its head each image of a group is at least, a cosine.
 
     Returns:
         The positions in each group, its head first and then ascending; groups in order of heads.
@@ -74,7 +74,7 @@ def find_duplicates(bundle: Bundle, least: float) -> list[Places]:
 
 
 def members(bundle: Bundle, groups: Iterable[Places]) -> Iterator[list[Member]]:
-    """The pictures of each group, and how alike they are to its head.
+    """The images of each group, and how alike they are to its head.
 
     Raises:
         DamagedError: what is read of the bundle is not as it was written.
@@ -87,7 +87,7 @@ def members(bundle: Bundle, groups: Iterable[Places]) -> Iterator[list[Member]]:
 
 
 def write_csv(stream: TextIO, groups: Iterable[list[Member]]) -> None:
-    """A line for each picture of each group; groups are numbered from 1."""
+    """A line for each image of each group; groups are numbered from 1."""
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(COLUMNS)
     for number, group in enumerate(groups, start=1):

@@ -10,8 +10,8 @@ from typing import TextIO
 from build.duplicates import Member
 from models.items import Item
 
-# A browser takes a few thousand pictures in one page, of some ten kilobytes each.
-# Gives a picture's thumbnail.
+# A browser takes a few thousand images in one page, of some ten kilobytes each.
+# Gives an image's thumbnail.
 Thumbnail = Callable[[Item], bytes | None]
 MOST_GROUPS = 200
 MOST_SHOWN = 12
@@ -36,20 +36,20 @@ img { display: block; max-width: 100%; max-height: 10rem }
 def write_sheet(
     stream: TextIO, groups: Iterable[list[Member]], count: int, thumbnail: Thumbnail
 ) -> None:
-    """Write the first 200 groups, and of each the first 12 pictures, with alt texts.
+    """Write the first 200 groups, and of each the first 12 images, with alt texts.
 
     Args:
         stream: of a text file in UTF-8.
         groups: the groups to show, at most ``MOST_GROUPS``.
         count: how many groups there are.
-        thumbnail: gives a picture's as WebP, None where there is none.
+        thumbnail: gives an image's as WebP, None where there is none.
     """
     stream.write(_HEAD)
     shown = min(count, MOST_GROUPS)
     which = f"the first {shown} of {count}" if shown < count else f"{count}"
-    stream.write(f"<p>Groups of pictures that look alike: {which}.</p>\n")
+    stream.write(f"<p>Groups of images that look alike: {which}.</p>\n")
     for number, group in enumerate(groups, start=1):
-        stream.write(f"<h2>Group {number}: {len(group)} pictures</h2>\n<ul>\n")
+        stream.write(f"<h2>Group {number}: {len(group)} images</h2>\n<ul>\n")
         stream.writelines(_figures(group[:MOST_SHOWN], thumbnail))
         stream.write("</ul>\n")
         if len(group) > MOST_SHOWN:
@@ -61,13 +61,13 @@ def _figures(group: Iterable[Member], thumbnail: Thumbnail) -> Iterator[str]:
     for member in group:
         item = member.item
         webp = thumbnail(item)
-        picture = "<em>no thumbnail</em>"
+        image = "<em>no thumbnail</em>"
         if webp is not None:
             data = base64.b64encode(webp).decode("ascii")
-            picture = f'<img alt="{_text(item.alt_text)}" src="data:image/webp;base64,{data}">'
+            image = f'<img alt="{_text(item.alt_text)}" src="data:image/webp;base64,{data}">'
         size = f"{item.width} × {item.height}, " if item.width and item.height else ""
         told = f"{_text(item.image_path)}<br>{size}cosine {member.cosine:.3f}"
-        yield f"<li>{picture}{told}</li>\n"
+        yield f"<li>{image}{told}</li>\n"
 
 
 def _text(text: str) -> str:

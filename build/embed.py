@@ -1,10 +1,10 @@
-"""Picture files to vectors and thumbnails, as fast as the machine's cores allow.
+"""Image files to vectors and thumbnails, as fast as the machine's cores allow.
 
-A thread for each core takes a picture all the way from the disk to its vector.  Pillow,
+A thread for each core takes an image all the way from the disk to its vector.  Pillow,
 hashlib and onnxruntime let other threads run meanwhile, so decoding and encoding overlap
-by themselves.  Each picture goes through the encoder alone and in one thread: that is as
-fast as batches here (the picture towers multiply matrices of many rows anyway), and a
-vector depends on nothing but its picture, whatever was embedded before a build was stopped.
+by themselves.  Each image goes through the encoder alone and in one thread: that is as
+fast as batches here (the image towers multiply matrices of many rows anyway), and a
+vector depends on nothing but its image, whatever was embedded before a build was stopped.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from build.metadata import Fields
 from build.metadata.embedded import READING, Embedded
 from build.progress import Progress
 from build.room import Room
-from build.scan import PictureFile
+from build.scan import ImageFile
 from models.image_encoder import ImageEncoder
+from models.images import DecodedImage, ImageError, read, read_content
 from models.looks import look_of
 from models.manifest import IMAGE_ENCODER, ModelCard
-from models.pictures import Picture, PictureError, read, read_content
 from models.preprocessing import preprocess, reduced_side
 from models.thumbnails import thumbnail
 
-# Part of what a vector depends on: to be raised when models/pictures.py or models/preprocessing.py
-# sees a picture otherwise than before, or models/thumbnails.py makes another thumbnail of it.
+# Part of what a vector depends on: to be raised when models/images.py or models/preprocessing.py
+# sees an image otherwise than before, or models/thumbnails.py makes another thumbnail of it.
 DECODING = 3
 NO_ENCODER = "none"
 _COMMIT_SECONDS = 0.2
@@ -42,7 +42,7 @@ _AHEAD = 4
 
 
 def encoder_identity(card: ModelCard) -> str:
-    """What a picture's vector depends on besides the picture, as a hash."""
+    """What an image's vector depends on besides the image, as a hash."""
     parts = (
         card.files[IMAGE_ENCODER].sha256,
         card.preprocessing.model_dump_json(),
@@ -53,7 +53,7 @@ def encoder_identity(card: ModelCard) -> str:
 
 def embed(
     root: Path,
-    files: Sequence[PictureFile],
+    files: Sequence[ImageFile],
     scanned_ns: int,
     journal: Journal,
     card: ModelCard,
@@ -65,13 +65,13 @@ def embed(
 
     Args:
         root: the tree of the files.
-        files: the pictures, as a scan found them.
+        files: the images, as a scan found them.
         scanned_ns: when the scan began.
         journal: where records are looked up and put.
         card: the model, for its preprocessing.
-        encoder: its picture encoder, of one thread; None makes records without vectors.
-        threads: how many pictures are worked on at once.
-        content_of: gives the bytes of the picture at a path.
+        encoder: its image encoder, of one thread; None makes records without vectors.
+        threads: how many images are worked on at once.
+        content_of: gives the bytes of the image at a path.
 
     Returns:
         The paths of those whose record was made anew, not found in the journal.
@@ -84,7 +84,7 @@ def embed(
         held() as let_through,
         ThreadPoolExecutor(threads) as pool,
     ):
-        running: dict[Future[_Seen], PictureFile] = {}
+        running: dict[Future[_Seen], ImageFile] = {}
         room = Room()
         committed = time.monotonic()
 
@@ -131,7 +131,7 @@ class _Seen:
 
 def _look_at(
     root: Path,
-    file: PictureFile,
+    file: ImageFile,
     content_of: Callable[[Path], bytes],
     journal: Journal,
     card: ModelCard,
@@ -147,16 +147,16 @@ def _look_at(
             if known is not None and (known.reason or journal.said(digest, READING) is not None):
                 return _Seen(known, is_new=False)
             embedded = Embedded()
-            picture = read(
+            decoded = read(
                 content,
                 reduce_to=reduced_side(card.preprocessing),
                 inspect=embedded.inspect,
                 admit=admit,
             )
-            record = known or _see(picture, digest, card, encoder)
-            look = look_of(picture.image)
+            record = known or _see(decoded, digest, card, encoder)
+            look = look_of(decoded.image)
             return _Seen(record, is_new=known is None, said=embedded.fields, look=look)
-    except PictureError as error:
+    except ImageError as error:
         # What is the machine's affair is tried again by every build.
         known_by = digest if error.lasting else None
         return _Seen(Record(known_by, reason=error.reason, detail=error.detail))
@@ -164,21 +164,23 @@ def _look_at(
         return _Seen(Record(None, reason="too large", detail="it does not fit into memory"))
     except Exception as error:
         raise BuildError(
-            f"{root / file.path}: the model's picture encoder fails on it: {error}"
+            f"{root / file.path}: the model's image encoder fails on it: {error}"
         ) from error
 
 
-def _see(picture: Picture, digest: bytes, card: ModelCard, encoder: ImageEncoder | None) -> Record:
+def _see(
+    decoded: DecodedImage, digest: bytes, card: ModelCard, encoder: ImageEncoder | None
+) -> Record:
     vector = None
     if encoder is not None:
-        pixels = preprocess(picture.image, card.preprocessing)
+        pixels = preprocess(decoded.image, card.preprocessing)
         vector = encoder.encode(pixels[np.newaxis])[0]
         if not np.isfinite(vector).all():
-            raise PictureError("no vector", "the encoder's answer is not a number")
+            raise ImageError("no vector", "the encoder's answer is not a number")
     return Record(
         digest,
-        width=picture.width,
-        height=picture.height,
+        width=decoded.width,
+        height=decoded.height,
         vector=vector,
-        thumbnail=thumbnail(picture.image),
+        thumbnail=thumbnail(decoded.image),
     )

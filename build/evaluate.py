@@ -1,12 +1,12 @@
-"""How well a model package finds captioned pictures by their captions.
+"""How well a model package finds captioned images by their captions.
 
-Every distinct caption (or every question of a file) is a query, every picture of the
-folder a candidate, and every picture that bears the caption a hit.  The model is held
+Every distinct caption (or every question of a file) is a query, every image of the
+folder a candidate, and every image that bears the caption a hit.  The model is held
 against two rankings that need none: chance, and how many of the query's words the
-picture's path holds.
+image's path holds.
 
-    >>> pictures = read_pictures(Path("stamps/set-b"), card, encoder)
-    >>> rankings = evaluate(pictures, caption_queries(pictures), text_vectors)
+    >>> images = read_images(Path("stamps/set-b"), card, encoder)
+    >>> rankings = evaluate(images, caption_queries(images), text_vectors)
     >>> rankings.model.recall(5)
     0.41
 """
@@ -33,8 +33,8 @@ from build.evaluation_sheet import COLUMNS, Cell, Row, evenly_spread
 from build.questions import hits_of
 from build.scan import scan
 from models.image_encoder import ImageEncoder
+from models.images import ImageError, decode
 from models.manifest import ModelCard
-from models.pictures import PictureError, decode
 from models.preprocessing import preprocess
 from models.relevance import relevant
 from models.thumbnails import thumbnail
@@ -42,7 +42,7 @@ from models.thumbnails import thumbnail
 RECALL_AT = (1, 5, 10)
 # As many results as the page asks for.
 _PAGE = 12
-# Words that say nothing about what a picture shows.
+# Words that say nothing about what an image shows.
 _STOP_WORDS = frozenset(
     {
         *("a", "an", "and", "are", "as", "at", "by", "for", "from", "has", "have", "i", "in"),
@@ -53,10 +53,10 @@ _STOP_WORDS = frozenset(
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """The candidates: their paths, vectors and captions, row by row.
 
-    ``vectors`` is float32 ``[pictures, dim]`` with rows of length one; ``skipped`` names
+    ``vectors`` is float32 ``[images, dim]`` with rows of length one; ``skipped`` names
     the files that could not be read, with the reason.
     """
 
@@ -69,7 +69,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Query:
-    """A text and the rows of the pictures that it should find (at least one)."""
+    """A text and the rows of the images that it should find (at least one)."""
 
     text: str
     hits: frozenset[int]
@@ -80,7 +80,7 @@ class Standing:
     """Where the best hit of one query stands.
 
     ``better`` candidates score higher than it, ``tied`` as high (itself included), and
-    ``hits`` of the tied are hits.  Ties count as drawn by lot.
+    ``hits`` of the tied are hits.  Ties count as drawn at random.
     """
 
     better: int
@@ -139,13 +139,13 @@ class Shown:
     """What the service's cut-off (:mod:`models.relevance`) does to the first dozen results.
 
     Args:
-        pictures: results shown, the mean over the queries.
+        images: results shown, the mean over the queries.
         precision_of_all: the share of hits among all of the dozen.
         precision: the same among those that are shown.
         hits_kept: the share of the dozen's hits that is shown.
     """
 
-    pictures: float
+    images: float
     precision_of_all: float
     precision: float
     hits_kept: float
@@ -160,10 +160,10 @@ class Evaluation:
     """The model beside the two rankings that need none.
 
     ``order`` holds each query's candidates as the model ranks them, best first:
-    int64 ``[queries, pictures]``; ``similarities`` each candidate's, float32 of the same shape.
+    int64 ``[queries, images]``; ``similarities`` each candidate's, float32 of the same shape.
     """
 
-    pictures: int
+    images: int
     queries: list[Query]
     order: NDArray[np.int64]
     similarities: NDArray[np.float32]
@@ -175,7 +175,7 @@ class Evaluation:
     def as_json(self) -> dict[str, Any]:
         """What ``--json`` writes."""
         return {
-            "images": self.pictures,
+            "images": self.images,
             "queries": len(self.queries),
             **self.model.as_json(),
             "chance": self.chance.as_json(),
@@ -198,64 +198,64 @@ class Evaluation:
             lines.append(f"{name:{width}}{shares}{ranking.mrr():8.3f}{ranking.median_rank():13.1f}")
         shown = self.shown
         lines.append(
-            f"\nOf the first {_PAGE}, {shown.pictures:.1f} are shown as relevant: they hold "
+            f"\nOf the first {_PAGE}, {shown.images:.1f} are shown as relevant: they hold "
             f"{100 * shown.hits_kept:.0f} % of the hits, and {100 * shown.precision:.1f} % of them "
             f"are hits, of all {_PAGE} {100 * shown.precision_of_all:.1f} %."
         )
         return "\n".join(lines)
 
 
-def read_pictures(root: Path, card: ModelCard, encoder: ImageEncoder) -> Pictures:
-    """Embed every picture of a tree and read its captions.
+def read_images(root: Path, card: ModelCard, encoder: ImageEncoder) -> Images:
+    """Embed every image of a tree and read its captions.
 
     Raises:
-        BuildError: the folder does not exist or holds no picture that can be read.
+        BuildError: the folder does not exist or holds no image that can be read.
     """
     archives = Archives(root)
     found = scan(root, enter=archives.enter)
-    names = [file.path for file in found.pictures]
+    names = [file.path for file in found.images]
     known, warnings = read_captions(root, names, archives)
     skipped = [*warnings, *(f"{each.path}: {each.reason}" for each in found.skipped)]
     paths, vectors = [], []
-    for name in tqdm(names, desc="embedding", unit="picture", leave=False):
+    for name in tqdm(names, desc="embedding", unit="image", leave=False):
         try:
             pixels = preprocess(decode(archives.content(root / name)), card.preprocessing)
-        except PictureError as error:
+        except ImageError as error:
             skipped.append(f"{name}: {error}")
             continue
         paths.append(name)
         vectors.append(encoder.encode(pixels[np.newaxis])[0])
     if not paths:
-        raise BuildError(f"{root} holds no picture that can be read ({len(skipped)} skipped).")
+        raise BuildError(f"{root} holds no image that can be read ({len(skipped)} skipped).")
     captions = [known[name].text if name in known else None for name in paths]
-    return Pictures(root, paths, np.stack(vectors), captions, skipped)
+    return Images(root, paths, np.stack(vectors), captions, skipped)
 
 
-def caption_queries(pictures: Pictures) -> list[Query]:
-    """Every distinct caption once, in the order of its first picture.
+def caption_queries(images: Images) -> list[Query]:
+    """Every distinct caption once, in the order of its first image.
 
     Raises:
-        BuildError: no picture has a caption.
+        BuildError: no image has a caption.
     """
     hits: dict[str, set[int]] = {}
-    for row, caption in enumerate(pictures.captions):
+    for row, caption in enumerate(images.captions):
         if caption is not None:
             hits.setdefault(caption, set()).add(row)
     if not hits:
         raise BuildError(
-            f"none of the {len(pictures.paths)} pictures in {pictures.root} has a caption. Put "
+            f"none of the {len(images.paths)} images in {images.root} has a caption. Put "
             "photo.txt beside photo.jpg, or captions.csv into the folder, or give --queries."
         )
     return [Query(caption, frozenset(rows)) for caption, rows in hits.items()]
 
 
-def read_queries(file: Path, pictures: Pictures) -> list[Query]:
+def read_queries(file: Path, images: Images) -> list[Query]:
     """Questions with their hits: ``[{"query": ..., "hits": ["birds/*penguin*", ...]}]``.
 
-    A hit is a picture's path in the tree, or a pattern of such paths.
+    A hit is an image's path in the tree, or a pattern of such paths.
 
     Raises:
-        BuildError: the file is not of this form, or a hit is no picture of the tree.
+        BuildError: the file is not of this form, or a hit is no image of the tree.
     """
     try:
         entries = json.loads(file.read_text("utf-8"))
@@ -265,7 +265,7 @@ def read_queries(file: Path, pictures: Pictures) -> list[Query]:
             f'{file} is no list of {{"query": "...", "hits": ["path", ...]}}: {error!r}'
         ) from None
     queries = [
-        Query(text, hits_of(patterns, pictures.paths, f"{file}: {text!r}", pictures.root))
+        Query(text, hits_of(patterns, images.paths, f"{file}: {text!r}", images.root))
         for text, patterns in asked
     ]
     if not queries:
@@ -274,20 +274,20 @@ def read_queries(file: Path, pictures: Pictures) -> list[Query]:
 
 
 def evaluate(
-    pictures: Pictures, queries: Sequence[Query], text_vectors: NDArray[np.float32]
+    images: Images, queries: Sequence[Query], text_vectors: NDArray[np.float32]
 ) -> Evaluation:
-    """Rank all pictures for every query, by the model, by words and by chance.
+    """Rank all images for every query, by the model, by words and by chance.
 
     Args:
-        pictures: the candidates.
+        images: the candidates.
         queries: what is asked.
         text_vectors: the queries' vectors, float32 ``[queries, dim]``, of length one.
     """
-    similarities = text_vectors @ pictures.vectors.T
-    words = [_words(path) for path in pictures.paths]
+    similarities = text_vectors @ images.vectors.T
+    words = [_words(path) for path in images.paths]
     order = np.argsort(-similarities, axis=1, kind="stable")
     return Evaluation(
-        pictures=len(pictures.paths),
+        images=len(images.paths),
         queries=list(queries),
         order=order,
         similarities=similarities,
@@ -298,19 +298,19 @@ def evaluate(
     )
 
 
-def sheet_rows(evaluation: Evaluation, pictures: Pictures) -> list[Row]:
+def sheet_rows(evaluation: Evaluation, images: Images) -> list[Row]:
     """What the sheet shows of some queries."""
-    archives = Archives(pictures.root)
+    archives = Archives(images.root)
     rows = []
     for number in evenly_spread(len(evaluation.queries)):
         query = evaluation.queries[number]
         cells = [
             Cell(
-                path=pictures.paths[position],
-                alt_text=pictures.captions[position] or pictures.paths[position],
+                path=images.paths[position],
+                alt_text=images.captions[position] or images.paths[position],
                 why=f"similarity {evaluation.similarities[number, position]:.3f}",
                 hit=position in query.hits,
-                webp=thumbnail(decode(archives.content(pictures.root / pictures.paths[position]))),
+                webp=thumbnail(decode(archives.content(images.root / images.paths[position]))),
             )
             for position in evaluation.order[number, :COLUMNS].tolist()
         ]
@@ -334,7 +334,7 @@ def _fold(
         ]
     )
     return Shown(
-        pictures=float(shown.sum(axis=1).mean()),
+        images=float(shown.sum(axis=1).mean()),
         precision_of_all=float(hits.mean()),
         precision=float(hits[shown].mean()),
         hits_kept=float(hits[shown].sum() / max(hits.sum(), 1)),

@@ -6,7 +6,7 @@ Every question is asked of the bundle's own index and words, in each way of aski
 - ``text``: by words alone; ``auto``: by both, put together by ranks (:mod:`models.fusion`);
 - the same with the mean of some templates, ``a photo of …``, in place of the question's embedding.
 
-Embeddings of pictures are those in the bundle: no picture is read.
+Embeddings of images are those in the bundle: no image is read.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Answers:
-    """What one way finds: for each question the pictures, best first, and the first hit's rank.
+    """What one way finds: for each question the images, best first, and the first hit's rank.
 
     ``ranks`` is float64 ``[questions]``, from 1, infinite where no hit was found.
     """
@@ -61,7 +61,7 @@ class Answers:
 class BundleEvaluation:
     """The answers of each way to all questions."""
 
-    pictures: int
+    images: int
     questions: list[Question]
     answers: dict[str, Answers]
 
@@ -81,7 +81,7 @@ class BundleEvaluation:
     def as_json(self) -> dict[str, Any]:
         """What ``--json`` writes; shares of one, intervals of 95 %."""
         return {
-            "images": self.pictures,
+            "images": self.images,
             "questions": len(self.questions),
             "kinds": {
                 kind: {
@@ -116,7 +116,7 @@ def evaluate_bundle(
     Args:
         bundle: what is asked.
         questions: at least one.
-        by_words: False where the questions are what is said of the pictures, which their words
+        by_words: False where the questions are what is said of the images, which their words
             would find without fail.
     """
     texts = [question.text for question in questions]

@@ -1,7 +1,7 @@
-"""The evaluation as a page: queries, and the pictures found for them.
+"""The evaluation as a page: queries, and the images found for them.
 
 HTML, since a browser draws every script that the machine has letters for; in one file, with the
-pictures in it.
+images in it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ figcaption {{ font-size: .75rem; overflow-wrap: anywhere }}
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture that was found: its path, what it shows in words, and why it stands there.
+    """An image that was found: its path, what it shows in words, and why it stands there.
 
-    ``webp`` is a small picture, None where there is none.
+    ``webp`` is a small image, None where there is none.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A query, what is to be said of it, and the first pictures found, best first."""
+    """A query, what is to be said of it, and the first images found, best first."""
 
     query: str
     note: str
@@ -74,12 +74,12 @@ def _section(row: Row) -> str:
 
 
 def _figure(cell: Cell) -> str:
-    picture = f'<span class="none" role="img" aria-label="{escape(cell.alt_text)}"></span>'
+    image = f'<span class="none" role="img" aria-label="{escape(cell.alt_text)}"></span>'
     if cell.webp is not None:
         source = f"data:image/webp;base64,{base64.b64encode(cell.webp).decode()}"
-        picture = f'<img src="{source}" alt="{escape(cell.alt_text)}">'
+        image = f'<img src="{source}" alt="{escape(cell.alt_text)}">'
     caption = f"<bdi>{escape(cell.path)}</bdi><br>{escape(cell.why)}"
     if cell.hit:
         caption = f"<strong>✓ sought</strong><br>{caption}"
     kind = ' class="hit"' if cell.hit else ""
-    return f"<figure{kind}>{picture}<figcaption>{caption}</figcaption></figure>\n"
+    return f"<figure{kind}>{image}<figcaption>{caption}</figcaption></figure>\n"

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from build.tags import Tagger
-from models.index import VectorIndex
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 
 _MOST = 4
 # Images that are looked at.

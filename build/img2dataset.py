@@ -1,4 +1,4 @@
-"""What img2dataset writes of a picture: of its own keys and columns none says anything of it.
+"""What img2dataset writes of an image: of its own keys and columns none says anything of it.
 
 The names are those of ``img2dataset/downloader.py`` (github.com/rom1504/img2dataset); what the
 user's table had beside the address, ``url`` and ``caption`` among it, lies between them.

@@ -1,11 +1,11 @@
-"""What a build has learnt of each picture, kept beside the bundle.
+"""What a build has learnt of each image, kept beside the bundle.
 
 A build of ``bundles/photos`` has its journal in ``bundles/.photos.journal.sqlite``.  It is
 what lets a stopped build go on and a repeated one embed only what changed; without it the
 next build starts from nothing.  While a build runs it holds the journal's lock, so that no
 second one writes to the same bundle.
 
-A picture is known again by size and times, where these can be trusted, else by the SHA-256
+An image is known again by size and times, where these can be trusted, else by the SHA-256
 of its content, under whatever path.
 """
 
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from build.errors import BuildError
-from build.scan import PictureFile
+from build.scan import ImageFile
 
 _FORMAT = 1
 _SCHEMA = """
@@ -83,7 +83,7 @@ _STEP_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What became of a picture.
+    """What became of an image.
 
     Either ``reason`` says why it was skipped, or ``vector`` (float32 ``[dim]``; None where
     the build has no encoder), ``thumbnail`` (WebP) and size in pixels are there.
@@ -104,7 +104,7 @@ class Journal:
 
     Args:
         path: the file.
-        encoder: what vectors depend on besides the picture; those of others are not used.
+        encoder: what vectors depend on besides the image; those of others are not used.
         root: the tree that paths belong to.
 
     Raises:
@@ -141,7 +141,7 @@ class Journal:
             self.commit()
         self._connection.close()
 
-    def knows(self, file: PictureFile, reading: int) -> bool:
+    def knows(self, file: ImageFile, reading: int) -> bool:
         """Whether there is a record of the file in just this state, and of what it says."""
         query = (
             "SELECT 1 FROM pictures WHERE path = ? AND encoder = ? "
@@ -152,7 +152,7 @@ class Journal:
         return self._fetch(query, state) is not None
 
     def with_content(self, sha256: bytes) -> Record | None:
-        """A record of a picture with this content; safe from any thread."""
+        """A record of an image with this content; safe from any thread."""
         query = (
             f"SELECT {_RECORD}, thumbnail FROM pictures WHERE sha256 = ? AND encoder = ? LIMIT 1"
         )
@@ -160,7 +160,7 @@ class Journal:
         return None if row is None else _record(row)
 
     def get(self, path: str) -> Record:
-        """The record of the picture at a path, but for its thumbnail.
+        """The record of the image at a path, but for its thumbnail.
 
         Raises:
             KeyError: there is none.
@@ -174,10 +174,10 @@ class Journal:
     def outcomes(
         self, paths: Sequence[str]
     ) -> Iterator[tuple[str, bytes | None, str | None, str | None]]:
-        """Path, SHA-256 of the content, and, where a picture was skipped, reason and detail.
+        """Path, SHA-256 of the content, and, where an image was skipped, reason and detail.
 
         Args:
-            paths: of pictures that there are records of, ascending.
+            paths: of images that there are records of, ascending.
         """
         query = "SELECT path, sha256, reason, detail FROM pictures ORDER BY path"
         wanted = iter(paths)
@@ -189,11 +189,11 @@ class Journal:
                 next_one = next(wanted, None)
 
     def thumbnail(self, path: str) -> bytes | None:
-        """The thumbnail of the picture at a path, None where there is none."""
+        """The thumbnail of the image at a path, None where there is none."""
         row = self._fetch("SELECT thumbnail FROM pictures WHERE path = ?", (path,))
         return None if row is None else row[0]
 
-    def put(self, file: PictureFile, record: Record, scanned_ns: int) -> None:
+    def put(self, file: ImageFile, record: Record, scanned_ns: int) -> None:
         """Write down what became of a file that a scan at ``scanned_ns`` found in this state."""
         trusted = record.sha256 is not None and _is_settled(file, scanned_ns)
         row = (
@@ -215,10 +215,10 @@ class Journal:
             self._connection.execute(f"INSERT OR REPLACE INTO pictures VALUES ({marks})", row)
 
     def said(self, sha256: bytes, reading: int) -> dict[str, Any] | None:
-        """What a picture's file says, as :meth:`put_said` took it; safe from any thread.
+        """What an image's file says, as :meth:`put_said` took it; safe from any thread.
 
         Args:
-            sha256: of the picture's content.
+            sha256: of the image's content.
             reading: what of it is read, and how; what others have read is not used.
         """
         query = "SELECT fields FROM said WHERE sha256 = ? AND reading = ?"
@@ -226,7 +226,7 @@ class Journal:
         return None if row is None else json.loads(row[0])
 
     def said_by(self, path: str, reading: int) -> dict[str, Any]:
-        """What the file of the picture at a path says; nothing where it was not read."""
+        """What the file of the image at a path says; nothing where it was not read."""
         query = (
             "SELECT fields FROM said JOIN pictures USING (sha256) WHERE path = ? AND reading = ?"
         )
@@ -234,23 +234,23 @@ class Journal:
         return {} if row is None else json.loads(row[0])
 
     def put_said(self, sha256: bytes, reading: int, fields: dict[str, Any]) -> None:
-        """Write down what a picture's file says."""
+        """Write down what an image's file says."""
         row = (sha256, reading, json.dumps(fields, ensure_ascii=False))
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO said VALUES (?, ?, ?)", row)
 
     def look(self, path: str) -> bytes | None:
-        """The look of the picture at a path, None where it was not taken yet."""
+        """The look of the image at a path, None where it was not taken yet."""
         query = "SELECT look FROM looks JOIN pictures USING (sha256) WHERE path = ?"
         row = self._fetch(query, (path,))
         return None if row is None else row[0]
 
     def put_look(self, sha256: bytes, look: bytes) -> None:
-        """Write down how a picture looks from afar (:mod:`models.looks`)."""
+        """Write down how an image looks from afar (:mod:`models.looks`)."""
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO looks VALUES (?, ?)", (sha256, look))
 
-    def archive(self, file: PictureFile) -> tuple[str, bytes] | None:
+    def archive(self, file: ImageFile) -> tuple[str, bytes] | None:
         """What :meth:`put_archive` took of a tar in just this state."""
         query = (
             "SELECT members, words FROM archives "
@@ -259,13 +259,13 @@ class Journal:
         row = self._fetch(query, (file.path, file.size, file.mtime_ns, file.ctime_ns))
         return None if row is None else (row[0], row[1])
 
-    def put_archive(self, file: PictureFile, members: str, words: bytes, scanned_ns: int) -> None:
+    def put_archive(self, file: ImageFile, members: str, words: bytes, scanned_ns: int) -> None:
         """Write down what lies where in a tar that a scan found in this state.
 
         Args:
             file: the tar.
             members: what it holds.
-            words: a checksum of what it has beside pictures.
+            words: a checksum of what it has beside images.
             scanned_ns: when the scan began.
         """
         mtime_ns = file.mtime_ns if _is_settled(file, scanned_ns) else _UNTRUSTED
@@ -276,7 +276,7 @@ class Journal:
             )
 
     def caption(self, path: str, captioner: str) -> str | None:
-        """What :meth:`put_caption` took of the picture at a path, None where there is nothing."""
+        """What :meth:`put_caption` took of the image at a path, None where there is nothing."""
         query = (
             "SELECT text FROM captions JOIN pictures USING (sha256) "
             "WHERE path = ? AND captioner = ?"
@@ -291,7 +291,7 @@ class Journal:
             return dict(self._connection.execute(query, (captioner,)))
 
     def put_caption(self, sha256: bytes, captioner: str, text: str) -> None:
-        """Write down what a captioner says of a picture, or what else is made of it as a text."""
+        """Write down what a captioner says of an image, or what else is made of it as a text."""
         row = (sha256, captioner, text)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO captions VALUES (?, ?, ?)", row)
@@ -302,14 +302,14 @@ class Journal:
             self._connection.commit()
 
     def others(self, paths: Iterable[str]) -> int:
-        """How many pictures there are records of besides these."""
+        """How many images there are records of besides these."""
         listed = set(paths)
         with self._lock:
             rows = self._connection.execute("SELECT path FROM pictures")
             return sum(path not in listed for (path,) in rows)
 
     def keep_only(self, paths: Iterable[str]) -> None:
-        """Forget all pictures but these, what was said of others, and other encoders' vectors."""
+        """Forget all images but these, what was said of others, and other encoders' vectors."""
         with self._lock:
             self._connection.execute("CREATE TEMP TABLE listed (path TEXT PRIMARY KEY)")
             rows = ((path,) for path in paths)
@@ -346,7 +346,7 @@ class Journal:
             self._connection.commit()
 
 
-def _is_settled(file: PictureFile, scanned_ns: int) -> bool:
+def _is_settled(file: ImageFile, scanned_ns: int) -> bool:
     """Whether a file's times are old enough to show any change since a scan."""
     return max(file.mtime_ns, file.ctime_ns) < scanned_ns - _STEP_NS
 

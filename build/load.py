@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from build.atomic_output import Output, link_or_copy
 from build.errors import BuildError
-from build.output import Output, link_or_copy
 from build.progress import Progress
 from models.bundle import Bundle
 from models.installation import extra

@@ -11,7 +11,7 @@ from typing import Any
 
 from models.manifest import Skipped
 
-# To be raised when the same pictures and words are to make another bundle.
+# To be raised when the same images and words are to make another bundle.
 FORM = 9
 _SIDECARS = (".txt", ".json", ".xmp")
 _TABLES = ("captions.csv", "metadata.jsonl")
@@ -21,7 +21,7 @@ _LARGEST_SIDECAR = 8 << 20
 
 def made_of(
     settings: dict[str, Any],
-    pictures: Iterable[tuple[str, bytes]],
+    images: Iterable[tuple[str, bytes]],
     skipped: Iterable[Skipped],
     sidecars: Iterable[tuple[str, bytes]],
 ) -> str:
@@ -29,9 +29,9 @@ def made_of(
 
     Args:
         settings: how it is made, as JSON: the model, the libraries, the options.
-        pictures: paths and the SHA-256 of their content, in order.
-        skipped: pictures that are not in it.
-        sidecars: paths and the SHA-256 of what may say something of pictures, in order.
+        images: paths and the SHA-256 of their content, in order.
+        skipped: images that are not in it.
+        sidecars: paths and the SHA-256 of what may say something of images, in order.
     """
     digest = hashlib.sha256()
 
@@ -39,7 +39,7 @@ def made_of(
         digest.update(json.dumps(parts).encode())
 
     add("made", str(FORM), json.dumps(settings, sort_keys=True))
-    for path, sha256 in pictures:
+    for path, sha256 in images:
         add("picture", path, sha256.hex())
     for each in skipped:
         add("skipped", each.path, each.reason, each.detail)
@@ -48,9 +48,9 @@ def made_of(
     return digest.hexdigest()
 
 
-def sidecars(root: Path, pictures: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """The files beside pictures that may say something of them, and the SHA-256 of each."""
-    folders = sorted({str(PurePosixPath(picture).parent) for picture in pictures} | {"."})
+def sidecars(root: Path, images: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """The files beside images that may say something of them, and the SHA-256 of each."""
+    folders = sorted({str(PurePosixPath(image).parent) for image in images} | {"."})
     for folder in folders:
         try:
             with os.scandir(root / folder) as entries:

@@ -1,4 +1,4 @@
-"""Where pictures lie after others have come and gone: what can stay in its place stays there.
+"""Where images lie after others have come and gone: what can stay in its place stays there.
 
 What is new takes the places of what is gone, or comes behind the last; where more go than come
 the last ones move into the gaps.  So positions count from 0 without a gap, and a change costs what
@@ -17,9 +17,9 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Moves:
-    """Where pictures go: see :func:`moves`.
+    """Where images go: see :func:`moves`.
 
-    ``now_at``, int64 ``[n]``, is where the picture of each position is now, -1 where it is gone;
+    ``now_at``, int64 ``[n]``, is where the image of each position is now, -1 where it is gone;
     ``new``, int64 ``[m]``, where each of those that have come is.
     """
 
@@ -28,12 +28,12 @@ class Moves:
 
     @property
     def count(self) -> int:
-        """How many pictures there are now."""
+        """How many images there are now."""
         return int((self.now_at >= 0).sum()) + len(self.new)
 
 
 def moves(count: int, gone: Positions, was_at: Positions) -> Moves:
-    """Find places for pictures.
+    """Find places for images.
 
     Args:
         count: how many there were.

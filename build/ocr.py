@@ -1,4 +1,4 @@
-"""The text that can be read in pictures: signs, labels, posters, pages."""
+"""The text that can be read in images: signs, labels, posters, pages."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from build.errors import BuildError
 from build.journal import Journal
 from build.metadata.values import text as one_line
 from build.progress import Progress
+from models.images import ImageError, read, read_content
 from models.installation import extra
 from models.manifest import OcrFacts
 from models.modes import on_white
-from models.pictures import PictureError, read, read_content
 
 _PACKAGE = "rapidocr"
-# To be raised when the same pictures are to be read otherwise.
+# To be raised when the same images are to be read otherwise.
 _READING = 1
-# Letters are read in a picture of up to this size, where those of 12 pixels are legible, and
+# Letters are read in an image of up to this size, where those of 12 pixels are legible, and
 # looked for in one of that size: in a larger one it takes longer, and fewer are found.
 _SIDE = 2000
 _SIDE_TO_FIND = 960
@@ -37,7 +37,7 @@ _LETTERS = 2
 
 
 def find_reader() -> OcrFacts:
-    """What would read pictures here; quick, so that what is missing shows at once.
+    """What would read images here; quick, so that what is missing shows at once.
 
     Raises:
         BuildError: nothing would.
@@ -49,15 +49,15 @@ def find_reader() -> OcrFacts:
 
 
 def identity(facts: OcrFacts) -> str:
-    """What a text depends on besides the picture."""
+    """What a text depends on besides the image."""
     return f"ocr {facts.name} {facts.version} {_READING}"
 
 
 class Reader:
-    """Reads what stands in pictures.
+    """Reads what stands in images.
 
     Args:
-        threads: of a picture's computation.
+        threads: of an image's computation.
 
     Raises:
         BuildError: the package that does it is missing, or has no models with it.
@@ -77,7 +77,7 @@ class Reader:
         self._read: Any = RapidOCR(
             params=models
             | {
-                # Harmless: which models it has, and of each picture without text that it has none.
+                # Harmless: which models it has, and of each image without text that it has none.
                 "Global.log_level": "error",
                 # Nor is a strip of a few pixels made larger, which could fill any memory.
                 # By itself it makes a strip of a few pixels 30 wide, and many thousands long.
@@ -93,9 +93,9 @@ class Reader:
             }
         )
 
-    def read(self, picture: Image.Image) -> str:
-        """The text in a picture, ``RGB``: its lines from the top down; empty without any."""
-        blue_first = np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
+    def read(self, image: Image.Image) -> str:
+        """The text in an image, ``RGB``: its lines from the top down; empty without any."""
+        blue_first = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
         found = self._read(blue_first)
         if found.txts is None or not any(map(_is_text, found.txts)):
             return ""
@@ -131,17 +131,17 @@ def read_texts(
     threads: int,
     content_of: Callable[[Path], bytes] = read_content,
 ) -> dict[str, str]:
-    """The text in each picture that has one, by path; stopped and called again, it goes on.
+    """The text in each image that has one, by path; stopped and called again, it goes on.
 
-    A picture that has changed since it was embedded has no text.
+    An image that has changed since it was embedded has no text.
 
     Args:
-        root: the tree of the pictures.
-        paths: the pictures, which the journal knows.
-        journal: where texts are kept, by the picture's content.
+        root: the tree of the images.
+        paths: the images, which the journal knows.
+        journal: where texts are kept, by the image's content.
         facts: what reads them.
         threads: of the computation.
-        content_of: gives the bytes of the picture at a path.
+        content_of: gives the bytes of the image at a path.
 
     Raises:
         BuildError: it cannot be started.
@@ -149,7 +149,7 @@ def read_texts(
     by = identity(facts)
     contents = {path: content for path in paths if (content := journal.get(path).sha256)}
     known = journal.captions(by)
-    # The same picture under several paths is read once.
+    # The same image under several paths is read once.
     of_content = {content: path for path, content in contents.items()}
     missing = [content for content in of_content if content not in known]
     if missing:
@@ -168,16 +168,16 @@ def read_texts(
 def _text(
     reader: Reader, path: Path, sha256: bytes, content_of: Callable[[Path], bytes]
 ) -> str | None:
-    """The text in a picture; None where the file is another by now, or it cannot be said."""
+    """The text in an image; None where the file is another by now, or it cannot be said."""
     try:
         content = content_of(path)
         if hashlib.sha256(content).digest() != sha256:
             return None
         # A large JPEG is decoded at a fraction of its size, which leaves its sides twice as long.
-        picture = on_white(read(content, reduce_to=_SIDE // 2).image)
-        picture.thumbnail((_SIDE, _SIDE))
-        return reader.read(picture)
-    except PictureError:
+        image = on_white(read(content, reduce_to=_SIDE // 2).image)
+        image.thumbnail((_SIDE, _SIDE))
+        return reader.read(image)
+    except ImageError:
         return None
     except Exception as error:
         # OpenCV's, ONNX Runtime's and its own have nothing in common.

@@ -30,7 +30,7 @@ PACKAGE_FILES = (TOKENIZER, TEXT_ENCODER, IMAGE_ENCODER)
 class Package:
     """A model package, whole, whose encoders give the golden embeddings on this machine.
 
-    ``image_encoder`` is None where no picture is to be embedded.
+    ``image_encoder`` is None where no image is to be embedded.
     """
 
     folder: Path
@@ -40,25 +40,23 @@ class Package:
     image_encoder: ImageEncoder | None
 
 
-def open_package(
-    folder: Path, *, text_threads: int = 1, picture_threads: int | None = 1
-) -> Package:
+def open_package(folder: Path, *, text_threads: int = 1, image_threads: int | None = 1) -> Package:
     """Check every file of a model package, load it, and compare its golden embeddings.
 
     Args:
         folder: the package.
         text_threads: how many threads one run of the text encoder may use.
-        picture_threads: the same of the picture encoder, which may take more memory than all
+        image_threads: the same of the image encoder, which may take more memory than all
             else; None does not load it.
 
     Raises:
         BuildError: there is no package in the folder.
-        DamagedError: names the file that is missing or altered, or the text or picture whose
+        DamagedError: names the file that is missing or altered, or the text or image whose
             embedding this machine computes otherwise.
     """
     # Here, since the command line names the demo's package in its help, and starts sooner
     # without the encoders.
-    from models.golden import compare_picture, compare_texts
+    from models.golden import compare_image, compare_texts
     from models.image_encoder import ImageEncoder
     from models.text_encoder import TextEncoder
     from models.tokenizer import Tokenizer
@@ -68,9 +66,9 @@ def open_package(
     text_encoder = TextEncoder(folder, card, threads=text_threads)
     compare_texts(folder, card, tokenizer, text_encoder)
     image_encoder = None
-    if picture_threads is not None:
-        image_encoder = ImageEncoder(folder, card, threads=picture_threads)
-        compare_picture(folder, card, image_encoder)
+    if image_threads is not None:
+        image_encoder = ImageEncoder(folder, card, threads=image_threads)
+        compare_image(folder, card, image_encoder)
     return Package(folder, card, tokenizer, text_encoder, image_encoder)
 
 

@@ -1,4 +1,4 @@
-"""Parquet tables of pictures: where each is, and what is said of it."""
+"""Parquet tables of images: where each is, and what is said of it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from models.installation import extra
 if TYPE_CHECKING:
     import pyarrow
 
-# Of data sets that list pictures which lie elsewhere.
+# Of data sets that list images which lie elsewhere.
 _ADDRESS = "url"
 # How pandas writes what it numbers rows with.
 _ROW_NAMES = "__index_level_"
 
 
 def read_parquet(file: Path) -> tuple[list[str], list[Fields]]:
-    """The paths of a table's pictures, row by row, and what the other columns say of them.
+    """The paths of a table's images, row by row, and what the other columns say of them.
 
     Paths stand in a column ``image_path``, ``file_name``, ``path`` or else ``url``, captions in
     ``caption`` or ``text``.  Cells without a value say nothing, nor do columns of bytes.
@@ -37,7 +37,7 @@ def read_parquet(file: Path) -> tuple[list[str], list[Fields]]:
     column = next((name for name in (*PATH_COLUMNS, _ADDRESS) if name in table.schema.names), None)
     if column is None:
         wanted = ", ".join(PATH_COLUMNS)
-        raise BuildError(f"{file} has no column {wanted} or {_ADDRESS} that names the pictures.")
+        raise BuildError(f"{file} has no column {wanted} or {_ADDRESS} that names the images.")
     paths: list[str] = []
     said: list[Fields] = []
     for number, row in enumerate(_rows(table)):
@@ -78,7 +78,7 @@ def _read(file: Path) -> pyarrow.Table:
 
 
 def _says(field: pyarrow.Field) -> bool:
-    """Whether a column may say something of pictures: not row numbers, nor pictures as bytes."""
+    """Whether a column may say something of images: not row numbers, nor images as bytes."""
     return not field.name.startswith(_ROW_NAMES) and "binary" not in str(field.type)
 
 

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class Progress:
-    """Counts pictures up to ``total`` and shows rate and time left on stderr.
+    """Counts images up to ``total`` and shows rate and time left on stderr.
 
     Args:
         what: what is being done.
@@ -25,7 +25,7 @@ class Progress:
         unit: what is counted, where it is something else.
     """
 
-    def __init__(self, what: str, total: int, done: int, unit: str = "pictures") -> None:
+    def __init__(self, what: str, total: int, done: int, unit: str = "images") -> None:
         self._what = what
         self._unit = f" {unit}"
         self._done = self._initial = done
@@ -68,7 +68,7 @@ class Progress:
 
 
 def counted(what: str, total: int, things: Iterable[_T]) -> Iterator[_T]:
-    """The same things, one for each picture, with the progress of whoever asks for them."""
+    """The same things, one for each image, with the progress of whoever asks for them."""
     with Progress(what, total, 0) as progress:
         for thing in things:
             yield thing

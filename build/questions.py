@@ -1,4 +1,4 @@
-"""Questions about pictures, with the pictures that answer them, by which a search is measured.
+"""Questions about images, with the images that answer them, by which a search is measured.
 
 A line of a file each, ``kind`` being what they are told apart by:
 
@@ -27,7 +27,7 @@ _FORM = '{"question": "...", "kind": "...", "hits": ["path", ...]}'
 
 @dataclass(frozen=True)
 class Question:
-    """A text, its kind, and the positions of the pictures that it should find, at least one."""
+    """A text, its kind, and the positions of the images that it should find, at least one."""
 
     text: str
     kind: str
@@ -43,12 +43,12 @@ def read_questions(file: Path, paths: Sequence[str], half: Half | None = None) -
     """The questions of a file, or those of one half.
 
     Args:
-        file: JSON lines; a hit is a picture's path, or a pattern of such paths.
-        paths: of the pictures, by position.
+        file: JSON lines; a hit is an image's path, or a pattern of such paths.
+        paths: of the images, by position.
         half: the one to read.
 
     Raises:
-        BuildError: the file is not of this form, a hit is no picture, or none is left.
+        BuildError: the file is not of this form, a hit is no image, or none is left.
     """
     try:
         lines = file.read_text("utf-8").splitlines()
@@ -99,16 +99,16 @@ def questions_of_captions(items: Iterable[Item], half: Half | None = None) -> li
 def hits_of(
     patterns: Sequence[str], paths: Sequence[str], where: str, root: Path | str
 ) -> frozenset[int]:
-    """The positions of the pictures at some paths, or at what some patterns stand for.
+    """The positions of the images at some paths, or at what some patterns stand for.
 
     Args:
         patterns: paths, or patterns of them.
-        paths: of all pictures, by position.
+        paths: of all images, by position.
         where: what names them, for an error.
-        root: what the pictures are in, for an error.
+        root: what the images are in, for an error.
 
     Raises:
-        BuildError: there are no patterns, or one stands for no picture.
+        BuildError: there are no patterns, or one stands for no image.
     """
     positions: set[int] = set()
     for pattern in patterns:
@@ -118,7 +118,7 @@ def hits_of(
             if path == pattern or fnmatch.fnmatchcase(path, pattern)
         }
         if not found:
-            raise BuildError(f"{where}: no picture {pattern!r} in {root}")
+            raise BuildError(f"{where}: no image {pattern!r} in {root}")
         positions |= found
     if not positions:
         raise BuildError(f"{where} has no hits")

@@ -18,16 +18,16 @@ from build.moves import Moves
 from build.senseless import floor
 from build.subject import subject
 from models.bundle import Bundle
-from models.index import EXACT_UP_TO
 from models.items import Item
 from models.manifest import TUNING, Manifest, record_files
 from models.tuning import Tuning
+from models.vector_index import EXACT_UP_TO
 
 _AT_ONCE = 4096
 
 
 def write_renewed(old: Bundle, moves: Moves, coming: Coming, folder: Path) -> Manifest:
-    """Write a bundle into an empty folder, its pictures in the order of their paths.
+    """Write a bundle into an empty folder, its images in the order of their paths.
 
     Args:
         old: the bundle as it was, open.
@@ -43,7 +43,7 @@ def write_renewed(old: Bundle, moves: Moves, coming: Coming, folder: Path) -> Ma
     """
     manifest = old.manifest
     stays = np.flatnonzero(moves.now_at >= 0)
-    # From 0: those of the bundle; from its number of pictures: those that come.
+    # From 0: those of the bundle; from its number of images: those that come.
     count = len(moves.now_at)
     paths = [item.image_path for item in coming.items]
     by_path = {path: count + at for at, path in enumerate(paths)}
@@ -98,7 +98,7 @@ def write_renewed(old: Bundle, moves: Moves, coming: Coming, folder: Path) -> Ma
     return manifest.model_copy(
         update={
             "index": index.facts,
-            "pictures": len(order),
+            "images": len(order),
             "mean": index.mean().tolist(),
             "made_of": "",
             "form": FORM,

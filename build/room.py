@@ -1,4 +1,4 @@
-"""Memory for pictures that are decoded at the same time, as much as the machine has."""
+"""Memory for images that are decoded at the same time, as much as the machine has."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from models import machine
-from models.pictures import PictureError
+from models.images import ImageError
 
 # A control group counts everything: the program, the model, the journal, pages of files.
 _SHARE = 0.5
-# What decoding takes at the most, see models.pictures.Limits.
+# What decoding takes at the most, see models.images.Limits.
 _BYTES_A_PIXEL = 10
 _MEGAPIXEL = 1_000_000
 
@@ -32,13 +32,13 @@ class Room:
 
     @contextmanager
     def place(self, size: int) -> Iterator[Callable[[int], None]]:
-        """Room for a picture whose file has so many bytes, until the end of the block.
+        """Room for an image whose file has so many bytes, until the end of the block.
 
         Yields:
             what asks for so many pixels beside the file, in the place of those asked for before.
 
         Raises:
-            PictureError: there is never so much room on this machine.
+            ImageError: there is never so much room on this machine.
         """
         taken = 0
 
@@ -48,7 +48,7 @@ class Room:
             taken = 0
             pixels += size // _BYTES_A_PIXEL
             if pixels > self.pixels:
-                raise PictureError(
+                raise ImageError(
                     "too large",
                     f"{pixels / _MEGAPIXEL:.0f} megapixels, and this machine has memory for "
                     f"{self.pixels / _MEGAPIXEL:.0f}",

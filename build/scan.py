@@ -1,7 +1,7 @@
-"""The pictures of a folder tree.
+"""The images of a folder tree.
 
 >>> found = scan(Path("demo/gallery"))
->>> found.pictures[0].path, found.pictures[0].size
+>>> found.images[0].path, found.images[0].size
 ('animals/aquarium-fish.webp', 14320)
 """
 
@@ -26,8 +26,8 @@ ARCHIVE = ".tar"
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFile:
-    """A file that should be a picture, and what tells one state of it from the next.
+class ImageFile:
+    """A file that should be an image, and what tells one state of it from the next.
 
     ``path`` is relative to the root of the tree, with ``/``; ``size`` is bytes, the times
     are nanoseconds.  A modification time can be set back by whoever copies a file, the
@@ -52,18 +52,18 @@ class Contents:
 
 
 # What tells of a tar, as a scan that began at a time in nanoseconds found it, what it holds.
-Enter = Callable[[PictureFile, int], Contents]
+Enter = Callable[[ImageFile, int], Contents]
 
 
 @dataclass(frozen=True)
 class Scan:
-    """The pictures of a tree in order of their paths, and what could not be looked at.
+    """The images of a tree in order of their paths, and what could not be looked at.
 
     ``whole`` is False where a folder or tar could not be read; ``time_ns`` is when the scan began;
-    ``unread`` counts, by suffix, the files that look like pictures or films and are not read.
+    ``unread`` counts, by suffix, the files that look like images or films and are not read.
     """
 
-    pictures: list[PictureFile]
+    images: list[ImageFile]
     skipped: list[Skipped]
     whole: bool
     time_ns: int
@@ -78,7 +78,7 @@ class _Walk:
     time_ns: int
     seen: set[tuple[int, int]] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
-    pictures: list[PictureFile] = field(default_factory=list)
+    images: list[ImageFile] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
     whole: bool = True
@@ -91,12 +91,12 @@ def scan(
     exclude: Sequence[str] = (),
     enter: Enter | None = None,
 ) -> Scan:
-    """Find the pictures under ``root`` by their suffixes, in upper or lower case.
+    """Find the images under ``root`` by their suffixes, in upper or lower case.
 
     Hidden files and folders are left out, and what :class:`~build.choice.Choice` leaves out.
     Linked folders are followed, after all others, and no folder is entered twice: that cuts
-    loops, and a picture that is reached on two ways has the path without a link.  With ``enter``
-    tars are folders, too: a picture in one is at ``00000.tar/000000000.jpg``, and changes when the
+    loops, and an image that is reached on two ways has the path without a link.  With ``enter``
+    tars are folders, too: an image in one is at ``00000.tar/000000000.jpg``, and changes when the
     tar does.
 
     Raises:
@@ -110,7 +110,7 @@ def scan(
         walk.links.sort(reverse=True)
         _enter(walk.links.pop(), walk)
     return Scan(
-        sorted(walk.pictures, key=lambda picture: picture.path),
+        sorted(walk.images, key=lambda image: image.path),
         sorted(walk.skipped, key=lambda skipped: skipped.path),
         walk.whole,
         started,
@@ -126,38 +126,38 @@ def look_up(root: Path, paths: Sequence[str]) -> Scan:
     """
     _require_folder(root)
     started = time.time_ns()
-    pictures = []
+    images = []
     for path in paths:
         try:
             facts = (root / path).stat()
         except (OSError, ValueError):  # ValueError: NUL in the path
             continue
         if stat.S_ISREG(facts.st_mode):
-            pictures.append(_picture_file(path, facts))
-    return Scan(pictures, skipped=[], whole=False, time_ns=started)
+            images.append(_image_file(path, facts))
+    return Scan(images, skipped=[], whole=False, time_ns=started)
 
 
-def sample(pictures: Sequence[str], size: int, seed: int) -> list[str]:
-    """``size`` of the pictures by lot, in their order.
+def sample(images: Sequence[str], size: int, seed: int) -> list[str]:
+    """``size`` of the images at random, in their order.
 
-    Each picture draws its own lot from the seed, so that a tree which grows keeps most of
+    Each image draws its own number from the seed, so that a tree which grows keeps most of
     its sample.
     """
 
-    def lot(path: str) -> bytes:
+    def drawn(path: str) -> bytes:
         return hashlib.sha256(f"{seed}/{path}".encode()).digest()
 
-    chosen = set(sorted(pictures, key=lot)[:size])
-    return [path for path in pictures if path in chosen]
+    chosen = set(sorted(images, key=drawn)[:size])
+    return [path for path in images if path in chosen]
 
 
 def _require_folder(root: Path) -> None:
     if not root.is_dir():
-        raise BuildError(f"{root} is no folder. Give --images the folder of the pictures.")
+        raise BuildError(f"{root} is no folder. Give --images the folder of the images.")
 
 
-def _picture_file(path: str, facts: os.stat_result) -> PictureFile:
-    return PictureFile(path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+def _image_file(path: str, facts: os.stat_result) -> ImageFile:
+    return ImageFile(path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 def _enter(start: str, walk: _Walk) -> None:
@@ -187,11 +187,11 @@ def _enter(start: str, walk: _Walk) -> None:
             if walk.enter is not None and entry.name.lower().endswith(ARCHIVE):
                 if walk.choice.takes_folder(path) and (archive := _look_at(path, entry, walk)):
                     _enter_archive(archive, walk.enter, walk)
-            elif _is_wanted(path, walk) and (picture := _look_at(path, entry, walk)):
-                walk.pictures.append(picture)
+            elif _is_wanted(path, walk) and (image := _look_at(path, entry, walk)):
+                walk.images.append(image)
 
 
-def _enter_archive(archive: PictureFile, enter: Enter, walk: _Walk) -> None:
+def _enter_archive(archive: ImageFile, enter: Enter, walk: _Walk) -> None:
     contents = enter(archive, walk.time_ns)
     if contents.damage is not None:
         _skip(archive.path, UNREADABLE, f"tar: {contents.damage}", walk)
@@ -209,8 +209,8 @@ def _enter_archive(archive: PictureFile, enter: Enter, walk: _Walk) -> None:
         elif not _is_text(path):
             _skip(path, "name is not UTF-8", "rename the file", walk)
         else:
-            state = PictureFile(path, size, archive.mtime_ns, archive.ctime_ns)
-            walk.pictures.append(state)
+            state = ImageFile(path, size, archive.mtime_ns, archive.ctime_ns)
+            walk.images.append(state)
 
 
 def _takes_folders(folder: str, outer: int, choice: Choice) -> bool:
@@ -227,8 +227,8 @@ def _is_hidden(path: str) -> bool:
 
 
 def _is_wanted(path: str, walk: _Walk) -> bool:
-    """Whether a file is a picture to be read; those that cannot be are counted."""
-    if not walk.choice.takes_picture(path):
+    """Whether a file is an image to be read; those that cannot be are counted."""
+    if not walk.choice.takes_image(path):
         return False
     suffix = PurePosixPath(path).suffix.lower()
     if suffix in suffixes():
@@ -245,7 +245,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False  # a link to itself
 
 
-def _look_at(path: str, entry: os.DirEntry[str], walk: _Walk) -> PictureFile | None:
+def _look_at(path: str, entry: os.DirEntry[str], walk: _Walk) -> ImageFile | None:
     """The state of a file, None where it is to be skipped."""
     try:
         facts = entry.stat()
@@ -258,7 +258,7 @@ def _look_at(path: str, entry: os.DirEntry[str], walk: _Walk) -> PictureFile | N
     elif not _is_text(path):
         _skip(path, "name is not UTF-8", "rename the file", walk)
     else:
-        return _picture_file(path, facts)
+        return _image_file(path, facts)
     return None
 
 

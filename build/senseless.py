@@ -1,7 +1,7 @@
-"""How near a picture comes to a query that means nothing: what is no nearer is no match.
+"""How near an image comes to a query that means nothing: what is no nearer is no match.
 
 What a similarity means differs from model to model and from collection to collection.  Queries
-that nobody means tell both at once: words of random letters, each with the picture that happens
+that nobody means tell both at once: words of random letters, each with the image that happens
 to lie nearest to it.
 """
 
@@ -13,9 +13,9 @@ import string
 import numpy as np
 
 from build.tags import VOCABULARY, read_vocabulary
-from models.index import VectorIndex
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 
 _QUERIES = 1000
 _LETTERS = (3, 9)
@@ -27,10 +27,10 @@ _WORDS_ABOVE = 0.12
 
 
 def floor(index: VectorIndex, tokenizer: Tokenizer, text_encoder: TextEncoder) -> float | None:
-    """The similarity that a picture has to reach to be a match at all.
+    """The similarity that an image has to reach to be a match at all.
 
     Args:
-        index: of the pictures.
+        index: of the images.
         tokenizer: of the model that made their embeddings.
         text_encoder: the same model's.
 
@@ -49,8 +49,8 @@ def floor(index: VectorIndex, tokenizer: Tokenizer, text_encoder: TextEncoder) -
 
 
 def _senseless() -> list[str]:
-    lot = random.Random(0)
+    chance = random.Random(0)
     return [
-        "".join(lot.choices(string.ascii_lowercase, k=lot.randint(*_LETTERS)))
+        "".join(chance.choices(string.ascii_lowercase, k=chance.randint(*_LETTERS)))
         for _ in range(_QUERIES)
     ]

@@ -1,9 +1,9 @@
-"""Alt text for pictures without a caption: the words of a vocabulary that lie nearest.
+"""Alt text for images without a caption: the words of a vocabulary that lie nearest.
 
 Zero-shot classification as in CLIP (Radford et al., 2021, section 3.1.4), with the package's
-own text encoder and prompts averaged per word.  What a picture is called depends on the
-model, the vocabulary and this picture alone, so that a bundle which grows picture by
-picture is the bundle that one run would have made.
+own text encoder and prompts averaged per word.  What an image is called depends on the
+model, the vocabulary and this image alone, so that a bundle which grows image by
+image is the bundle that one run would have made.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VOCABULARY = Path(__file__).with_name("data") / "vocabulary.txt"
 
 _PROMPTS = ("{}", "a photo of {}")
 _MOST_TAGS = 3
-# A further tag lies within this many standard deviations (of the picture's similarities
+# A further tag lies within this many standard deviations (of the image's similarities
 # to the whole vocabulary) of the first, and stands out from chance itself.
 _FURTHER = 1.0
 # Words nearer to each other than this, their common part taken away, say the same.
@@ -30,14 +30,14 @@ _SYNONYM = 0.6
 
 
 class Tagger:
-    """Says what a picture probably shows.
+    """Says what an image probably shows.
 
         >>> tagger = Tagger(bundle.tokenizer, bundle.text_encoder)
         >>> tagger.alt_texts(vectors)
         ['Probably: tiger, grass']
 
     Args:
-        tokenizer: the tokenizer of the model that made the pictures' vectors.
+        tokenizer: the tokenizer of the model that made the images' vectors.
         text_encoder: its text encoder.
         words: the vocabulary, most everyday word first; the shipped one by default.
 
@@ -58,22 +58,22 @@ class Tagger:
         embedded = text_encoder.encode(tokenizer.encode(prompts))
         by_word = _normalised(embedded.reshape(len(self.words), len(_PROMPTS), -1).mean(axis=1))
         # All texts share a direction, and some words lie nearer to it than others: those
-        # would be near to every picture.  Without it, each word counts for what is its own.
+        # would be near to every image.  Without it, each word counts for what is its own.
         common = _normalised(by_word.mean(axis=0, keepdims=True))
         self._directions = _normalised(by_word - (by_word @ common.T) * common)
         self._likeness = self._directions @ self._directions.T
 
     def alt_texts(self, vectors: NDArray[np.float32]) -> list[str]:
-        """The alt text of each picture, from its embedding.
+        """The alt text of each image, from its embedding.
 
         Args:
-            vectors: picture embeddings of the same model, float32 [n, dim].
+            vectors: image embeddings of the same model, float32 [n, dim].
         """
         return [f"Probably: {', '.join(tags)}" for tags in self.tags(vectors)]
 
     def tags(self, vectors: NDArray[np.float32]) -> list[list[str]]:
-        """One to three words for each picture, the most probable first."""
-        # One product a picture: within a batch, sums are added in another order, and the
+        """One to three words for each image, the most probable first."""
+        # One product an image: within a batch, sums are added in another order, and the
         # last digit could decide between two words.
         return [self._choose(self._directions @ vector) for vector in vectors]
 

@@ -1,7 +1,7 @@
-"""What stands in for a picture until it has come: its ThumbHash, some 25 bytes.
+"""What stands in for an image until it has come: its ThumbHash, some 25 bytes.
 
 The format is Evan Wallace's (https://evanw.github.io/thumbhash/, MIT licence): the lowest
-frequencies of the picture's lightness, two colours and transparency, four bits each, and its rough
+frequencies of the image's lightness, two colours and transparency, four bits each, and its rough
 shape.  What PyPI has of it goes through the pixels in Python; here they are a product of matrices.
 """
 
@@ -30,18 +30,18 @@ _AT_ONCE = 1024
 
 
 def thumbhashes(
-    pictures: Iterable[tuple[str, tuple[int, int] | None]], journal: Journal, threads: int
+    images: Iterable[tuple[str, tuple[int, int] | None]], journal: Journal, threads: int
 ) -> Iterator[str | None]:
-    """The ThumbHash of each picture in base64, None where it has no thumbnail.
+    """The ThumbHash of each image in base64, None where it has no thumbnail.
 
     What was computed once is kept in the journal.
 
     Args:
-        pictures: paths, and the sizes of those that have a file.
+        images: paths, and the sizes of those that have a file.
         journal: where the thumbnails are.
         threads: of the computation.
     """
-    left = iter(pictures)
+    left = iter(images)
     with ThreadPoolExecutor(threads) as pool:
         while some := list(islice(left, _AT_ONCE)):
             known = {path: journal.caption(path, _NAME) for path, size in some if size is not None}
@@ -57,7 +57,7 @@ def thumbhashes(
 
 
 def thumbhash(image: Image.Image) -> bytes:
-    """The ThumbHash of a picture.
+    """The ThumbHash of an image.
 
     Args:
         image: of any size and mode.

@@ -1,9 +1,9 @@
-"""All that a bundle knows of its pictures, in files that other programs read.
+"""All that a bundle knows of its images, in files that other programs read.
 
 ``npy`` needs nothing more: ``embeddings.npy``, float32 ``[n, dim]``; ``paths.txt``, line n the
-picture of row n; and ``items.jsonl``, an object per picture in the same order.  The first two are
+image of row n; and ``items.jsonl``, an object per image in the same order.  The first two are
 what ``python -m build index --embeddings`` takes.  ``parquet`` is the same as one table,
-``items.parquet``: metadata and sources, whose fields differ from picture to picture, are JSON in
+``items.parquet``: metadata and sources, whose fields differ from image to image, are JSON in
 it.
 """
 
@@ -127,7 +127,7 @@ FORMS: Mapping[str, Callable[[Path, Bundle, Rows], None]] = {
 
 
 def _told(item: Item) -> dict[str, Any]:
-    """What is known of a picture, but for its place in this index."""
+    """What is known of an image, but for its place in this index."""
     fields = asdict(item)
     del fields["position"]
     return fields

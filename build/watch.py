@@ -1,4 +1,4 @@
-"""A bundle that is kept current: whatever changes in the folder of the pictures, it is built again.
+"""A bundle that is kept current: whatever changes in the folder of the images, it is built again.
 
 A build embeds only what changed (:mod:`build.journal`), and the service takes the new bundle
 where it finds it.
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from watchfiles import Change, watch
 
+from build.bundle_from_images import IndexOptions, Outcome, build_index
 from build.errors import BuildError
-from build.index import IndexOptions, Outcome, build_index
 from models.manifest import DamagedError
 
 # Milliseconds: nothing has to happen for so long before a build begins, which it does at the

@@ -13,12 +13,12 @@ QUERIES = (Path(__file__).parent / "queries.txt").read_text(encoding="utf-8").sp
 
 @dataclass
 class Judge:
-    """Says what is wrong with answers, and remembers the pictures in them.
+    """Says what is wrong with answers, and remembers the images in them.
 
-    ``pictures`` is how many the service has, None where that is not known.
+    ``images`` is how many the service has, None where that is not known.
     """
 
-    pictures: int | None = None
+    images: int | None = None
     _paths: dict[str, str] = field(default_factory=dict)
 
     def fault(self, status: int, text: str | None, k: int, *, filtered: bool = False) -> str | None:
@@ -27,8 +27,8 @@ class Judge:
         Args:
             status: 0 where there was no answer at all.
             text: its body.
-            k: how many pictures were asked for.
-            filtered: among some of the pictures only, so that there may be fewer.
+            k: how many images were asked for.
+            filtered: among some of the images only, so that there may be fewer.
         """
         if status != 200:
             return f"status {status}: {(text or '')[:200]}" if status else "no answer"
@@ -41,18 +41,18 @@ class Judge:
             return f"not an answer to a search: {error!r}"
         if len(results) > k:
             return f"{len(results)} results, {k} were asked for"
-        there = k if self.pictures is None else min(k, self.pictures)
-        if not filtered and self.pictures is not None and len(results) < there:
+        there = k if self.images is None else min(k, self.images)
+        if not filtered and self.images is not None and len(results) < there:
             return f"{len(results)} results, there are {there}"
         if similarities != sorted(similarities, reverse=True):
             return "the best does not come first"
         if len(set(paths)) < len(paths):
-            return "a picture is there twice"
-        for (picture, path_), address in zip(paths, addresses, strict=True):
-            if picture not in address:
-                return f"the address of {picture} is another picture's: {address}"
-            if self._paths.setdefault(picture, path_) != path_:
-                return f"{picture} is {self._paths[picture]} and {path_}"
+            return "an image is there twice"
+        for (image, path_), address in zip(paths, addresses, strict=True):
+            if image not in address:
+                return f"the address of {image} is another image's: {address}"
+            if self._paths.setdefault(image, path_) != path_:
+                return f"{image} is {self._paths[image]} and {path_}"
         return None
 
 

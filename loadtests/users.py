@@ -1,4 +1,4 @@
-"""Those who ask: searchers, browsers, people with a picture, with filters, and with no sense.
+"""Those who ask: searchers, browsers, people with an image, with filters, and with no sense.
 
 Each waits for its answer before it asks again.  Whoever is told to come back later (429) does so,
 and it counts apart, as ``429``: the service's way to say that it has enough to do is no failure.
@@ -25,14 +25,14 @@ _NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("/search", {"json": {"query": ""}}),
     ("/search", {"json": {"query": "a fox", "k": 1001}}),
     ("/search", {"json": {"query": "a fox", "filter": {"year": {"near": 1999}}}}),
-    ("/search", {"json": {"like": "no picture has this id"}}),
+    ("/search", {"json": {"like": "no image has this id"}}),
     ("/search", {"data": "{"}),
     ("/encode", {"json": {"texts": []}}),
     ("/search_by_image", {"data": "no form"}),
 ]
-_BORDER = "a-border-that-no-picture-contains"
+_BORDER = "a-border-that-no-image-contains"
 
-# One for all users of this process: what a picture is called must not change between them.
+# One for all users of this process: what an image is called must not change between them.
 judge = Judge()
 
 
@@ -43,11 +43,11 @@ class _User(FastHttpUser):
     wait_time = constant(0)
 
     def on_start(self) -> None:
-        """Learn how many pictures there are, once."""
-        if judge.pictures is None:
+        """Learn how many images there are, once."""
+        if judge.images is None:
             with self.client.get("/info", headers=_HEADERS, catch_response=True) as response:
                 if response.status_code == 200:
-                    judge.pictures = int(response.json()["pictures"])
+                    judge.images = int(response.json()["images"])
                 else:
                     response.failure(f"status {response.status_code}")
 
@@ -84,8 +84,8 @@ class _User(FastHttpUser):
         time.sleep(float(response.headers.get("Retry-After", 1)))
         return True
 
-    def picture(self, address: str, name: str) -> bytes:
-        """A picture, none where it cannot be had."""
+    def image(self, address: str, name: str) -> bytes:
+        """An image, none where it cannot be had."""
         with self.client.get(
             path(address), name=name, headers=_HEADERS, catch_response=True
         ) as response:
@@ -99,7 +99,7 @@ class _User(FastHttpUser):
 
 
 class Searcher(_User):
-    """Looks for pictures."""
+    """Looks for images."""
 
     weight = 12
 
@@ -110,12 +110,12 @@ class Searcher(_User):
 
     @task(3)
     def twenty(self) -> None:
-        """A page full of pictures."""
+        """A page full of images."""
         self.search("k=20", k=20)
 
 
 class Filterer(_User):
-    """Looks among pictures whose metadata fits; they need not exist."""
+    """Looks among images whose metadata fits; they need not exist."""
 
     weight = 2
 
@@ -126,31 +126,31 @@ class Filterer(_User):
 
 
 class Browser(_User):
-    """Looks for pictures, and at them."""
+    """Looks for images, and at them."""
 
     weight = 2
 
     @task
     def look(self) -> None:
-        """The thumbnails of what was found, and one picture as a whole."""
+        """The thumbnails of what was found, and one image as a whole."""
         found = self.search("k=5", k=5)
         for result in found:
-            self.picture(result["image_url"], "thumbnail")
+            self.image(result["image_url"], "thumbnail")
         if found:
-            self.picture(f"/images/{found[0]['id']}", "picture")
+            self.image(f"/images/{found[0]['id']}", "image")
 
 
 class Resembler(_User):
-    """Has a picture, and looks for others like it."""
+    """Has an image, and looks for others like it."""
 
     weight = 1
 
     @task
     def resemble(self) -> None:
-        """A picture that was found before, sent as a query."""
+        """An image that was found before, sent as a query."""
         for result in self.search("k=5", k=5)[:1]:
-            if content := self.picture(result["image_url"], "thumbnail"):
-                self.results("/search_by_image", "search by picture", 5, **_form(content))
+            if content := self.image(result["image_url"], "thumbnail"):
+                self.results("/search_by_image", "search by image", 5, **_form(content))
 
 
 class Fumbler(_User):
@@ -174,10 +174,10 @@ class Fumbler(_User):
                 response.success()
 
 
-def _form(picture: bytes) -> dict[str, Any]:
-    """A picture as ``multipart/form-data``, whose fields Locust's fast client does not write."""
+def _form(image: bytes) -> dict[str, Any]:
+    """An image as ``multipart/form-data``, whose fields Locust's fast client does not write."""
     head = f'--{_BORDER}\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
     return {
-        "data": head.encode() + picture + f"\r\n--{_BORDER}--\r\n".encode(),
+        "data": head.encode() + image + f"\r\n--{_BORDER}--\r\n".encode(),
         "headers": {"Content-Type": f"multipart/form-data; boundary={_BORDER}"},
     }

@@ -49,8 +49,8 @@ def misses(objectives: Mapping[str, float], figures: Sequence[Figures]) -> list[
         if one.name.startswith(SEARCH):
             found += _latency(one.name, "p50", one.p50, objectives.get("p50"))
             found += _latency(one.name, "p99", one.p99, objectives.get("p99"))
-        elif one.name in ("thumbnail", "picture"):
-            found += _latency(one.name, "p99", one.p99, objectives.get("pictures"))
+        elif one.name in ("thumbnail", "image"):
+            found += _latency(one.name, "p99", one.p99, objectives.get("images"))
     return found
 
 

@@ -24,7 +24,6 @@ from models.database import Database
 from models.folder import Folder
 from models.golden import compare_texts
 from models.image_encoder import LazyImageEncoder
-from models.index import VectorIndex
 from models.items import Item, ItemStore
 from models.looks import LookStore
 from models.manifest import (
@@ -48,6 +47,7 @@ from models.manifest import (
 from models.text_encoder import TextEncoder
 from models.thumbnails import ThumbnailStore
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 
 # A bundle below this many bytes is hashed whole before it is used, in a fifth of a second.  Of a
 # larger one only what every answer needs.
@@ -67,7 +67,7 @@ class Scrubbed:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A model package and the pictures that it has embedded.
+    """A model package and the images that it has embedded.
 
     All of it comes from one folder as it was when it was opened (:mod:`models.folder`):
     another bundle that takes its place changes nothing.
@@ -81,7 +81,7 @@ class Bundle:
     collection: Collection
     # None where the bundle was deployed without them.
     thumbnails: ThumbnailStore | None
-    # None where it was built by an earlier release, or of vectors without pictures.
+    # None where it was built by an earlier release, or of vectors without images.
     looks: LookStore | None
     threads: int
     # None where the bundle was deployed without it.
@@ -119,7 +119,7 @@ class Bundle:
 
         Raises:
             DamagedError: names the file that is missing, altered or does not fit, or the
-                text or picture whose embedding this machine computes otherwise.
+                text or image whose embedding this machine computes otherwise.
         """
         attempts = _ATTEMPTS
         while True:
@@ -183,15 +183,15 @@ class Bundle:
             if LOOKS in folder:
                 looks = pool.submit(LookStore.load, folder)
                 verified.append(looks)
-            pictures = None
+            images = None
             if IMAGE_ENCODER in folder:
                 load = partial(load_image_encoder, folder, model, threads)
-                pictures = LazyImageEncoder(load, checked=not verify)
+                images = LazyImageEncoder(load, checked=not verify)
                 # Last, since it takes the longest and nothing waits for it but the end.
                 if folder.in_memory(IMAGE_ENCODER):
-                    verified.append(pool.submit(pictures.load))
+                    verified.append(pool.submit(images.load))
                 elif whole:
-                    verified.append(pool.submit(pictures.check))
+                    verified.append(pool.submit(images.check))
             if whole:
                 for name in (*databases, EMBEDDINGS, CHANGED_EMBEDDINGS, LOOKS):
                     if name in folder and not folder.in_memory(name):
@@ -231,7 +231,7 @@ class Bundle:
                 thumbnails=thumbnails,
                 looks=seen,
                 threads=threads,
-                image_encoder=pictures,
+                image_encoder=images,
                 _files=folder,
                 _numbers=None if elsewhere is None else items,
             )
@@ -319,7 +319,7 @@ class Bundle:
 
     def _check_fit(self) -> None:
         counts = {
-            MANIFEST: self.manifest.pictures,
+            MANIFEST: self.manifest.images,
             INDEX: len(self.index),
             ITEMS: len(self.items),
         }
@@ -327,7 +327,7 @@ class Bundle:
             counts[LOOKS] = len(self.looks)
         if len(set(counts.values())) > 1:
             raise DamagedError(
-                f"{self.folder} does not fit together: the numbers of pictures differ "
+                f"{self.folder} does not fit together: the numbers of images differ "
                 f"({', '.join(f'{name}: {count}' for name, count in counts.items())}). "
                 "Build it again."
             )

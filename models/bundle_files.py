@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.database import Database
 from models.folder import Folder
-from models.golden import compare_picture
+from models.golden import compare_image
 from models.image_encoder import ImageEncoder
 from models.manifest import (
     CHANGED,
@@ -28,7 +28,7 @@ from models.manifest import (
 
 
 def check_names(manifest: Manifest, path: Path, *, whole: bool) -> None:
-    """Every file that a bundle is made of has to be vouched for; the picture encoder may lack.
+    """Every file that a bundle is made of has to be vouched for; the image encoder may lack.
 
     Where its collection lies elsewhere, no more is needed than what a text is encoded with.
     """
@@ -60,7 +60,7 @@ def load_image_encoder(folder: Folder, model: ModelCard, threads: int) -> ImageE
         # Whatever was known of it: somebody may have written into the file since.
         folder.settle(IMAGE_ENCODER, hashlib.sha256(graph).hexdigest())
     encoder = ImageEncoder(folder.path, model, threads=threads, graph=graph)
-    compare_picture(folder.path, model, encoder)
+    compare_image(folder.path, model, encoder)
     return encoder
 
 

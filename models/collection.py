@@ -15,10 +15,10 @@ import numpy as np
 
 from models.embeddings import Positions, Vectors
 from models.facets import Facets
-from models.index import VectorIndex
 from models.items import Item, ItemStore
 from models.looks import LookStore
 from models.order import Ordered
+from models.vector_index import VectorIndex
 from models.words import Named
 
 

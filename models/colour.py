@@ -1,6 +1,6 @@
-"""Colours as a picture's profile means them, in sRGB.
+"""Colours as an image's profile means them, in sRGB.
 
-A phone's red is another red than a browser's: the numbers of a picture mean what its embedded ICC
+A phone's red is another red than a browser's: the numbers of an image mean what its embedded ICC
 profile says, and encoders, thumbnails and screens take them for sRGB.
 """
 
@@ -28,14 +28,14 @@ _KEPT = 16
 
 
 def in_srgb(image: Image.Image) -> Image.Image:
-    """A picture with the colours that its profile means.
+    """An image with the colours that its profile means.
 
     Args:
         image: of any mode; ``L``, ``LA``, ``P``, ``CMYK``, ``RGB``, ``RGBA`` and ``LAB`` can have
             a profile that counts.
 
     Returns:
-        the picture itself where it has no profile, one that cannot be used, or one that says
+        the image itself where it has no profile, one that cannot be used, or one that says
         what is taken for granted anyway; else one in ``RGB`` or ``RGBA``.
     """
     if image.mode == "LAB":

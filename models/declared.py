@@ -1,4 +1,4 @@
-"""The size that a picture's file declares, where its decoder makes room as soon as it opens it.
+"""The size that an image's file declares, where its decoder makes room as soon as it opens it.
 
 A few kilobytes may declare any size, so it has to be known before.
 """
@@ -67,7 +67,7 @@ def jxl_size(content: bytes) -> tuple[int, int]:
 
 
 def _codestream(content: bytes) -> bytes:
-    """The beginning of a JPEG XL's picture, which may lie in a box."""
+    """The beginning of a JPEG XL's image, which may lie in a box."""
     if not content.startswith(_JXL_CONTAINER):
         return content[:_JXL_HEAD]
     at = len(_JXL_CONTAINER)
@@ -78,7 +78,7 @@ def _codestream(content: bytes) -> bytes:
             (size,) = struct.unpack_from(">Q", content, inside)
             inside += 8
         if kind in (b"jxlc", b"jxlp"):
-            # The parts of a picture in several boxes are numbered.
+            # The parts of an image in several boxes are numbered.
             inside += 4 if kind == b"jxlp" else 0
             return content[inside : inside + _JXL_HEAD]
         if size < 8:

@@ -1,11 +1,11 @@
-"""An order in which pictures that follow each other differ.
+"""An order in which images that follow each other differ.
 
 Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): the next one is always that with
 the greatest ::
 
     (1 - diversity) · relevance - diversity · the greatest likeness to one before it
 
-A text's similarities to pictures all lie within a narrow range (0.2 to 0.3, say), and pictures'
+A text's similarities to images all lie within a narrow range (0.2 to 0.3, say), and images'
 similarities to each other within another (0.5 to 1), so both are stretched to 0..1 first: relevance
 from the least relevant to the best of those in question, likeness from the two that are least alike
 to equality.

@@ -1,4 +1,4 @@
-"""The pictures' vectors as they are, a row each: what codes are checked with.
+"""The images' vectors as they are, a row each: what codes are checked with.
 
 ``embeddings.npy`` is a NumPy file, float32 ``[n, dim]``, each row of length one.  It is much
 larger than what a search reads of it, so it is mapped, and a row is checked when it is first
@@ -109,7 +109,7 @@ class Embeddings:
 
     @property
     def row_count(self) -> int:
-        """How many rows there are in all files, those of pictures that are gone among them."""
+        """How many rows there are in all files, those of images that are gone among them."""
         return self.unchanged + (0 if self._changed is None else len(self._changed.rows))
 
     def row(self, position: int) -> Vectors:

@@ -13,7 +13,7 @@ _MARGIN = 12
 
 
 def all_compared(flat: faiss.IndexFlat, queries: Vectors, k: int) -> tuple[Vectors, Positions]:
-    """The best of all pictures for each query: cosines float32 and positions int64, ``[n, k]``.
+    """The best of all images for each query: cosines float32 and positions int64, ``[n, k]``.
 
     Compared again, vector by vector: the last bits of FAISS's own scores depend on how many
     queries there are.  All queries in one go: to settle each by itself would take longer than to

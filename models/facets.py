@@ -1,20 +1,20 @@
-"""Of each value of a field, how many pictures have it: what people choose a filter from.
+"""Of each value of a field, how many images have it: what people choose a filter from.
 
     facets(rank, field, facet, checksum)
 
 A facet is an object as it goes into an answer.  What it has beside ``total``, how many values
-there are, and ``missing``, how many pictures have none (null and what is empty are none), goes by
+there are, and ``missing``, how many images have none (null and what is empty are none), goes by
 what the whole bundle has in the field:
 
-- texts, booleans and up to ``MOST_VALUES`` numbers: ``values``, those that most pictures have,
+- texts, booleans and up to ``MOST_VALUES`` numbers: ``values``, those that most images have,
   first; of equals in their order;
 - more numbers, and nothing else: ``min``, ``max`` and a ``histogram``;
 - dates, and nothing else: ``dates``, a year at a time, with its ``months``; these are what
   ``total`` counts.
 
-Counting reads the field's runs (:mod:`models.runs`), whatever pictures are to be counted: of a
-million pictures some twenty milliseconds a field.  What most people ask for, the fields that make
-good filters over all pictures, is counted when the bundle is built and lies in ``facets``.
+Counting reads the field's runs (:mod:`models.runs`), whatever images are to be counted: of a
+million images some twenty milliseconds a field.  What most people ask for, the fields that make
+good filters over all images, is counted when the bundle is built and lies in ``facets``.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ CREATE TABLE facets (
 """
 MOST_VALUES = 50
 _MOST_YEARS = 200
-# So many fields are offered, those first that most pictures have.
+# So many fields are offered, those first that most images have.
 _OFFERED = 32
-# What hardly two pictures share (a title) is no filter, nor is a sentence.
-_LEAST_PICTURES_PER_TEXT = 1.5
+# What hardly two images share (a title) is no filter, nor is a sentence.
+_LEAST_IMAGES_PER_TEXT = 1.5
 _MOST_TEXTS = 10_000
 _LONGEST_TEXT = 60
 _SAYING: tuple[Kind, ...] = ("boolean", "number", "text")
@@ -62,7 +62,7 @@ _SILENT: tuple[Kind, ...] = ("null", "empty")
 
 
 class _Column:
-    """The values of some runs, and how many of the pictures that are kept have each.
+    """The values of some runs, and how many of the images that are kept have each.
 
     ``counts`` has the latter, by value, ascending within each kind.
     """
@@ -91,7 +91,7 @@ class _Column:
         self.counts = np.diff(self._before[self._bounds])
         there = np.zeros(len(kept), dtype=np.bool_)
         there[self._positions] = True
-        # Whether no picture has two values.
+        # Whether no image has two values.
         self._single = np.count_nonzero(there) == len(self._positions)
         self.missing = int(np.count_nonzero(kept & ~there))
         self.total = int(np.count_nonzero(self.counts))
@@ -133,8 +133,8 @@ class _Column:
         inside = bisect_left([run.low], least) and bisect_left(self._values_of(run), least)
         return int(self._starts[self._first_parts[place] + inside])
 
-    def pictures(self, start: int, stop: int) -> int:
-        """How many pictures are kept of the positions between two places."""
+    def images(self, start: int, stop: int) -> int:
+        """How many images are kept of the positions between two places."""
         if self._single:
             return int(self._before[stop] - self._before[start])
         some = slice(start, stop)
@@ -142,12 +142,12 @@ class _Column:
 
 
 def facet_of(runs: Sequence[Run], values_of: ValuesOf, kept: NDArray[np.bool_]) -> Facet:
-    """Count the pictures by their values of a field.
+    """Count the images by their values of a field.
 
     Args:
         runs: all of the field's, in order.
         values_of: gives the values of a run.
-        kept: by position, whether a picture is to be counted.
+        kept: by position, whether an image is to be counted.
     """
     months = [run for run in runs if run.kind == "month"]
     saying = months or [run for run in runs if run.kind in _SAYING]
@@ -186,7 +186,7 @@ def _most(counts: NDArray[np.int64]) -> list[int]:
 
 
 def _dates(column: _Column) -> list[Facet]:
-    """The pictures of each year and month, in the order of time."""
+    """The images of each year and month, in the order of time."""
     years: dict[str, list[tuple[int, str]]] = {}
     for number in np.flatnonzero(column.counts).tolist():
         month = str(column.value(number))
@@ -194,7 +194,7 @@ def _dates(column: _Column) -> list[Facet]:
     return [
         {
             "year": int(year),
-            "count": column.pictures(column.start(months[0][0]), column.end(months[-1][0])),
+            "count": column.images(column.start(months[0][0]), column.end(months[-1][0])),
             "months": {
                 month: int(column.counts[number]) for number, month in months if month != year
             },
@@ -204,7 +204,7 @@ def _dates(column: _Column) -> list[Facet]:
 
 
 def _histogram(column: _Column) -> Facet:
-    """The least and the greatest number, and the pictures between round ones."""
+    """The least and the greatest number, and the images between round ones."""
     there = np.flatnonzero(column.counts).tolist()
     # Those too large for any type are kept as infinite, and come first and last.
     ends = [column.value(number) for number in (*there[:2], *there[-2:])]
@@ -217,7 +217,7 @@ def _histogram(column: _Column) -> Facet:
         "min": min(finite),
         "max": max(finite),
         "histogram": [
-            {"gte": low, "lt": high, "count": column.pictures(start, stop)}
+            {"gte": low, "lt": high, "count": column.images(start, stop)}
             for (low, high), (start, stop) in zip(pairwise(cuts), pairwise(places), strict=True)
         ],
     }
@@ -225,7 +225,7 @@ def _histogram(column: _Column) -> Facet:
 
 @dataclass(frozen=True)
 class Facets:
-    """Facets by the field as it was asked for; ``warnings`` tell of those that no picture has."""
+    """Facets by the field as it was asked for; ``warnings`` tell of those that no image has."""
 
     by_field: dict[str, Facet]
     warnings: list[str]
@@ -235,17 +235,17 @@ class FacetWriter:
     """Gathers the facets that are offered before anything is sought, and writes them.
 
     Args:
-        pictures: how many there are.
+        images: how many there are.
     """
 
-    def __init__(self, pictures: int) -> None:
-        self._pictures = pictures
+    def __init__(self, images: int) -> None:
+        self._images = images
         self._worth: list[tuple[int, str, Facet]] = []
 
     def add(self, field: str, runs: Sequence[tuple[Run, Sequence[Value]]]) -> None:
         """Take in a field: all of its runs, in order, and the values of each."""
         values = dict(runs)
-        facet = facet_of(list(values), values.__getitem__, np.ones(self._pictures, dtype=np.bool_))
+        facet = facet_of(list(values), values.__getitem__, np.ones(self._images, dtype=np.bool_))
         facts = sum(len(run.positions) for run in values if run.kind in _SAYING)
         if _is_worth(facet, facts):
             self._worth.append((facet["missing"], field, facet))
@@ -260,10 +260,10 @@ class FacetWriter:
 
 
 def _is_worth(facet: Facet, facts: int) -> bool:
-    """Whether to choose by a field tells pictures from others.
+    """Whether to choose by a field tells images from others.
 
     Args:
-        facet: of the field, over all pictures.
+        facet: of the field, over all images.
         facts: how many values these have, those that several have as often.
     """
     if facet["total"] + bool(facet["missing"]) < 2:
@@ -274,25 +274,25 @@ def _is_worth(facet: Facet, facts: int) -> bool:
     texts = [len(value) for value in shown if isinstance(value, str)]
     if not texts:
         return bool(shown)
-    shared = facts >= _LEAST_PICTURES_PER_TEXT * facet["total"]
+    shared = facts >= _LEAST_IMAGES_PER_TEXT * facet["total"]
     return shared and facet["total"] <= _MOST_TEXTS and max(texts) <= _LONGEST_TEXT
 
 
 class FacetStore:
-    """Counts pictures by their values; safe from several threads.
+    """Counts images by their values; safe from several threads.
 
     Args:
         database: the file that holds facts and facets.
-        pictures: how many pictures there are.
+        images: how many images there are.
 
     Raises:
         DamagedError: it holds no facets.
     """
 
-    def __init__(self, database: Database, pictures: int) -> None:
+    def __init__(self, database: Database, images: int) -> None:
         self._database = database
         self._runs = RunStore(database)
-        self._pictures = pictures
+        self._images = images
         database.rows("SELECT rank FROM facets LIMIT 0")
 
     def count(
@@ -302,11 +302,11 @@ class FacetStore:
         *,
         seconds: float,
     ) -> Facets:
-        """The facets of some fields over some pictures.
+        """The facets of some fields over some images.
 
         Args:
             fields: their names; None for those that make good filters, best known first.
-            positions: the pictures, each once, in any order; None for all.
+            positions: the images, each once, in any order; None for all.
             seconds: after which to give up.
 
         Raises:
@@ -319,7 +319,7 @@ class FacetStore:
             query = "SELECT * FROM facets ORDER BY rank"
             rows = self._database.whole_rows(query, deadline=deadline)
             offered = {field: json.loads(facet) for _, field, facet in rows}
-        kept = np.full(self._pictures, positions is None)
+        kept = np.full(self._images, positions is None)
         kept[[] if positions is None else positions] = True
         found: dict[str, Facet] = {}
         warnings = []
@@ -330,7 +330,7 @@ class FacetStore:
                 continue
             runs = self._saying(field, deadline)
             if not runs and not self._runs.kinds(field, _SILENT, deadline):
-                warnings.append(f"no picture has a field {asked!r}")
+                warnings.append(f"no image has a field {asked!r}")
             found[asked] = facet_of(runs, partial(self._runs.values, deadline=deadline), kept)
         return Facets(found, warnings)
 

@@ -1,11 +1,11 @@
-"""What is known of the pictures, field by field, so that a filter finds them without a search.
+"""What is known of the images, field by field, so that a filter finds them without a search.
 
-A picture's metadata ``{"year": 1999, "tags": ["fox", "snow"]}`` are three facts.  Those of one
+An image's metadata ``{"year": 1999, "tags": ["fox", "snow"]}`` are three facts.  Those of one
 field and kind (number, text, boolean) are sorted by value and cut into runs (:mod:`models.runs`).
 
-A condition thus reads some hundred rows where a third of a million pictures meet it, and two of
+A condition thus reads some hundred rows where a third of a million images meet it, and two of
 them at most have to be taken apart.  As a row per fact the same was nine times the size and took
-fifteen times as long or more (200,000 pictures, eleven facts each, a third of them found).
+fifteen times as long or more (200,000 images, eleven facts each, a third of them found).
 """
 
 from __future__ import annotations
@@ -48,34 +48,34 @@ KINDS = tuple(_TELLABLE)
 
 
 class FactWriter:
-    """Gathers the facts of pictures, and writes them to a database."""
+    """Gathers the facts of images, and writes them to a database."""
 
     def __init__(self) -> None:
         self._fields: dict[str, dict[Kind, Gathered]] = {}
         # The same by the names as they were given.
         self._names: dict[str, dict[Kind, Gathered]] = {}
-        self._pictures = 0
+        self._images = 0
 
     @classmethod
     def of(cls, connection: sqlite3.Connection, now_at: Moved) -> FactWriter:
-        """The facts that a database has, of pictures that have moved.
+        """The facts that a database has, of images that have moved.
 
         Args:
             connection: to the database; its tables are taken out.
-            now_at: where the picture of each position is now, int64 ``[n]``; -1: gone.
+            now_at: where the image of each position is now, int64 ``[n]``; -1: gone.
         """
         writer = cls()
         for name, kind, values, counts, positions in stored(connection):
             gathered = writer._fields.setdefault(name, {}).setdefault(kind, Gathered())
             gathered.take(values, counts, now_at[positions])
-        writer._pictures = int(now_at.max(initial=-1)) + 1
+        writer._images = int(now_at.max(initial=-1)) + 1
         for table in ("facts", "runs", "facets"):
             connection.execute(f"DROP TABLE {table}")
         return writer
 
     def add(self, position: int, metadata: Mapping[str, Any]) -> None:
-        """Take in what is known of a picture."""
-        self._pictures = max(self._pictures, position + 1)
+        """Take in what is known of an image."""
+        self._images = max(self._images, position + 1)
         for name, value in metadata.items():
             kinds = self._names.get(name)
             if kinds is None:
@@ -90,7 +90,7 @@ class FactWriter:
         """Make the tables and fill them."""
         for statement in SCHEMA.split(";"):
             connection.execute(statement)
-        facets = FacetWriter(self._pictures)
+        facets = FacetWriter(self._images)
         number = 0
         for name, kinds in sorted(self._fields.items()):
             if len(name) > MAX_NAME:
@@ -140,7 +140,7 @@ def _as_float(number: int) -> float:
 
 
 def warnings_of(condition: Condition, there: Sequence[Kind]) -> list[str]:
-    """What to tell people of a condition, for each kind that no picture has, or the field.
+    """What to tell people of a condition, for each kind that no image has, or the field.
 
     Args:
         condition: of a filter.
@@ -148,10 +148,10 @@ def warnings_of(condition: Condition, there: Sequence[Kind]) -> list[str]:
     """
     name = condition.field
     if not there:
-        return [f"no picture has a field {name!r}"]
+        return [f"no image has a field {name!r}"]
     told = " or ".join(_TELLABLE[kind] for kind in there)
     return [
-        f"{name!r} is {_TELLABLE[kind]} in no picture: it is {told}"
+        f"{name!r} is {_TELLABLE[kind]} in no image: it is {told}"
         for kind in dict.fromkeys(interval.kind for interval in condition.intervals or ())
         if kind not in there
     ]
@@ -159,9 +159,9 @@ def warnings_of(condition: Condition, there: Sequence[Kind]) -> list[str]:
 
 @dataclass(frozen=True)
 class Matches:
-    """The positions of the pictures that meet a filter, ascending, int64 ``[n]``.
+    """The positions of the images that meet a filter, ascending, int64 ``[n]``.
 
-    ``warnings`` tell, for people, of conditions that no picture could meet: a field that none
+    ``warnings`` tell, for people, of conditions that no image could meet: a field that none
     has, or has with values of another kind.
     """
 
@@ -174,15 +174,15 @@ class FactStore:
 
     Args:
         database: the file that holds the facts.
-        pictures: how many pictures there are.
+        images: how many images there are.
     """
 
-    def __init__(self, database: Database, pictures: int) -> None:
+    def __init__(self, database: Database, images: int) -> None:
         self._runs = RunStore(database)
-        self._pictures = pictures
+        self._images = images
 
     def matching(self, conditions: Mapping[str, Any], *, seconds: float) -> Matches:
-        """The pictures whose metadata meet a filter: :mod:`models.filters`.
+        """The images whose metadata meet a filter: :mod:`models.filters`.
 
         Args:
             conditions: by the name of their field.
@@ -195,7 +195,7 @@ class FactStore:
         """
         read = read_filter(conditions)
         deadline = time.monotonic() + seconds
-        met = np.ones(self._pictures, dtype=np.bool_)
+        met = np.ones(self._images, dtype=np.bool_)
         warnings: list[str] = []
         for condition in read:
             warnings += self._warnings(condition, deadline)
@@ -209,14 +209,14 @@ class FactStore:
             return self._marked(name, (None,), deadline)
         if not condition.every:
             return self._marked(name, condition.intervals, deadline)
-        found = np.ones(self._pictures, dtype=np.bool_)
+        found = np.ones(self._images, dtype=np.bool_)
         for interval in condition.intervals:
             found &= self._marked(name, (interval,), deadline)
         return found
 
     def _marked(self, name: str, intervals: Sequence[Interval | None], deadline: float) -> Mask:
-        """The pictures with a value in one of the intervals; None has all values in it."""
-        found = np.zeros(self._pictures, dtype=np.bool_)
+        """The images with a value in one of the intervals; None has all values in it."""
+        found = np.zeros(self._images, dtype=np.bool_)
         for interval in intervals:
             for run in self._runs.meeting(name, interval, deadline):
                 if interval is None or interval.slice_of((run.low, run.high)) == slice(0, 2):

@@ -1,6 +1,6 @@
 """What a filter asks for, read and checked before anything is looked up.
 
-A filter names fields of the pictures' metadata and says of each what it must be: a value to
+A filter names fields of the images' metadata and says of each what it must be: a value to
 equal, ``{"year": 1999}``, or an object of operators, all of which must hold:
 
 - ``gt``, ``gte``, ``lt``, ``lte``: a range of numbers, or of texts (ISO dates);
@@ -64,8 +64,8 @@ class Interval:
 class Condition:
     """One thing that is asked of one field.
 
-    A value of the picture has to lie in one of ``intervals``, or with ``every`` one in each;
-    where they are None any value will do.  ``negated`` asks for all other pictures.
+    A value of the image has to lie in one of ``intervals``, or with ``every`` one in each;
+    where they are None any value will do.  ``negated`` asks for all other images.
     """
 
     field: str

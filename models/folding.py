@@ -1,6 +1,6 @@
-"""Which of some pictures are the same to look at: copies, other sizes, cuttings, a burst.
+"""Which of some images are the same to look at: copies, other sizes, cuttings, a burst.
 
-How alike two pictures are is one cosine, of their embeddings and their looks side by side
+How alike two images are is one cosine, of their embeddings and their looks side by side
 (:mod:`models.looks`)::
 
     likeness = 0.3 · cosine of the embeddings + 0.7 · cosine of the looks
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 SHARE_OF_EMBEDDING = 0.3
 # So many at once are compared with the heads before them.
 _BLOCK = 128
-# Below this the last bits of a cosine are noise: a picture is like itself.
+# Below this the last bits of a cosine are noise: an image is like itself.
 _ROUNDING = 1e-6
 _NOT_YET = -1
 # To compare two by gathering their embeddings takes so many times as long as in a product of all.
@@ -35,7 +35,7 @@ Flags = NDArray[np.bool_]
 
 
 class Appearances:
-    """What pictures are compared by.
+    """What images are compared by.
 
     Args:
         embeddings: float32 ``[n, dim]``, rows of length one.

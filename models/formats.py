@@ -1,4 +1,4 @@
-"""Which files are pictures: one list for whoever looks for them, reads them, or tells of them.
+"""Which files are images: one list for whoever looks for them, reads them, or tells of them.
 
 What a file is says its content, but a tree is searched by suffixes, since to open a hundred
 thousand files that are none takes longer than anything else.
@@ -24,7 +24,7 @@ _BY_PILLOW = _named(
     "jp2 j2k j2c jpc jpf jpx psd tga icb vda vst ico cur icns pcx dcx ppm pgm pbm pnm pfm sgi rgb "
     "rgba bw dds qoi xbm xpm ras msp fli flc"
 )
-# What people take for pictures or films, and nothing here reads.
+# What people take for images or films, and nothing here reads.
 _UNREAD = _named(
     "svg svgz eps ps ai pdf xcf kra psb indd cdr exr hdr wmf emf djvu jxr bpg "
     "mp4 m4v mov avi mkv webm mpg mpeg wmv 3gp mts m2ts flv ogv"
@@ -60,7 +60,7 @@ def suffixes() -> frozenset[str]:
 
 
 def is_unread(suffix: str) -> bool:
-    """Whether files of a suffix, in lower case, look like pictures and are not read here."""
+    """Whether files of a suffix, in lower case, look like images and are not read here."""
     return suffix not in suffixes() and (suffix in _UNREAD or extra_for(suffix) is not None)
 
 

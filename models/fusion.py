@@ -1,6 +1,6 @@
-"""Several rankings of pictures as one, by reciprocal rank fusion.
+"""Several rankings of images as one, by reciprocal rank fusion.
 
-A picture's score is the sum of ``1 / (60 + rank)`` over the rankings that it is in, its rank in
+An image's score is the sum of ``1 / (60 + rank)`` over the rankings that it is in, its rank in
 the best being 1.  Only ranks count, since a cosine and a BM25 have nothing else in common, and
 none of them buries the others: the first of any is among the first of all.
 
@@ -26,7 +26,7 @@ _K = 60
 
 @dataclass(slots=True)
 class Fused:
-    """A picture's position, its score, and its rank in each ranking that it is in."""
+    """An image's position, its score, and its rank in each ranking that it is in."""
 
     position: int
     score: float = 0.0
@@ -36,7 +36,7 @@ class Fused:
 def named_in(
     collection: Collection, words: str, mode: Mode, kept: Kept | None = None
 ) -> tuple[Named, Kept | None]:
-    """The pictures of which some words are said: :meth:`Collection.named`.
+    """The images of which some words are said: :meth:`Collection.named`.
 
     Quotes around all of a query are often but a habit: where nobody has said it so, it is found as
     without them, unless words alone are to count.
@@ -53,7 +53,7 @@ def rankings_of(mode: Mode, named: Named, near: Sequence[int]) -> dict[str, Sequ
 
     Args:
         mode: "text" without what is only seen, "image" without what is only said.
-        named: the pictures that the query names.
+        named: the images that the query names.
         near: the positions of those that look like it, best first.
 
     What is named by a part of the query, or too many have in common to be ranked by it, is ranked
@@ -72,7 +72,7 @@ def rankings_of(mode: Mode, named: Named, near: Sequence[int]) -> dict[str, Sequ
 
 
 def fuse(rankings: Mapping[str, Sequence[int]]) -> list[Fused]:
-    """All pictures of some rankings, best first; of equals the lower position.
+    """All images of some rankings, best first; of equals the lower position.
 
     Args:
         rankings: positions by the name of the ranking, best first, none twice.

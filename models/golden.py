@@ -3,11 +3,11 @@
 A file's hash says that it is the one that was written, not that this machine's ONNX Runtime
 computes with it what the checkpoint means: kernels differ between processors and releases,
 and so do tokenizers and Pillow.  A package therefore carries a handful of texts and one
-picture (:mod:`models.golden_picture`) with their embeddings
+image (:mod:`models.golden_image`) with their embeddings
 (:class:`~models.manifest.Golden`), and whoever opens it compares before the first use.
 
     >>> compare_texts(folder, card, tokenizer, text_encoder)
-    >>> compare_picture(folder, card, image_encoder)
+    >>> compare_image(folder, card, image_encoder)
 """
 
 from __future__ import annotations
@@ -83,23 +83,23 @@ def compare_texts(
     _refuse(folder, card, drift, card.golden.text_tolerance)
 
 
-def compare_picture(folder: Path, card: ModelCard, encoder: ImageEncoder) -> None:
-    """Compare the golden picture, preprocessing included.
+def compare_image(folder: Path, card: ModelCard, encoder: ImageEncoder) -> None:
+    """Compare the golden image, preprocessing included.
 
     Raises:
         DamagedError: says by how much it differs, and what to do.
     """
-    # Here, since a service that is sent no pictures needs none of it.
-    from models.golden_picture import golden_picture
+    # Here, since a service that is sent no images needs none of it.
+    from models.golden_image import golden_image
     from models.preprocessing import preprocess
 
-    pixels = preprocess(golden_picture(), card.preprocessing)
+    pixels = preprocess(golden_image(), card.preprocessing)
     try:
         found = encoder.encode(pixels[np.newaxis])
     except Exception as error:
-        raise _failure(folder, "picture encoder", error) from None
-    drift = _worst(["the golden picture"], found, [card.golden.picture])
-    _refuse(folder, card, drift, card.golden.picture_tolerance)
+        raise _failure(folder, "image encoder", error) from None
+    drift = _worst(["the golden image"], found, [card.golden.image])
+    _refuse(folder, card, drift, card.golden.image_tolerance)
 
 
 def text_drift(

@@ -1,4 +1,4 @@
-"""Pictures to vectors: the ONNX picture encoder."""
+"""Images to vectors: the ONNX image encoder."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class ImageEncoder:
         self.dim = card.embedding_dim
 
     def encode(self, pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """L2-normalised vectors of preprocessed pictures.
+        """L2-normalised vectors of preprocessed images.
 
         Args:
             pixel_values: float32 ``[n, 3, height, width]``, n >= 0.
 
         Returns:
-            float32 ``[n, dim]``; a picture's vector is the same in any company, since
+            float32 ``[n, dim]``; an image's vector is the same in any company, since
             each goes through the graph by itself.
         """
         vectors = np.empty((len(pixel_values), self.dim), dtype=np.float32)
-        for row, picture in enumerate(pixel_values):
-            vectors[row] = self._session.run(None, {"pixel_values": picture[np.newaxis]})[0][0]
+        for row, image in enumerate(pixel_values):
+            vectors[row] = self._session.run(None, {"pixel_values": image[np.newaxis]})[0][0]
         return vectors
 
 

@@ -1,12 +1,12 @@
-"""The pictures of a bundle, in one SQLite file.
+"""The images of a bundle, in one SQLite file.
 
     items(position, id, image_path, width, height, caption, alt_text,
           text, metadata, sources, thumbhash, checksum)
 
 ``position`` is the row of the index, ``id`` is made of the path (:func:`item_id`), so
-that a link to a picture outlives the coming and going of others.  Beside the rows lie the
-facts that a filter asks for (:mod:`models.facts`), how many pictures have each
-(:mod:`models.facets`), the words by which pictures are found (:mod:`models.words`), and those that
+that a link to an image outlives the coming and going of others.  Beside the rows lie the
+facts that a filter asks for (:mod:`models.facts`), how many images have each
+(:mod:`models.facets`), the words by which images are found (:mod:`models.words`), and those that
 a slip of the keys may mean (:mod:`models.spelling`).
 """
 
@@ -61,20 +61,20 @@ _AT_ONCE = 500
 FILTER_SECONDS = 2.0
 # How long a look-up of words may take.
 WORD_SECONDS = 2.0
-# How long it may take to put pictures into order.
+# How long it may take to put images into order.
 ORDER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture of a bundle.
+    """One image of a bundle.
 
-    ``image_path`` is relative to the picture root, with ``/``; ``width`` and ``height`` are
+    ``image_path`` is relative to the image root, with ``/``; ``width`` and ``height`` are
     pixels after rotation, None where only the vector is known; ``text`` is what can be read in
     it.  ``sources`` says of caption, alt text, text and each field of the metadata where it
     comes from, but for fields that a sidecar gives: ``sidecar``, ``xmp-sidecar``,
     ``xmp-alt-text``, ``xmp``, ``iptc``, ``exif``, ``captioner``, ``tags``, ``ocr``.  ``thumbhash``
-    is the picture in some 25 bytes, as base64 (https://evanw.github.io/thumbhash/); None where
+    is the image in some 25 bytes, as base64 (https://evanw.github.io/thumbhash/); None where
     there is no thumbnail, or the bundle is from before there were any.
     """
 
@@ -92,7 +92,7 @@ class Item:
 
 
 def item_id(image_path: str) -> str:
-    """The id of the picture at a path: 16 hex digits of the path's SHA-256."""
+    """The id of the image at a path: 16 hex digits of the path's SHA-256."""
     return hashlib.sha256(image_path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
@@ -239,24 +239,24 @@ class ItemStore:
             found |= {row[0]: _item(row) for row in self._database.whole_rows(query, some)}
         return [found[position] for position in positions]
 
-    def find(self, picture_id: str) -> Item | None:
+    def find(self, image_id: str) -> Item | None:
         """The item with an id, None where there is no such id."""
-        return self._one("SELECT * FROM items WHERE id = ?", picture_id)
+        return self._one("SELECT * FROM items WHERE id = ?", image_id)
 
-    def position_of(self, picture_id: str) -> int | None:
-        """Where a picture lies in the index, None where there is no such id."""
-        item = self.find(picture_id)
+    def position_of(self, image_id: str) -> int | None:
+        """Where an image lies in the index, None where there is no such id."""
+        item = self.find(image_id)
         return None if item is None else item.position
 
     def id_of_path(self, image_path: str) -> str | None:
-        """The id of the picture with exactly this path, None where there is none."""
+        """The id of the image with exactly this path, None where there is none."""
         item = self._one("SELECT * FROM items WHERE image_path = ?", image_path)
         return None if item is None else item.id
 
     def matching(
         self, conditions: Mapping[str, Any], *, seconds: float = FILTER_SECONDS
     ) -> Matches:
-        """The pictures whose metadata meet all conditions: :meth:`FactStore.matching`."""
+        """The images whose metadata meet all conditions: :meth:`FactStore.matching`."""
         return self._facts.matching(conditions, seconds=seconds)
 
     def facets(
@@ -266,7 +266,7 @@ class ItemStore:
         *,
         seconds: float = FILTER_SECONDS,
     ) -> Facets:
-        """How many of some pictures have each value of some fields: :meth:`FacetStore.count`."""
+        """How many of some images have each value of some fields: :meth:`FacetStore.count`."""
         return self._facets.count(fields, positions, seconds=seconds)
 
     def named(
@@ -277,7 +277,7 @@ class ItemStore:
         many: bool = False,
         seconds: float = WORD_SECONDS,
     ) -> Named:
-        """The pictures of which the words of a query are said: :meth:`WordStore.find`."""
+        """The images of which the words of a query are said: :meth:`WordStore.find`."""
         return self._words.find(query, kept, many=many, seconds=seconds)
 
     def meant(self, query: str, is_known: Callable[[str], bool]) -> str | None:
@@ -293,7 +293,7 @@ class ItemStore:
         stop: int,
         seconds: float = ORDER_SECONDS,
     ) -> Ordered:
-        """The pictures in some places of an order: :meth:`OrderStore.page`."""
+        """The images in some places of an order: :meth:`OrderStore.page`."""
         return self._order.page(by, kept, start, stop, seconds=seconds)
 
     def close(self) -> None:

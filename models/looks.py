@@ -1,12 +1,12 @@
-"""How each picture of a bundle looks from afar: 36 coarse colours, by which copies are known.
+"""How each image of a bundle looks from afar: 36 coarse colours, by which copies are known.
 
-An embedding says what a picture shows, so that two photographs of one tower may lie nearer to
-each other than a picture and a cutting of it.  Its colours seen from afar say little of what it
+An embedding says what an image shows, so that two photographs of one tower may lie nearer to
+each other than an image and a cutting of it.  Its colours seen from afar say little of what it
 shows, but hardly change when it is resized, recompressed or trimmed at an edge.  Both together
 tell copies from likes (:mod:`models.folding`).
 
-``looks.bin`` has 112 bytes for each picture, in order of position: a look (:func:`look_of`; zeros
-where there is no picture) and the CRC-32 of it.
+``looks.bin`` has 112 bytes for each image, in order of position: a look (:func:`look_of`; zeros
+where there is no image) and the CRC-32 of it.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _OFFSETS = np.tile(np.array([0, 128, 128], dtype=np.float32), _CELLS)
 # What differs less, by two levels of brightness in each cell, is one colour all over: how it
 # differs is chance, and says nothing.
 _PLAIN = 12.0
-# A picture is reduced to this many times the size that is wanted before it is filtered.
+# An image is reduced to this many times the size that is wanted before it is filtered.
 _REDUCING_GAP = 3.0
 _ROW = np.dtype([("look", "u1", WIDTH), ("checksum", "<u4")])
 
 
 def look_of(image: Image.Image) -> bytes:
-    """The look of a decoded picture: brightness and two of colour (YCbCr) in 6 by 6 cells.
+    """The look of a decoded image: brightness and two of colour (YCbCr) in 6 by 6 cells.
 
     Returns:
         108 bytes, row by row, never all zero.
@@ -63,7 +63,7 @@ def unit_looks(looks: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Returns:
         float32 ``[n, 108]``: the brightness without its mean and the colours, of length one; zeros
-        where there is no picture, or one of a single colour.
+        where there is no image, or one of a single colour.
     """
     vectors = looks.astype(np.float32)
     vectors -= _OFFSETS
@@ -71,14 +71,14 @@ def unit_looks(looks: NDArray[np.uint8]) -> NDArray[np.float32]:
     brightness = vectors[:, ::_CHANNELS]
     brightness -= brightness.mean(axis=1, keepdims=True)
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    # No colour has neither blue nor red difference: where both are 0 there is no picture.
+    # No colour has neither blue nor red difference: where both are 0 there is no image.
     known = (lengths >= _PLAIN) & ((looks[:, 1] != 0) | (looks[:, 2] != 0))
     vectors *= (known / np.maximum(lengths, _PLAIN)).astype(np.float32)[:, np.newaxis]
     return vectors
 
 
 def write_looks(path: Path, looks: Iterable[bytes | None]) -> bool:
-    """Write a file of looks in order of position; None where there is no picture.
+    """Write a file of looks in order of position; None where there is no image.
 
     Returns:
         Whether there is any look; where there is none, there is no file either.
@@ -106,9 +106,9 @@ def change_looks(
     Args:
         path: the file.
         before: the content of the other; empty where there is none.
-        now_at: where the picture of each position is now, int64 ``[n]``; -1: gone.
+        now_at: where the image of each position is now, int64 ``[n]``; -1: gone.
         new: the positions of those that have come, int64 ``[m]``.
-        looks: theirs; None where there is no picture.
+        looks: theirs; None where there is no image.
 
     Returns:
         Whether there is any look; where there is none, there is no file either.
@@ -178,7 +178,7 @@ class LookStore:
         return unit_looks(rows["look"])
 
     def look(self, position: int) -> bytes | None:
-        """The look of one picture as it was written, None where there is no picture.
+        """The look of one image as it was written, None where there is no image.
 
         Raises:
             DamagedError: it is damaged.

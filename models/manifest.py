@@ -2,13 +2,13 @@
 
 A *model package* is one open_clip checkpoint made ready to serve: two ONNX
 graphs, a tokenizer and a ``model.json`` (:class:`ModelCard`).  A *bundle* is a
-model package joined with the pictures that it has embedded: an index, the items
+model package joined with the images that it has embedded: an index, the items
 and a ``manifest.json`` (:class:`Manifest`).  Both name every other file in their
 folder with its size and SHA-256, so that a reader can tell a whole one from a
 damaged one before it trusts a byte.
 
     >>> manifest = Manifest.read(Path("bundles/demo"))
-    >>> manifest.model.name, manifest.pictures
+    >>> manifest.model.name, manifest.images
     ('sightline-demo', 612)
     >>> verify_files(Path("bundles/demo"), manifest.files)
 """
@@ -60,8 +60,8 @@ TUNING = "tuning.npz"
 STORED_BUNDLE = "sightline-bundle"
 
 _HASH_CHUNK = 1 << 20
-_NO_SEAL = "0" * 64
-_SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"\n}\n\Z')
+_NO_CHECKSUM = "0" * 64
+_OWN_CHECKSUM = re.compile(rb'"seal": "([0-9a-f]{64})"\n}\n\Z')
 
 
 class DamagedError(Exception):
@@ -75,11 +75,11 @@ class _Document(BaseModel):
     """A frozen JSON document in a folder, whose unknown fields are refused.
 
     On disk its last field, ``seal``, is the SHA-256 of the file's own bytes with
-    the seal's digits set to zero: a document cannot list its own hash otherwise,
+    the checksum's digits set to zero: a document cannot list its own hash otherwise,
     and one altered byte of it has to show like that of any other file.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
     filename: ClassVar[str]
     # What to do about a document of another release.
     made_anew_by: ClassVar[str]
@@ -105,13 +105,17 @@ class _Document(BaseModel):
         Raises:
             DamagedError: it is no JSON, altered, of another format, or lacks a field.
         """
-        body, found, seal = _split_seal(written)
-        if found and hashlib.sha256(body).hexdigest() != seal:
-            raise DamagedError(f"{path} is damaged: it does not match its seal. Build it again.")
+        body, found, checksum = _split_checksum(written)
+        if found and hashlib.sha256(body).hexdigest() != checksum:
+            raise DamagedError(
+                f"{path} is damaged: it does not match its own checksum. Build it again."
+            )
         try:
             document = json.loads(body)
             if not found or not isinstance(document, dict):
-                raise DamagedError(f"{path} has no seal: it was altered. Build it again.")
+                raise DamagedError(
+                    f"{path} has no checksum of its own: it was altered. Build it again."
+                )
             del document["seal"]
             expected = cls.model_fields["format"].default
             if document.get("format") != expected:
@@ -119,7 +123,7 @@ class _Document(BaseModel):
                     f"{path} is of the format {document.get('format')!r}, and this release reads "
                     f"{expected!r}. Build it again."
                 )
-            return cls.model_validate(document)
+            return cls.model_validate(document, by_alias=True, by_name=False)
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DamagedError(f"{path} is no JSON: {error}. Build it again.") from None
         except ValidationError as error:
@@ -135,20 +139,20 @@ class _Document(BaseModel):
             ) from None
 
     def write(self, folder: Path) -> None:
-        """Write the document into ``folder`` as indented JSON, sealed."""
-        fields = self.model_dump(mode="json") | {"seal": _NO_SEAL}
+        """Write the document into ``folder`` as indented JSON, with its own checksum."""
+        fields = self.model_dump(mode="json", by_alias=True) | {"seal": _NO_CHECKSUM}
         body = (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
-        seal = hashlib.sha256(body).hexdigest()
-        head, _, tail = body.rpartition(_NO_SEAL.encode())
-        (folder / self.filename).write_bytes(head + seal.encode() + tail)
+        checksum = hashlib.sha256(body).hexdigest()
+        head, _, tail = body.rpartition(_NO_CHECKSUM.encode())
+        (folder / self.filename).write_bytes(head + checksum.encode() + tail)
 
 
-def _split_seal(written: bytes) -> tuple[bytes, bool, str]:
-    """The bytes with a zeroed seal, whether there is a seal, and the seal."""
-    match = _SEAL.search(written)
+def _split_checksum(written: bytes) -> tuple[bytes, bool, str]:
+    """The bytes with zeros for their checksum, whether they have one, and the checksum."""
+    match = _OWN_CHECKSUM.search(written)
     if match is None:
-        return written, False, _NO_SEAL
-    body = written[: match.start(1)] + _NO_SEAL.encode() + written[match.end(1) :]
+        return written, False, _NO_CHECKSUM
+    body = written[: match.start(1)] + _NO_CHECKSUM.encode() + written[match.end(1) :]
     return body, True, match[1].decode()
 
 
@@ -170,7 +174,7 @@ class FileRecord(BaseModel):
 
 
 class Preprocessing(BaseModel):
-    """How a decoded picture becomes ``pixel_values``; the names are open_clip's.
+    """How a decoded image becomes ``pixel_values``; the names are open_clip's.
 
     ``resize_mode`` is open_clip's: ``shortest`` scales the shorter side to the
     target and crops the centre, ``longest`` scales the longer side and pads with
@@ -211,16 +215,16 @@ class Verification(BaseModel):
     """What the export measured against open_clip before it wrote the package.
 
     The differences are the largest absolute ones between the ONNX fp32 outputs
-    and open_clip's, over ``texts`` texts and ``pictures`` pictures.
-    ``overlap_at_10`` is the mean share of the ten nearest pictures that the text
+    and open_clip's, over ``texts`` texts and ``images`` images.
+    ``overlap_at_10`` is the mean share of the ten nearest images that the text
     encoder has in common with an fp32 one, ``int8_overlap_at_10`` the share that plain
     int8 throughout has, before its mean error is taken back; None where int8 was not
     tried.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
     texts: int
-    pictures: int
+    images: int = Field(validation_alias="pictures", serialization_alias="pictures")
     max_text_difference: float
     max_image_difference: float
     int8_overlap_at_10: float | None = None
@@ -258,18 +262,20 @@ class Tolerance(BaseModel):
 
 
 class Golden(BaseModel):
-    """What the model's makers get for some texts and one picture: see :mod:`models.golden`.
+    """What the model's makers get for some texts and one image: see :mod:`models.golden`.
 
-    ``computed_by`` names the software, which is never the one that serves; ``picture`` is
-    the embedding of :mod:`models.golden_picture`, stored like a text's.
+    ``computed_by`` names the software, which is never the one that serves; ``image`` is
+    the embedding of :mod:`models.golden_image`, stored like a text's.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
     computed_by: str
     texts: list[GoldenText] = Field(min_length=1)
     text_tolerance: Tolerance
-    picture: str
-    picture_tolerance: Tolerance
+    image: str = Field(validation_alias="picture", serialization_alias="picture")
+    image_tolerance: Tolerance = Field(
+        validation_alias="picture_tolerance", serialization_alias="picture_tolerance"
+    )
 
 
 class ModelCard(_Document):
@@ -311,7 +317,7 @@ class ModelCard(_Document):
 
     @model_validator(mode="after")
     def _golden_embeddings_are_as_wide_as_the_model_s(self) -> Self:
-        for embedding in (*(each.embedding for each in self.golden.texts), self.golden.picture):
+        for embedding in (*(each.embedding for each in self.golden.texts), self.golden.image):
             try:
                 size = len(base64.b64decode(embedding, validate=True))
             except binascii.Error:
@@ -324,8 +330,8 @@ class ModelCard(_Document):
 class IndexFacts(BaseModel):
     """What kind of index the bundle has, and how well it finds.
 
-    ``recall_at_10`` is the share of the true ten nearest pictures that the index
-    returns for *text* queries (the modality gap makes picture queries look better
+    ``recall_at_10`` is the share of the true ten nearest images that the index
+    returns for *text* queries (the modality gap makes image queries look better
     than they are); 1.0 for an exact index.  ``search_parameters`` go with every
     call, the index itself is never altered.
     """
@@ -339,7 +345,7 @@ class IndexFacts(BaseModel):
 
 
 class CaptionerFacts(BaseModel):
-    """Which image-to-text model described the pictures that came without a caption.
+    """Which image-to-text model described the images that came without a caption.
 
     ``name`` is its name on the hub, or its folder's without the path; ``sha256`` is made
     of its files, so that other weights under the same name show.
@@ -351,7 +357,7 @@ class CaptionerFacts(BaseModel):
 
 
 class OcrFacts(BaseModel):
-    """Which package read the text in the pictures, with the models that came with it."""
+    """Which package read the text in the images, with the models that came with it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
@@ -359,7 +365,7 @@ class OcrFacts(BaseModel):
 
 
 class SubjectFacts(BaseModel):
-    """What texts have in common with the average picture of a bundle.
+    """What texts have in common with the average image of a bundle.
 
     Of the names of some thousand things, each behind an article: ``usual`` is their mean similarity
     to it, and ``most`` that of the name that lies nearest (:mod:`models.relevance`).
@@ -371,7 +377,7 @@ class SubjectFacts(BaseModel):
 
 
 class Skipped(BaseModel):
-    """A picture that could not be embedded: its path in the tree, and why."""
+    """An image that could not be embedded: its path in the tree, and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     path: str
@@ -382,8 +388,8 @@ class Skipped(BaseModel):
 class Manifest(_Document):
     """``manifest.json``: what a bundle is, and the identity of its files.
 
-    ``mean`` is the mean of the picture vectors, ``[dim]``: what a query's similarity to all
-    pictures is measured with, and ``floor`` the similarity below which nothing is a match, None
+    ``mean`` is the mean of the image vectors, ``[dim]``: what a query's similarity to all
+    images is measured with, and ``floor`` the similarity below which nothing is a match, None
     where that is not known; ``subject`` is for queries that the whole bundle answers, None in a
     bundle that is older than this (:mod:`models.relevance`).  ``examples`` are texts that find
     something in it.  ``made_of`` is a checksum of all that
@@ -399,13 +405,15 @@ class Manifest(_Document):
     format: Literal["sightline-bundle/2"] = "sightline-bundle/2"
     model: ModelCard
     index: IndexFacts
-    pictures: int
+    images: int = Field(validation_alias="pictures", serialization_alias="pictures")
     mean: list[float]
     floor: float | None
     subject: SubjectFacts | None = None
     examples: list[str] = Field(default_factory=list)
     skipped: list[Skipped] = Field(default_factory=list)
-    picture_root: str | None = None
+    image_root: str | None = Field(
+        None, validation_alias="picture_root", serialization_alias="picture_root"
+    )
     captioner: CaptionerFacts | None = None
     ocr: OcrFacts | None = None
     versions: dict[str, str]
@@ -417,7 +425,7 @@ class Manifest(_Document):
     @property
     def version(self) -> str:
         """16 hex digits that another bundle does not have."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()[:16]
 
     def public(self) -> dict[str, Any]:
         """The part that ``GET /info`` shows: no local paths, no skip list, no embeddings."""
@@ -427,7 +435,7 @@ class Manifest(_Document):
                 "mean": True,
                 "subject": True,
                 "skipped": True,
-                "picture_root": True,
+                "image_root": True,
                 "made_of": True,
                 "form": True,
                 "model": {"golden"},

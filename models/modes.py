@@ -1,7 +1,7 @@
-"""From whatever mode Pillow decodes a picture in to RGB of 8 bits, or RGBA where it is transparent.
+"""From whatever mode Pillow decodes an image in to RGB of 8 bits, or RGBA where it is transparent.
 
 Grey of 16 bits and of floats, palettes and CMYK end as one of these two; the encoder sees no
-transparency, so there is white behind the picture for it.
+transparency, so there is white behind the image for it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _PIXELS_AT_ONCE = 1 << 20
 
 
 def in_colour(image: Image.Image) -> Image.Image:
-    """A picture of 8 bits a channel as RGB or RGBA."""
+    """An image of 8 bits a channel as RGB or RGBA."""
     transparent = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     wanted = "RGBA" if transparent else "RGB"
     return image if image.mode == wanted else image.convert(wanted)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of more than 8 bits scaled so that white is 255; any other as it is.
+    """A grey image of more than 8 bits scaled so that white is 255; any other as it is.
 
     A few rows at a time: all of them in double precision would take ten times the memory of
-    the picture itself.
+    the image itself.
     """
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image
@@ -46,7 +46,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _white_level(mode: str, values: NDArray[Any]) -> float:
-    """The value that means white in a grey picture of more than 8 bits.
+    """The value that means white in a grey image of more than 8 bits.
 
     Integers have 16 bits unless they need more; floats are in use as 0..1, 0..255 and
     0..65535.
@@ -60,7 +60,7 @@ def _white_level(mode: str, values: NDArray[Any]) -> float:
 
 
 def on_white(image: Image.Image, *, trim: bool = False) -> Image.Image:
-    """A decoded picture as ``RGB``, what is transparent in it white.
+    """A decoded image as ``RGB``, what is transparent in it white.
 
     Args:
         image: ``RGB`` or ``RGBA``.

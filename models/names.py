@@ -1,6 +1,6 @@
 """Names within a sentence, told by how they are written: capitals and figures.
 
-Whoever types ``photos by Alex Liivet`` has one word that no picture's words have, and a name that
+Whoever types ``photos by Alex Liivet`` has one word that no image's words have, and a name that
 three of them have.  Which of the words is the name their writing says, as it does to a reader:
 ``Alex Liivet``, ``UT33C``, ``2009``.
 

@@ -1,9 +1,9 @@
-"""The pictures in an order of their own: by path, by a field of the metadata, or spread.
+"""The images in an order of their own: by path, by a field of the metadata, or spread.
 
 ``path`` goes by the path, code point by code point, and ``spread`` by the id, which is made of a
 checksum: neighbours there have nothing in common, and the order is the same every time.  Any other
 name is a field's: numbers first, then texts (ISO dates), of several values the least.  A minus
-turns an order around, ``-taken_at`` is the newest first; pictures without the field come behind
+turns an order around, ``-taken_at`` is the newest first; images without the field come behind
 the others either way.
 """
 
@@ -31,9 +31,9 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Ordered:
-    """Some pictures in an order: their positions, int64 ``[n]``.
+    """Some images in an order: their positions, int64 ``[n]``.
 
-    ``warnings`` tell, for people, of a field that no picture has.
+    ``warnings`` tell, for people, of a field that no image has.
     """
 
     positions: Positions
@@ -41,26 +41,26 @@ class Ordered:
 
 
 class OrderStore:
-    """Puts pictures into order; safe from several threads.
+    """Puts images into order; safe from several threads.
 
     Args:
         database: the file that holds them.
-        pictures: how many there are.
+        images: how many there are.
     """
 
-    def __init__(self, database: Database, pictures: int) -> None:
+    def __init__(self, database: Database, images: int) -> None:
         self._database = database
         self._runs = RunStore(database)
-        self._pictures = pictures
+        self._images = images
 
     def page(
         self, by: str, kept: Positions | None, start: int, stop: int, *, seconds: float
     ) -> Ordered:
-        """The pictures in some places of an order.
+        """The images in some places of an order.
 
         Args:
             by: the order: ``path``, ``spread`` or a field, with a minus before it backwards.
-            kept: which pictures are in it, None for all.
+            kept: which images are in it, None for all.
             start: the first place, counted from 0.
             stop: the place behind the last.
             seconds: after which to give up.
@@ -89,7 +89,7 @@ class OrderStore:
         rows = self._database.rows(statement, [most, start], deadline=deadline)
         found = np.array(rows, dtype=np.int64).reshape(-1)
         # The index that this reads has no checksum that would tell.
-        return found[(found >= 0) & (found < self._pictures)]
+        return found[(found >= 0) & (found < self._images)]
 
     def _of_few(self, column: str, backwards: bool, kept: Positions, deadline: float) -> Positions:
         rows = []
@@ -105,7 +105,7 @@ class OrderStore:
     def _of_many(self, order: str, kept: Positions, stop: int, deadline: float) -> Positions:
         there = self._mask(kept)
         found = [np.empty(0, dtype=np.int64)]
-        for start in range(0, self._pictures, _WINDOW):
+        for start in range(0, self._images, _WINDOW):
             some = self._positions(order, start, _WINDOW, deadline)
             found.append(some[there[some]])
             stop -= len(found[-1])
@@ -119,10 +119,10 @@ class OrderStore:
         # Sorted by value, and within it by position.
         runs = self._runs.of_kinds(name, ["number", "text"], deadline)
         every = [run.positions for run in runs]
-        warnings = () if every else (f"no picture has a field {name!r} that could be sorted by",)
+        warnings = () if every else (f"no image has a field {name!r} that could be sorted by",)
         met = np.concatenate([np.empty(0, dtype=np.uint32), *every]).astype(np.int64)
-        place = np.full(self._pictures, -1, dtype=np.int64)
-        # Of several values of a picture the least, which is written over the others.
+        place = np.full(self._images, -1, dtype=np.int64)
+        # Of several values of an image the least, which is written over the others.
         place[met[::-1]] = np.arange(len(met))[::-1]
         first = met[place[met] == np.arange(len(met))]
         found = np.concatenate([first[::-1] if backwards else first, np.flatnonzero(place < 0)])
@@ -131,6 +131,6 @@ class OrderStore:
         return Ordered(found[page], warnings)
 
     def _mask(self, kept: Positions) -> NDArray[np.bool_]:
-        mask = np.zeros(self._pictures, dtype=np.bool_)
+        mask = np.zeros(self._images, dtype=np.bool_)
         mask[kept] = True
         return mask

@@ -1,4 +1,4 @@
-"""Which way up a picture is: what EXIF says of it, and the picture turned that way."""
+"""Which way up an image is: what EXIF says of it, and the image turned that way."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ LYING = range(5, 9)
 
 
 def orientation_of(image: Image.Image) -> int:
-    """What EXIF says of how the picture is to be turned; 1 where it says nothing."""
+    """What EXIF says of how the image is to be turned; 1 where it says nothing."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT))
     except Exception:
-        # Pillow raises much.  Broken EXIF is no reason to lose the picture.
+        # Pillow raises much.  Broken EXIF is no reason to lose the image.
         return _UPRIGHT
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """The picture turned as its EXIF orientation says; as it is, and no copy, where it is right."""
+    """The image turned as its EXIF orientation says; as it is, and no copy, where it is right."""
     if orientation not in _TURNED:
         return image
     try:

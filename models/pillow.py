@@ -1,4 +1,4 @@
-"""Pillow as it is set up here: how large a picture may be, what it reads, what it warns of."""
+"""Pillow as it is set up here: how large an image may be, what it reads, what it warns of."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MAX_PIXELS = 256_000_000
 # What is taken from strangers.  Not EPS, which Pillow hands to Ghostscript to be run.
 _STRANGERS_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF", "TIFF", "BMP")
 
-# What Pillow warns of once a picture is open nobody can do anything about, and whoever sends
-# pictures could fill a log with it.  The filters are set once, since warnings.catch_warnings
+# What Pillow warns of once an image is open nobody can do anything about, and whoever sends
+# images could fill a log with it.  The filters are set once, since warnings.catch_warnings
 # is not safe in threads.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # Harmless: Pillow refuses only above twice its limit; read() refuses above it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-# Harmless: damaged metadata. What cannot be read of it is left out; the picture is there.
+# Harmless: damaged metadata. What cannot be read of it is left out; the image is there.
 warnings.filterwarnings(
     "ignore",
     message="(Possibly )?corrupt EXIF|Metadata Warning|Tag (offset too large|data larger)",
@@ -43,7 +43,7 @@ warnings.filterwarnings(
     category=UserWarning,
     module=r"PIL\.",
 )
-# Harmless: the header of an icon gives another size than its picture has, whose own counts.
+# Harmless: the header of an icon gives another size than its image has, whose own counts.
 warnings.filterwarnings(
     "ignore", message="Image was not the expected size", category=UserWarning, module=r"PIL\."
 )
@@ -55,7 +55,7 @@ def plug_in() -> None:
     if is_installed(HEIF):
         from pi_heif import register_heif_opener
 
-        # A preview in the file is not the picture.
+        # A preview in the file is not the image.
         register_heif_opener(thumbnails=False)
     if is_installed(JPEG_XL):
         import_module(JPEG_XL.module)

@@ -1,4 +1,4 @@
-"""From a decoded picture to what the encoder sees of it.
+"""From a decoded image to what the encoder sees of it.
 
 The same numbers as open_clip's: sizes, roundings and padding are those of its transform.
 """
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.images import REDUCED_MARGIN
 from models.manifest import Preprocessing
 from models.modes import on_white
-from models.pictures import REDUCED_MARGIN
 from models.thumbnails import THUMBNAIL_SIDE
 
 # Scaling the shorter side of a longer strip to the encoder's size could fill any memory.
@@ -23,9 +23,9 @@ _RESAMPLING = {
 
 
 def preprocess(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """What the encoder sees of a decoded picture: float32 ``[3, height, width]``.
+    """What the encoder sees of a decoded image: float32 ``[3, height, width]``.
 
-    The same numbers as ``open_clip.image_transform`` gives for an opaque picture.
+    The same numbers as ``open_clip.image_transform`` gives for an opaque image.
     """
     opaque = on_white(image, trim=preprocessing.trim_transparent)
     fitted = _fit(opaque, preprocessing)
@@ -36,7 +36,7 @@ def preprocess(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.f
 
 
 def _fit(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
-    """An RGB picture at the encoder's size; roundings are torchvision's and open_clip's."""
+    """An RGB image at the encoder's size; roundings are torchvision's and open_clip's."""
     width, height = preprocessing.width, preprocessing.height
     resampling = _RESAMPLING[preprocessing.interpolation]
     if preprocessing.resize_mode == "squash":
@@ -56,7 +56,7 @@ def _fit(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
 
 
 def _middle_of_strip(image: Image.Image) -> Image.Image:
-    """The middle of a picture that is very much longer than wide, else the picture."""
+    """The middle of an image that is very much longer than wide, else the image."""
     longest = min(image.size) * _LONGEST_STRIP
     width, height = min(image.width, longest), min(image.height, longest)
     left, top = (image.width - width) // 2, (image.height - height) // 2
@@ -78,7 +78,7 @@ def _scale_shorter_to(image: Image.Image, side: int, resampling: Image.Resamplin
 
 
 def _crop_or_pad(image: Image.Image, width: int, height: int, fill: int) -> Image.Image:
-    """The centre of a larger picture; a smaller one in the middle of ``fill``."""
+    """The centre of a larger image; a smaller one in the middle of ``fill``."""
     if image.width >= width and image.height >= height:
         left = round((image.width - width) / 2)
         top = round((image.height - height) / 2)

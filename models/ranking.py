@@ -11,7 +11,7 @@ DECIMALS = 6
 
 
 def best_of(cosines: Vectors, found: Positions, k: int) -> tuple[Vectors, Positions]:
-    """The ``k`` best of some pictures in an order that does not depend on the batch.
+    """The ``k`` best of some images in an order that does not depend on the batch.
 
     FAISS takes another kernel for a single query than for many, so the last bits of a score
     vary: what differs only there counts as equal, and the lower position comes first.

@@ -1,6 +1,6 @@
 """Cameras' raw files: the preview that the camera has put into them.
 
-It is what the photographer saw, in the camera's own colours, and mostly as large as the picture;
+It is what the photographer saw, in the camera's own colours, and mostly as large as the image;
 to develop the raw values takes a hundred times as long.
 """
 
@@ -35,7 +35,7 @@ _BEGINNINGS = (
 _TIFF = (b"II*\0", b"MM\0*")
 # TIFF tags: DNG 1.7, chapter 4; TIFF 6.0 and its supplement 1.
 _DNG_VERSION, _MAKE, _SUB_IFDS = 50706, 271, 330
-# A smaller preview is of no use to anybody: the picture is developed.
+# A smaller preview is of no use to anybody: the image is developed.
 _LEAST_SIDE = 512
 # How LibRaw says that the camera was held.
 _TURNS = {
@@ -47,12 +47,12 @@ _LYING = (5, 6)
 
 
 class RawError(Exception):
-    """A raw file that has no picture; the message says why."""
+    """A raw file that has no image; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A preview, encoded as JPEG or decoded, and the size of the picture itself, upright.
+    """A preview, encoded as JPEG or decoded, and the size of the image itself, upright.
 
     ``turn`` makes the preview upright where it does not itself say how it lies.
     """
@@ -64,7 +64,7 @@ class Preview:
 
 
 def preview(content: bytes, admit: Callable[[int], None] | None = None) -> Preview | None:
-    """The preview in a raw file, or the picture developed at half its size where there is none.
+    """The preview in a raw file, or the image developed at half its size where there is none.
 
     Args:
         content: of the file.
@@ -80,7 +80,7 @@ def preview(content: bytes, admit: Callable[[int], None] | None = None) -> Previ
     if not is_raw:
         tags = _tiff_tags(content)
         is_raw = _DNG_VERSION in tags
-        # Other TIFFs, too, have pictures within pictures, but few have a camera's name.
+        # Other TIFFs, too, have images within images, but few have a camera's name.
         if not is_raw and not (_MAKE in tags and _SUB_IFDS in tags):
             return None
     if not is_installed(RAW):
@@ -110,7 +110,7 @@ def preview(content: bytes, admit: Callable[[int], None] | None = None) -> Previ
 
 
 def _tiff_tags(content: bytes) -> Container[int]:
-    """The tags of a TIFF's first picture; none of anything else."""
+    """The tags of a TIFF's first image; none of anything else."""
     if not content.startswith(_TIFF):
         return ()
     try:

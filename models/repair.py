@@ -1,4 +1,4 @@
-"""Pictures that every browser shows, though something about them is broken that nobody sees."""
+"""Images that every browser shows, though something about them is broken that nobody sees."""
 
 from __future__ import annotations
 

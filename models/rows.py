@@ -1,10 +1,10 @@
-"""Where the pictures of a bundle that was changed lie in its large files.
+"""Where the images of a bundle that was changed lie in its large files.
 
 Embeddings and thumbnails are most of a bundle.  A change leaves these files as they are and puts
 what is new into a second one of each, so that it takes time for what changed and not for all.
 ``rows.npy``, uint32 ``[n]``, has the row of each position: those of ``embeddings.npy`` come first,
-then those of ``embeddings.changed.npy``; a thumbnail has the number of its picture's row.  Rows
-that no position has are of pictures that are gone.  A bundle that was written in one go has no
+then those of ``embeddings.changed.npy``; a thumbnail has the number of its image's row.  Rows
+that no position has are of images that are gone.  A bundle that was written in one go has no
 such file: a position is its row.
 """
 

@@ -1,4 +1,4 @@
-"""The values of a field of the pictures' metadata, sorted and cut into runs.
+"""The values of a field of the images' metadata, sorted and cut into runs.
 
     facts(run, field, kind, low, high, positions, counts, checksum)
     runs(run, parts, checksum)
@@ -7,7 +7,7 @@ Those of one field and kind are sorted by value, then by position, and cut into 
 a row of ``facts`` is a run, with its least and greatest value and its positions as little-endian
 ``uint32``.  Where the values of a run differ, ``counts`` says how many positions belong to each,
 as little-endian ``uint16``, and a row in ``runs`` which values these are, as a list in JSON: to
-count pictures one hardly ever has to know them.
+count images one hardly ever has to know them.
 
 Beside its texts a field that has nothing but dates has the months (``2019-07``) and years
 (``2019``) of these, as values of a kind of their own, for :mod:`models.facets`.
@@ -56,7 +56,7 @@ _A_YEAR = len("2019")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """Some values of a field, all of one kind, and the pictures that have them.
+    """Some values of a field, all of one kind, and the images that have them.
 
     ``positions`` are those of the least value first, of each value ascending; ``counts`` says
     how many belong to each value, None where there is only one.
@@ -79,7 +79,7 @@ class Gathered:
         self.positions = array("I")
 
     def add(self, value: Value, position: int) -> None:
-        """Take in that a picture has a value."""
+        """Take in that an image has a value."""
         self.codes.append(self.values.setdefault(value, len(self.values)))
         self.positions.append(position)
 
@@ -119,7 +119,7 @@ class Gathered:
         positions = np.frombuffer(self.positions, dtype=np.uintc)
         order = np.lexsort((positions, ranks))
         ranks, positions = ranks[order], positions[order].astype("<u4")
-        # A picture has a value once, though two spellings of a name may each say so.
+        # An image has a value once, though two spellings of a name may each say so.
         once = np.ones(len(ranks), dtype=np.bool_)
         once[1:] = (ranks[1:] != ranks[:-1]) | (positions[1:] != positions[:-1])
         ranks, positions = ranks[once], positions[once]

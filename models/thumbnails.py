@@ -1,10 +1,10 @@
-"""Small versions of the pictures: how one is made, and a SQLite file of their own.
+"""Small versions of the images: how one is made, and a SQLite file of their own.
 
     thumbnails(position, webp, checksum)
 
 They make up most of a bundle, and no search reads them: they are checked when they are read.
 Of a bundle that was changed the new ones are in a second file, and ``position`` is the number of
-the picture's row (:mod:`models.rows`).
+the image's row (:mod:`models.rows`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _INSERT = "INSERT INTO thumbnails VALUES (?, ?, ?)"
 THUMBNAIL_SIDE = 320
 _QUALITY = 80
 # Half the time of WebP's usual effort (4) for thumbnails 4 % larger: a thirtieth of all that
-# a small picture costs when a bundle is built.
+# a small image costs when a bundle is built.
 _EFFORT = 2
 
 
 def thumbnail(image: Image.Image) -> bytes:
-    """A decoded picture as WebP, its longer side at most 320 pixels, transparency kept.
+    """A decoded image as WebP, its longer side at most 320 pixels, transparency kept.
 
     Nothing else of the original's file goes into it: neither where it was taken nor its
     colour profile, which need not fit what the colours were converted to.
@@ -57,7 +57,7 @@ def thumbnail(image: Image.Image) -> bytes:
 
 
 def write_thumbnails(path: Path, thumbnails: Iterable[tuple[int, bytes]]) -> None:
-    """Write a new file of pictures' positions and their thumbnails as WebP."""
+    """Write a new file of images' positions and their thumbnails as WebP."""
     with new_database(path) as connection:
         connection.execute(_SCHEMA)
         connection.executemany(_INSERT, map(with_checksum, thumbnails))
@@ -92,7 +92,7 @@ class ThumbnailStore:
         self._unchanged = unchanged
 
     def get(self, position: int) -> bytes | None:
-        """A picture's thumbnail as WebP, None where the bundle has none.
+        """An image's thumbnail as WebP, None where the bundle has none.
 
         Raises:
             DamagedError: it is not as it was written.

@@ -1,7 +1,7 @@
 """How many candidates an index of codes needs, and whether that still holds after a change.
 
-Texts and their true nearest pictures tell.  To find these takes as long as comparing each text
-with every picture, so they lie in the bundle (``tuning.npz``), and a change only compares the
+Texts and their true nearest images tell.  To find these takes as long as comparing each text
+with every image, so they lie in the bundle (``tuning.npz``), and a change only compares the
 texts with what is new.  Nobody but the build reads them.
 """
 
@@ -40,10 +40,10 @@ _LOOKED_AT_AGAIN = 64
 
 @dataclass(frozen=True)
 class Tuning:
-    """Queries, and the pictures that are nearest to each.
+    """Queries, and the images that are nearest to each.
 
     ``queries`` is float32 ``[m, dim]``, ``positions`` int64 ``[m, 32]`` with the nearest first
-    (-1: none) and ``cosines`` float32 ``[m, 32]``.  Every picture that is nearer to a query than
+    (-1: none) and ``cosines`` float32 ``[m, 32]``.  Every image that is nearer to a query than
     its ``least``, float32 ``[m]``, is among them.  ``recall`` is what is to be kept: the share of
     the ten nearest that the first queries found when the index was built, 0.99 at the most.
     """
@@ -67,7 +67,7 @@ class Tuning:
         """The same after a change.
 
         Args:
-            now_at: where the picture of each position is now, int64 ``[n]``; -1: gone.
+            now_at: where the image of each position is now, int64 ``[n]``; -1: gone.
             new: the positions of those that have come, int64 ``[m]``.
             vectors: theirs, float32 ``[m, dim]``.
         """

@@ -2,7 +2,7 @@
 
 A model reads every mark that it is given: asked for ``"a dog"``, in quotes, the embedded one finds
 an elephant.  Quotation marks and the marks at the end of a sentence say how something is said, and
-nothing of how a picture looks; so they are taken off before a query is encoded.  (Case is the
+nothing of how an image looks; so they are taken off before a query is encoded.  (Case is the
 tokenizer's affair: CLIP's makes all letters small.)
 """
 

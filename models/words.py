@@ -1,19 +1,19 @@
-"""Pictures by the words that people, their files and the pictures themselves say.
+"""Images by the words that people, their files and the images themselves say.
 
     words(caption, keywords, people, place, text, path)
 
-One table of SQLite's full-text index FTS5, a row per picture, without a copy of what it indexes.
-Case and accents make no difference.  What machines say of a picture is not in it: their guesses
+One table of SQLite's full-text index FTS5, a row per image, without a copy of what it indexes.
+Case and accents make no difference.  What machines say of an image is not in it: their guesses
 are found better by the vectors that they were made of.
 
-A picture is found in which all words of a query occur, in whatever column; articles and the like
+An image is found in which all words of a query occur, in whatever column; articles and the like
 aside.  ``"quoted words"`` have to stand together, and ``gui*`` is how a word begins.  Of each
-column there is a ranking of its own (BM25), of the pictures that have one of the words there.
+column there is a ranking of its own (BM25), of the images that have one of the words there.
 
-Where no picture has all of the words, those are found that have the names among them
-(:mod:`models.names`): what else is asked for may be seen in the picture and said by nobody.
+Where no image has all of the words, those are found that have the names among them
+(:mod:`models.names`): what else is asked for may be seen in the image and said by nobody.
 
-What more than a thousand pictures have in common tells none of them from the others: it ranks
+What more than a thousand images have in common tells none of them from the others: it ranks
 none, which would take long besides (57,000 of 100,000 captions: 0.2 s).
 """
 
@@ -47,7 +47,7 @@ _FIELDS = {
     "place": ("location", "city", "state", "country"),
 }
 COLUMNS = (*_FIELDS, "text", "path")
-# Of each column as many as of the pictures that are found by their looks for one page.
+# Of each column as many as of the images that are found by their looks for one page.
 _BEST = 128
 _MOST_RANKED = 1000
 _MOST_WORDS = 64
@@ -75,7 +75,7 @@ _SAY_NOTHING = frozenset(
 
 @dataclass(frozen=True)
 class Named:
-    """The pictures that a query names.
+    """The images that a query names.
 
     ``rankings`` has the positions of the best of each column that names any, best first; ``must``
     are all positions that have every quoted phrase, None where nothing is quoted.  ``many`` are
@@ -91,7 +91,7 @@ class Named:
 
 
 class WordWriter:
-    """Writes what is said of pictures to a database.
+    """Writes what is said of images to a database.
 
     Args:
         connection: to the database.
@@ -106,11 +106,11 @@ class WordWriter:
             connection.execute(FULL_TEXT)
 
     def add(self, item: Item) -> None:
-        """Take in what is said of a picture."""
+        """Take in what is said of an image."""
         self._connection.execute(_INSERT, [item.position, *_columns(item)])
 
     def change(self, old: Item | None, new: Item | None) -> None:
-        """Forget what was said of one, and take in what is said of another; None is no picture.
+        """Forget what was said of one, and take in what is said of another; None is no image.
 
         ``old`` is needed since there is no copy of what is indexed.
         """
@@ -132,23 +132,23 @@ class WordWriter:
 
 
 class WordStore:
-    """Finds pictures by words; safe from several threads.
+    """Finds images by words; safe from several threads.
 
     Args:
         database: the file that holds the table.
-        pictures: how many pictures there are.
+        images: how many images there are.
 
     Raises:
         DamagedError: there is no such table.
     """
 
-    def __init__(self, database: Database, pictures: int) -> None:
+    def __init__(self, database: Database, images: int) -> None:
         self._database = database
-        self._pictures = pictures
+        self._images = images
         database.rows("SELECT rowid FROM words LIMIT 0")
 
     def find(self, query: str, kept: Positions | None, *, many: bool, seconds: float) -> Named:
-        """The pictures that a query names.
+        """The images that a query names.
 
         Args:
             query: as somebody has typed it.
@@ -184,7 +184,7 @@ class WordStore:
     def _rankings(
         self, wanted: Sequence[str], order: str, best: int, kept: Positions | None, deadline: float
     ) -> dict[str, list[int]]:
-        """Of each column the best pictures that have all that is wanted, and some of it there."""
+        """Of each column the best images that have all that is wanted, and some of it there."""
         rankings: dict[str, list[int]] = {}
         for column in COLUMNS:
             match = f"({_all(wanted)}) AND {column} : ({' OR '.join(wanted)})"
@@ -196,7 +196,7 @@ class WordStore:
         return rankings
 
     def _are_many(self, match: str, deadline: float) -> bool:
-        """Whether more pictures match than can be ranked."""
+        """Whether more images match than can be ranked."""
         return len(self._positions(match, "", _MOST_RANKED + 1, deadline)) > _MOST_RANKED
 
     def _positions(self, match: str, order: str, most: int, deadline: float) -> Positions:
@@ -204,7 +204,7 @@ class WordStore:
         rows = self._database.rows(statement, [match, most], deadline=deadline)
         found = np.array(rows, dtype=np.int64).reshape(-1)
         # Rows of this table have no checksum that would tell.
-        return found[(found >= 0) & (found < self._pictures)]
+        return found[(found >= 0) & (found < self._images)]
 
 
 _INSERT = f"INSERT INTO words(rowid, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})"
@@ -241,7 +241,7 @@ def _said(item: Item) -> Iterator[Sequence[str]]:
             texts = [*dict.fromkeys(by_people), *texts]
         yield texts
     yield [item.text] if item.text else []
-    # Its words: the tokenizer makes two of camelCase no more than of a picture's number.
+    # Its words: the tokenizer makes two of camelCase no more than of an image's number.
     yield [item.image_path.rpartition(".")[0].replace("_", " ")]
 
 

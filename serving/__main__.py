@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _serve(settings: Settings, host: str, port: int, heartbeat: int | None) -> None:
-    from serving.opening import open_bundle
+    from serving.bundle_opening import open_bundle
     from serving.server import Server, listen
 
     listener = listen(host, port, shared=heartbeat is not None)

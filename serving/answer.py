@@ -1,4 +1,4 @@
-"""From the pictures found to the bytes of an answer."""
+"""From the images found to the bytes of an answer."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ async def results(found: Found, engine: Engine) -> Json:
 
 def facets(counted: Counted, engine: Engine) -> Json:
     """What ``GET /facets`` tells, a :class:`serving.facets.FacetsResponse`."""
-    fields: dict[str, Any] = {"facets": counted.by_field, "pictures": counted.pictures}
+    fields: dict[str, Any] = {"facets": counted.by_field, "images": counted.images}
     if counted.warnings:
         fields["warnings"] = counted.warnings
     return Json(to_json(fields), headers={BUNDLE_HEADER: engine.version})
 
 
 def facts(item: Item, engine: Engine) -> Json:
-    """What is known of a picture, a :class:`serving.wire.responses.PictureFacts`."""
+    """What is known of an image, a :class:`serving.wire.responses.ImageFacts`."""
     headers = {BUNDLE_HEADER: engine.version}
     return Json(to_json(_facts(item, engine.thumbnails)), headers=headers)
 
@@ -61,7 +61,7 @@ def result_fields(found: Found, engine: Engine) -> dict[str, Any]:
 
 
 def _fields(hit: Hit, version: str) -> dict[str, Any]:
-    """One picture of an answer, as :class:`serving.wire.responses.SearchResult` has it."""
+    """One image of an answer, as :class:`serving.wire.responses.SearchResult` has it."""
     similarity = None if hit.similarity is None else round(hit.similarity, _DECIMALS)
     result = _facts(hit.item, version, similarity=similarity, relevant=hit.relevant)
     if hit.matched is not None:
@@ -76,7 +76,7 @@ def _fields(hit: Hit, version: str) -> dict[str, Any]:
 
 
 def _facts(item: Item, version: str, **found: Any) -> dict[str, Any]:
-    """A picture as :class:`serving.wire.responses.PictureFacts` has it.
+    """An image as :class:`serving.wire.responses.ImageFacts` has it.
 
     What a search found of it stands near the top, for people who read answers.
     """
@@ -90,12 +90,12 @@ def _facts(item: Item, version: str, **found: Any) -> dict[str, Any]:
         "metadata": item.metadata,
         "sources": item.sources,
     }
-    # Of a picture that is an embedding alone neither is known.
+    # Of an image that is an embedding alone neither is known.
     if item.width is not None:
         facts["width"], facts["height"] = item.width, item.height
     if item.thumbhash is not None:
         facts["thumbhash"] = item.thumbhash
-    # Only then: few pictures have any.
+    # Only then: few images have any.
     if item.text is not None:
         facts["text"] = item.text
     return facts

@@ -78,16 +78,15 @@ class App:
         self.routes += [route for protocol in protocols for route in protocol.routes]
         app: ASGIApp = Router(self.routes, redirect_slashes=False)
         form = settings.max_upload + FORM_FRAME
-        pictures = ["/encode", *(path for protocol in protocols for path in protocol.pictures)]
+        images = ["/encode", *(path for protocol in protocols for path in protocol.images)]
         # As base64, and beside them what any question may have.
-        with_pictures = settings.max_upload * 4 // 3 + MAX_JSON
+        with_images = settings.max_upload * 4 // 3 + MAX_JSON
         app = Bodies(
             app,
-            {"/search_by_image": form, "/transcribe": form}
-            | dict.fromkeys(pictures, with_pictures),
+            {"/search_by_image": form, "/transcribe": form} | dict.fromkeys(images, with_images),
             limit=MAX_JSON,
             seconds=settings.upload_timeout,
-            kept=frozenset(pictures),
+            kept=frozenset(images),
         )
         if settings.keys:
             open_to_all = PROBES.union(*(protocol.probes for protocol in protocols))

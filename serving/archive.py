@@ -70,7 +70,7 @@ class Archives:
 
     def _looked_up(self, bundle: Bundle, ids: list[str]) -> Images:
         found = {one: bundle.collection.find(one) for one in ids}
-        root = self._settings.images or bundle.manifest.picture_root
+        root = self._settings.images or bundle.manifest.image_root
         images = Images(
             items=[item for item in found.values() if item is not None],
             unknown=[one for one, item in found.items() if item is None],

@@ -1,6 +1,6 @@
 """What is found, folded and put into a more varied order, where a request asks for that.
 
-Every page of a question arranges the same candidates, or a picture could stand on two of them.
+Every page of a question arranges the same candidates, or an image could stand on two of them.
 """
 
 from __future__ import annotations

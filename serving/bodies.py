@@ -77,7 +77,7 @@ class Bodies:
                 message = {**message, "body": body}
             if kept and (more := (unpacked or size) - self._limit - large) > 0:
                 if self._large + more > limit - self._limit:
-                    raise overloaded("pictures")
+                    raise overloaded("images")
                 self._large += more
                 large += more
             return message

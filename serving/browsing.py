@@ -1,4 +1,4 @@
-"""Pictures where nothing is sought, in an order of their own; and what values pictures have."""
+"""Images where nothing is sought, in an order of their own; and what values images have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serving.wire.requests import SearchRequest
 
 
 async def browse(planner: Planner, collection: Collection, request: SearchRequest) -> Found:
-    """The pictures that meet a filter, in the order that is asked for.
+    """The images that meet a filter, in the order that is asked for.
 
     Raises:
         RequestError: a filter that makes no sense, it takes too long, or overload.
@@ -60,7 +60,7 @@ async def with_facets(
     among: Kept | None,
     found: Found,
 ) -> Found:
-    """What was found, and how many of some pictures have which values.
+    """What was found, and how many of some images have which values.
 
     Raises:
         RequestError: it takes too long, or overload.

@@ -1,4 +1,4 @@
-"""How many pictures have which values, counted in the planner's threads."""
+"""How many images have which values, counted in the planner's threads."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from serving.wire.requests import FacetsRequest
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Facets by field, of how many pictures, and what to tell of the question."""
+    """Facets by field, of how many images, and what to tell of the question."""
 
     by_field: dict[str, Facet]
-    pictures: int
+    images: int
     warnings: list[str]
 
 

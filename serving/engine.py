@@ -1,7 +1,7 @@
-"""From a request to the pictures found: plan, batch, encode, search.
+"""From a request to the images found: plan, batch, encode, search.
 
 The event loop plans and waits; one thread encodes and searches whole batches, another takes
-the pictures that are sent as queries.
+the images that are sent as queries.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from models import machine
 from models.bundle import Bundle
-from models.index import use_threads
 from models.manifest import CHANGED_THUMBNAILS, THUMBNAILS, DamagedError
+from models.vector_index import use_threads
 from serving.batcher import Batcher
 from serving.browsing import browse, with_facets
 from serving.cache import VectorCache
 from serving.errors import RequestError, overloaded
 from serving.finishing import finished
 from serving.found import Found
+from serving.image_queue import ImageQueue
 from serving.metrics import Metrics
-from serving.picture_queue import PictureQueue
 from serving.plan import Plan, Question, Tokens, Vector, Weighted
 from serving.planner import Planner
 from serving.search import Searcher
@@ -110,7 +110,7 @@ class Engine:
             max_batch_size=settings.max_batch_size,
             max_queue=settings.max_queue,
         )
-        self._pictures = PictureQueue(bundle, settings, metrics)
+        self._images = ImageQueue(bundle, settings, metrics)
         self.version = bundle.manifest.version
         # Set once nobody wants to know any more.
         self._scrubbing = threading.Event()
@@ -142,7 +142,7 @@ class Engine:
     def close(self) -> None:
         """Let go of the threads; calls that wait are refused."""
         self._batches.close()
-        self._pictures.close()
+        self._images.close()
         self.planner.close()
         self._batch_thread.shutdown(wait=False, cancel_futures=True)
         self._scrubbing.set()
@@ -154,7 +154,7 @@ class Engine:
         """Close the bundle's files once nobody reads them any more."""
         self.planner.close(wait=True)
         self._batch_thread.shutdown()
-        self._pictures.join()
+        self._images.join()
         if self._scrubber is not None:
             self._scrubber.join()
         self.bundle.close()
@@ -189,13 +189,13 @@ class Engine:
             raise overloaded()
 
     async def search(self, request: SearchRequest, ticket: Ticket = WHENEVER) -> Found:
-        """The pictures that a text describes, or that resemble a picture of the bundle.
+        """The images that a text describes, or that resemble an image of the bundle.
 
         Where nothing is sought, all that meet the filter, in the order that is asked for.
 
         Raises:
-            RequestError: no such picture, a filter that makes no sense, overload, or too late;
-                of pictures that are sent, what :meth:`search_by_image` says.
+            RequestError: no such image, a filter that makes no sense, overload, or too late;
+                of images that are sent, what :meth:`search_by_image` says.
         """
         if not request.seeks:
             return await browse(self.planner, self.bundle.collection, request)
@@ -208,16 +208,16 @@ class Engine:
         request: ImageSearchRequest = _NOTHING_ELSE,
         ticket: Ticket = WHENEVER,
     ) -> Found:
-        """The pictures that resemble a picture.
+        """The images that resemble an image.
 
         Args:
-            read: gives the picture's bytes.  Called once it is its turn: those that wait for
+            read: gives the image's bytes.  Called once it is its turn: those that wait for
                 theirs together might not fit into memory.
             request: what is asked beside it.
             ticket: until when somebody waits.
 
         Raises:
-            RequestError: the bytes are no picture, the bundle has no picture encoder, the
+            RequestError: the bytes are no image, the bundle has no image encoder, the
                 service is overloaded, or it is too late.
         """
         sent = [(Upload(read), request.weight), *self._sent(request)]
@@ -226,7 +226,7 @@ class Engine:
     async def search_by_vector(
         self, vector: Vector, k: int = DEFAULT_K, ticket: Ticket = WHENEVER
     ) -> Found:
-        """The pictures that lie nearest to a vector, float32 ``[dim]`` of any length.
+        """The images that lie nearest to a vector, float32 ``[dim]`` of any length.
 
         Raises:
             RequestError: the service is overloaded, or it is too late.
@@ -236,18 +236,18 @@ class Engine:
     async def encode(
         self, request: EncodeRequest, ticket: Ticket = WHENEVER
     ) -> NDArray[np.float32]:
-        """The vectors of some texts and then of some pictures, float32 ``[n, dim]``.
+        """The vectors of some texts and then of some images, float32 ``[n, dim]``.
 
         Raises:
-            RequestError: as for :meth:`encode_texts` and :meth:`encode_pictures`.
+            RequestError: as for :meth:`encode_texts` and :meth:`encode_images`.
         """
         uploads = [
-            within_json(picture, f"images.{place}", self._max_upload)
-            for place, picture in enumerate(request.images)
+            within_json(image, f"images.{place}", self._max_upload)
+            for place, image in enumerate(request.images)
         ]
         encoded = await self.encode_texts(request.texts, ticket)
-        pictures = await self.encode_pictures(uploads, ticket)
-        return np.concatenate([encoded.vectors, pictures])
+        images = await self.encode_images(uploads, ticket)
+        return np.concatenate([encoded.vectors, images])
 
     async def encode_texts(self, texts: Sequence[str], ticket: Ticket = WHENEVER) -> Encoded:
         """The vectors of some texts, L2-normalised.
@@ -270,26 +270,26 @@ class Engine:
                 )
         return Encoded(np.concatenate(vectors), count)  # type: ignore[arg-type]
 
-    async def encode_pictures(
+    async def encode_images(
         self, uploads: Sequence[Upload], ticket: Ticket = WHENEVER
     ) -> NDArray[np.float32]:
-        """The vectors of some pictures, float32 ``[n, dim]``, L2-normalised.
+        """The vectors of some images, float32 ``[n, dim]``, L2-normalised.
 
-        They give way to pictures that are searched by.
+        They give way to images that are searched by.
 
         Raises:
-            RequestError: one of them is no picture, the bundle has no picture encoder, the
+            RequestError: one of them is no image, the bundle has no image encoder, the
                 service is overloaded, or it is too late.
         """
         vectors = [np.empty((0, self.bundle.collection.dim), dtype=np.float32)]
         if uploads:
-            self._pictures.need_encoder()
-            encoded = await self._pictures.vectors(uploads, ticket)
+            self._images.need_encoder()
+            encoded = await self._images.vectors(uploads, ticket)
             vectors += [vector[np.newaxis] for vector in encoded]
         return np.concatenate(vectors)
 
     def _sent(self, request: Question) -> list[tuple[Upload, float]]:
-        """The pictures in a request's JSON, and how much each counts."""
+        """The images in a request's JSON, and how much each counts."""
         return [
             (within_json(part.image, f"queries.{number}.image", self._max_upload), part.weight)
             for number, part in enumerate(request.queries or ())
@@ -299,15 +299,15 @@ class Engine:
     async def _answer(
         self, request: Question, sent: Sequence[tuple[Upload, float]], ticket: Ticket
     ) -> Found:
-        """What is found for a request and the pictures that came with it."""
+        """What is found for a request and the images that came with it."""
         if not sent:
             return await self._find(await self.planner.search(request), ticket)
-        self._pictures.need_encoder()
+        self._images.need_encoder()
         plan = await self.planner.search(request)
         started = time.perf_counter()
         # One after the other: many of one request must not crowd out those of others.
         seen = [
-            Weighted(await self._pictures.vector(upload, ticket), weight) for upload, weight in sent
+            Weighted(await self._images.vector(upload, ticket), weight) for upload, weight in sent
         ]
         encoded = time.perf_counter() - started
         found = await self._find(replace(plan, sought=(*plan.sought, *seen)), ticket)

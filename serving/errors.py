@@ -112,6 +112,6 @@ def _short(value: object) -> str:
     return repr(value)
 
 
-def unknown_picture(picture_id: str) -> RequestError:
-    """The bundle has no such picture."""
-    return RequestError(404, f"id: no picture has the id {picture_id!r}", "id")
+def unknown_image(image_id: str) -> RequestError:
+    """The bundle has no such image."""
+    return RequestError(404, f"id: no image has the id {image_id!r}", "id")

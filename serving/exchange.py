@@ -51,7 +51,7 @@ class Exchange:
 
     Args:
         state: the engine in use.
-        settings: how long an answer may take, how large a picture may be, what is logged.
+        settings: how long an answer may take, how large an image may be, what is logged.
     """
 
     def __init__(self, state: State, settings: Settings) -> None:
@@ -60,7 +60,7 @@ class Exchange:
 
     @property
     def max_upload(self) -> int:
-        """The most bytes of a picture that is sent."""
+        """The most bytes of an image that is sent."""
         return self._settings.max_upload
 
     @property

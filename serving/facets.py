@@ -19,16 +19,16 @@ Among = Literal["relevant", "matching"]
 
 
 class ValueCount(BaseModel):
-    """A value of a field, and how many pictures have it."""
+    """A value of a field, and how many images have it."""
 
     value: str | bool | int | float
     count: int
 
 
 class YearCount(BaseModel):
-    """A year, and how many pictures are of it and of each of its months, ``2019-07``.
+    """A year, and how many images are of it and of each of its months, ``2019-07``.
 
-    Months that no picture is of are not there, nor are pictures whose month is not known.
+    Months that no image is of are not there, nor are images whose month is not known.
     """
 
     year: int
@@ -37,7 +37,7 @@ class YearCount(BaseModel):
 
 
 class Bucket(BaseModel):
-    """How many pictures have a number that is ``gte`` and ``lt``, as a filter says it."""
+    """How many images have a number that is ``gte`` and ``lt``, as a filter says it."""
 
     gte: float
     lt: float
@@ -45,16 +45,16 @@ class Bucket(BaseModel):
 
 
 class Facet(BaseModel):
-    """How many pictures have which values of a field.
+    """How many images have which values of a field.
 
     One of ``values``, ``dates`` and ``histogram`` is there, always the same of the same bundle's
-    field.  ``values`` are those that most pictures have, first, where a field has texts, booleans
+    field.  ``values`` are those that most images have, first, where a field has texts, booleans
     or few different numbers.  ``histogram`` is there of a field with many numbers and nothing
     else, with ``min`` and ``max``, null where there is no number; ``dates``, ascending, of a field
     with dates and nothing else.
 
     ``total`` is how many different values there are, of dates how many months; ``missing`` how
-    many pictures have none.
+    many images have none.
     """
 
     values: Annotated[list[ValueCount], Field(max_length=MOST_VALUES)] | None = None
@@ -67,12 +67,12 @@ class Facet(BaseModel):
 
 
 class FacetsResponse(BaseModel):
-    """The facets of a bundle, or of the pictures that match a filter; ``pictures``: how many.
+    """The facets of a bundle, or of the images that match a filter; ``images``: how many.
 
-    ``warnings`` tell of fields that no picture has, and of conditions that none could meet, and
+    ``warnings`` tell of fields that no image has, and of conditions that none could meet, and
     are there only then.
     """
 
     facets: dict[str, Facet]
-    pictures: int
+    images: int
     warnings: list[str] | None = None

@@ -21,7 +21,7 @@ _DUPLICATE_IDS = 10
 
 @dataclass(slots=True)
 class Place:
-    """What a :class:`Hit` says, but for the picture itself; ``folded`` are positions."""
+    """What a :class:`Hit` says, but for the image itself; ``folded`` are positions."""
 
     position: int
     similarity: float
@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One picture found, its cosine similarity to the query, and whether to show it.
+    """One image found, its cosine similarity to the query, and whether to show it.
 
     ``similarity`` is None where nothing was sought.
 
@@ -54,7 +54,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The pictures found, best first, and what to tell of the question.
+    """The images found, best first, and what to tell of the question.
 
     ``total_relevant`` is how many of those looked at are relevant, where that was asked for, and
     ``relevant`` are their positions, where these are to be counted; ``facets`` what was counted.

@@ -1,4 +1,4 @@
-"""Where a picture was taken, taken out of its file.
+"""Where an image was taken, taken out of its file.
 
 Who publishes a collection seldom means to publish where the photographers live.  What says so is
 overwritten in place: nothing moves, and all else that the file says stays.
@@ -41,7 +41,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 
 
 def without_gps(path: Path) -> bytes | None:
-    """The bytes of a picture's file without where it was taken; None where it does not say.
+    """The bytes of an image's file without where it was taken; None where it does not say.
 
     Raises:
         OSError: the file cannot be read.

@@ -1,6 +1,6 @@
 """What ``GET /metrics`` tells Prometheus.
 
-BentoML's own request metrics carry the raw path as a label, so that every picture
+BentoML's own request metrics carry the raw path as a label, so that every image
 served would leave a time series behind for ever; the ones here carry the route.
 The names and buckets of the shared ones are BentoML's, so that its dashboards work.
 """

@@ -16,13 +16,13 @@ from serving.operations import (
     Operation,
     content,
     form,
+    image_answer,
     json_answer,
     json_body,
     not_null,
     operation,
     other_operation,
     parameter,
-    picture_answer,
     probe,
     text_answer,
 )
@@ -31,15 +31,15 @@ from serving.wire.requests import EncodeRequest, FacetsRequest, ImageSearchReque
 from serving.wire.responses import (
     EncodeResponse,
     ErrorResponse,
+    ImageFacts,
     InfoResponse,
-    PictureFacts,
     ReloadResponse,
     SearchResponse,
     TranscribeResponse,
 )
 
 TITLE = "Sightline"
-_DESCRIPTION = "Finds pictures by describing them."
+_DESCRIPTION = "Finds images by describing them."
 # Where the project was not installed as a package, which serving needs not.
 _VERSION = "0.1.0"
 
@@ -58,7 +58,7 @@ def document(
     paths: dict[str, dict[str, Any]] = {
         "/search": {
             "post": operation(
-                "Find the pictures that a text describes, or that resemble one of the bundle",
+                "Find the images that a text describes, or that resemble one of the bundle",
                 body=json_body(SearchRequest),
                 answer=json_answer(SearchResponse),
                 errors=(404, *OF_QUESTIONS, 501),
@@ -66,7 +66,7 @@ def document(
         },
         "/search_by_image": {
             "post": operation(
-                "Find the pictures that resemble a picture",
+                "Find the images that resemble an image",
                 body=form("image", ImageSearchRequest),
                 answer=json_answer(SearchResponse),
                 errors=(404, *OF_QUESTIONS, 501, 507),
@@ -74,7 +74,7 @@ def document(
         },
         "/encode": {
             "post": operation(
-                "Turn texts and pictures into vectors",
+                "Turn texts and images into vectors",
                 body=json_body(EncodeRequest),
                 answer=json_answer(EncodeResponse),
                 errors=(*OF_QUESTIONS, 501),
@@ -82,7 +82,7 @@ def document(
         },
         "/facets": {
             "get": operation(
-                "How many pictures have which values of the metadata: what to filter by",
+                "How many images have which values of the metadata: what to filter by",
                 parameters=_facets_parameters(),
                 answer=json_answer(FacetsResponse),
                 errors=(429, 503),
@@ -98,38 +98,38 @@ def document(
         },
         "/images/{id}": {
             "get": operation(
-                "A picture, by the id of a result",
+                "An image, by the id of a result",
                 parameters=[
                     _ID,
                     _SIZE,
                     parameter("v", "query", {"type": "string"}, "the version of the thumbnails"),
                 ],
-                answer=picture_answer(),
+                answer=image_answer(),
                 errors=(404, 429, 503),
             )
         },
         "/images/{id}/facts": {
             "get": operation(
-                "What is known of a picture, by the id of a result",
+                "What is known of an image, by the id of a result",
                 parameters=[_ID],
-                answer=json_answer(PictureFacts),
+                answer=json_answer(ImageFacts),
                 errors=(404, 429, 503),
             )
         },
         "/image": {
             "get": operation(
-                "A picture, by the image_path of a result",
+                "An image, by the image_path of a result",
                 parameters=[
                     parameter("path", "query", {"type": "string", "minLength": 1}, required=True),
                     _SIZE,
                 ],
-                answer=picture_answer(),
+                answer=image_answer(),
                 errors=(404, 429, 503),
             )
         },
         "/images.zip": {
             "get": operation(
-                "Several pictures in one ZIP, by the ids of results",
+                "Several images in one ZIP, by the ids of results",
                 parameters=[parameter("ids", "query", _IDS, "with commas", required=True)],
                 answer=content("application/zip", {"type": "string", "format": "binary"}),
                 errors=(404, 429, 503),
@@ -219,7 +219,7 @@ def project_version() -> str:
 
 _ANSWERS: tuple[type[BaseModel], ...] = (
     SearchResponse,
-    PictureFacts,
+    ImageFacts,
     EncodeResponse,
     FacetsResponse,
     TranscribeResponse,

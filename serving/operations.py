@@ -16,10 +16,10 @@ _ERRORS = {
     400: "What was asked makes no sense; names the field and the rule",
     401: "A key is asked for",
     403: "Not without a key",
-    404: "There is no such picture",
+    404: "There is no such image",
     408: "The request did not arrive in time",
     409: "The bundle that was found cannot be used",
-    413: "The body, or the picture in it, is too large",
+    413: "The body, or the image in it, is too large",
     415: "Sent in an encoding that is not read",
     429: "Too much at once; Retry-After says when there will be room",
     431: "Too many headers",
@@ -145,8 +145,8 @@ def text_answer(media_type: str) -> dict[str, Any]:
     return content(media_type, {"type": "string"})
 
 
-def picture_answer() -> dict[str, Any]:
-    """An answer that is a picture."""
+def image_answer() -> dict[str, Any]:
+    """An answer that is an image."""
     return content("image/*", {"type": "string", "format": "binary"})
 
 

@@ -1,4 +1,4 @@
-"""The pictures that were indexed, where they still lie below the picture root."""
+"""The images that were indexed, where they still lie below the image root."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_BEGINNING = 16
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A picture's file and the type that its first bytes tell.
+    """An image's file and the type that its first bytes tell.
 
     ``content`` is what leaves in place of the file's own bytes, where they are not to.
     """
@@ -24,10 +24,10 @@ class Original:
 
 
 def find(root: Path, image_path: str, *, with_gps: bool) -> Original | None:
-    """The picture at a path below the root, with or without where it was taken.
+    """The image at a path below the root, with or without where it was taken.
 
     None where there is none: no file, one that only a link leads to out of the root, or one
-    that does not begin as a picture does.  HTML and SVG are none: a browser would run what is
+    that does not begin as an image does.  HTML and SVG are none: a browser would run what is
     in them.
     """
     relative = PurePosixPath(image_path)
@@ -50,7 +50,7 @@ def find(root: Path, image_path: str, *, with_gps: bool) -> Original | None:
 
 
 def image_type(beginning: bytes) -> str | None:
-    """The media type of a picture by its first 16 bytes, None where it is none of those."""
+    """The media type of an image by its first 16 bytes, None where it is none of those."""
     for signature, media_type in _SIGNATURES.items():
         if beginning.startswith(signature):
             return media_type

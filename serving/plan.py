@@ -18,7 +18,7 @@ Vector = NDArray[np.float32]
 Tokens = list[int]
 Question = SearchRequest | ImageSearchRequest
 
-# To look up more pictures than this takes longer than to find them.
+# To look up more images than this takes longer than to find them.
 _FEW = 100
 
 
@@ -34,16 +34,16 @@ class Weighted:
 class Plan:
     """One search: what is sought, which is the sum of its parts, and where to look.
 
-    ``k`` pictures are asked for, behind ``offset`` better ones; where it is None, the best, and
+    ``k`` images are asked for, behind ``offset`` better ones; where it is None, the best, and
     no count of the relevant ones.  ``fold`` and ``diversity`` arrange them
     (:mod:`serving.arrangement`).  ``named`` are those of which the words are said, None where
     looks alone count; ``mode`` is None where nobody wants to know what counted.  ``sort`` is the
     order of those that are relevant (:mod:`models.order`), None for the best first.  ``filtered``,
     ``tokenized`` and ``encoded`` are the seconds that it took to find ``kept`` and ``named``,
     the tokens and, of texts that were encoded beforehand, their vectors; ``was_text`` says that
-    this was all there was; ``warnings`` tell of conditions that no picture can meet, and
+    this was all there was; ``warnings`` tell of conditions that no image can meet, and
     ``suggestion`` is what the query may have meant.  ``facets`` are the fields whose values are to
-    be counted, among the pictures that ``facets_of`` says, None for no such count.
+    be counted, among the images that ``facets_of`` says, None for no such count.
     """
 
     k: int
@@ -91,12 +91,12 @@ class Plan:
 
     @property
     def counts_relevant(self) -> bool:
-        """Whether values of the relevant pictures are to be counted."""
+        """Whether values of the relevant images are to be counted."""
         return bool(self.facets) and self.facets_of == "relevant"
 
     @property
     def is_text(self) -> bool:
-        """Whether one text is all that is sought: sums and pictures have another scale."""
+        """Whether one text is all that is sought: sums and images have another scale."""
         return self.was_text or (len(self.sought) == 1 and isinstance(self.sought[0].what, list))
 
     @property

@@ -31,7 +31,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # How much of an unwanted description is taken off the wanted one. At one half it moves
-# the unwanted pictures down without making the query mean something else.
+# the unwanted images down without making the query mean something else.
 NEGATIVE_WEIGHT = 0.5
 SOON = {"Retry-After": "1"}
 _THREADS = 4
@@ -55,10 +55,10 @@ class Planner:
         self._under_way = 0
 
     async def search(self, request: Question) -> Plan:
-        """What a search asks, but for the pictures that are sent with it.
+        """What a search asks, but for the images that are sent with it.
 
         Raises:
-            RequestError: no such picture, an algebra or a filter that makes no sense, or overload.
+            RequestError: no such image, an algebra or a filter that makes no sense, or overload.
         """
         likes = list(_likes(request))
         found: list[Weighted] = []
@@ -102,7 +102,7 @@ class Planner:
         )
 
     def ordered(self, by: str, kept: Kept | None, *, start: int, stop: int) -> Ordered:
-        """The pictures in some places of an order: :meth:`models.collection.Collection.ordered`.
+        """The images in some places of an order: :meth:`models.collection.Collection.ordered`.
 
         Raises:
             RequestError: 503, it takes too long.
@@ -154,12 +154,12 @@ class Planner:
     def _known(
         self, likes: list[_Like], conditions: dict[str, Any] | None
     ) -> tuple[list[Weighted], Matching | None]:
-        """The vectors of the pictures that are asked for, and what a filter leaves."""
+        """The vectors of the images that are asked for, and what a filter leaves."""
         found = []
-        for field, picture_id, weight in likes:
-            item = self._collection.find(picture_id)
+        for field, image_id, weight in likes:
+            item = self._collection.find(image_id)
             if item is None:
-                raise RequestError(404, f"{field}: no picture has the id {picture_id!r}", field)
+                raise RequestError(404, f"{field}: no image has the id {image_id!r}", field)
             found.append(Weighted(self._collection.vectors([item.position])[0], weight))
         if conditions is None:
             return found, None
@@ -171,7 +171,7 @@ class Planner:
         return len(ids) <= len(nothing) + 1
 
     def _named(self, words: str, kept: Kept | None, mode: Mode) -> tuple[Named, Kept | None]:
-        """The pictures of which some words are said, and what is left to search among."""
+        """The images of which some words are said, and what is left to search among."""
         try:
             return named_in(self._collection, words, mode, kept)
         except SlowQueryError:
@@ -205,7 +205,7 @@ def _in_order(parts: list[Weighted]) -> tuple[Weighted, ...]:
 
 
 def _likes(request: Question) -> Iterator[_Like]:
-    """The pictures of the bundle that are to be resembled."""
+    """The images of the bundle that are to be resembled."""
     if request.like is not None:
         yield "like", request.like, 1.0
     for number, part in enumerate(request.queries or ()):

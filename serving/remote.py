@@ -28,7 +28,7 @@ logger = logging.getLogger("sightline")
 
 _AT_ONCE = 4
 _PIECE = 4 << 20
-# It names every picture that was skipped.
+# It names every image that was skipped.
 _LONGEST_MANIFEST = 256 << 20
 # aiohttp gives a download five minutes as a whole, however well it goes on.
 _PATIENCE = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=30)

@@ -23,7 +23,7 @@ from serving.answer import BUNDLE_HEADER, facets, facts, results
 from serving.archive import Archives
 from serving.counting import count_matching
 from serving.engine import Engine
-from serving.errors import RequestError, speech_is_off, starting, unknown_picture
+from serving.errors import RequestError, speech_is_off, starting, unknown_image
 from serving.exchange import Endpoint, Exchange, numbers, read
 from serving.forms import uploaded
 from serving.page import index_page
@@ -43,7 +43,7 @@ class Routes:
 
     Args:
         state: the engine in use.
-        settings: time and size limits, the picture folder.
+        settings: time and size limits, the image folder.
         openapi: the document at ``/docs.json``.
         schema: what BentoML's own clients ask for, at ``/schema.json``; None for nothing there.
         reload: looks for another bundle.
@@ -65,7 +65,7 @@ class Routes:
         self._reload = reload
         self._exchange = Exchange(state, settings)
         self._archives = Archives(state, settings)
-        # Whose key opens the service may keep a picture; who lies between must not.
+        # Whose key opens the service may keep an image; who lies between must not.
         self._scope = "private" if settings.keys else "public"
 
     def table(self) -> list[Route]:
@@ -96,7 +96,7 @@ class Routes:
         ]
 
     async def search(self, request: Request) -> Response:
-        """The pictures that a text describes."""
+        """The images that a text describes."""
         with self._state.engine() as engine:
             engine.refuse_if_full()
             question = await read(request, SearchRequest)
@@ -108,8 +108,8 @@ class Routes:
             return await results(found, engine)
 
     async def search_by_image(self, request: Request) -> Response:
-        """The pictures that resemble a picture."""
-        async with uploaded(request, "image", self._settings.max_upload) as (picture, fields):
+        """The images that resemble an image."""
+        async with uploaded(request, "image", self._settings.max_upload) as (image, fields):
             try:
                 question = ImageSearchRequest.model_validate(fields)
             except ValidationError as error:
@@ -117,13 +117,13 @@ class Routes:
             self._exchange.note(request, question.wording)
             with self._state.engine() as engine:
                 found = await self._exchange.in_time(
-                    request, lambda ticket: engine.search_by_image(picture, question, ticket)
+                    request, lambda ticket: engine.search_by_image(image, question, ticket)
                 )
                 request.scope["state"][TIMING] = found.timing
                 return await results(found, engine)
 
     async def encode(self, request: Request) -> Response:
-        """The vectors of some texts and pictures."""
+        """The vectors of some texts and images."""
         question = await read(request, EncodeRequest)
         with self._state.engine() as engine:
             vectors = await self._exchange.in_time(
@@ -140,7 +140,7 @@ class Routes:
             return await numbers(engine, vectors.size, answer)
 
     async def facets(self, request: Request) -> Response:
-        """How many pictures have which values."""
+        """How many images have which values."""
         asked: dict[str, object] = dict(request.query_params)
         if "fields" in asked:
             asked["fields"] = request.query_params.getlist("fields")
@@ -218,36 +218,36 @@ class Routes:
         )
 
     async def image_by_id(self, request: Request) -> Response:
-        """A picture."""
+        """An image."""
         with self._state.engine() as engine:
-            return await self._picture(engine, request, request.path_params["id"])
+            return await self._image(engine, request, request.path_params["id"])
 
     async def facts(self, request: Request) -> Response:
-        """What is known of a picture."""
-        picture_id = request.path_params["id"]
+        """What is known of an image."""
+        image_id = request.path_params["id"]
         with self._state.engine() as engine:
-            item = await engine.planner.look_up(engine.bundle.collection.find, picture_id)
+            item = await engine.planner.look_up(engine.bundle.collection.find, image_id)
             if item is None:
-                raise unknown_picture(picture_id)
+                raise unknown_image(image_id)
             return facts(item, engine)
 
     async def image_by_path(self, request: Request) -> Response:
-        """A picture, by where it lay when it was indexed."""
+        """An image, by where it lay when it was indexed."""
         path = request.query_params.get("path")
         if not path:
-            raise RequestError(400, "path: which picture? /image?path=…", "path")
+            raise RequestError(400, "path: which image? /image?path=…", "path")
         with self._state.engine() as engine:
-            picture_id = await engine.planner.look_up(engine.bundle.collection.id_of_path, path)
-            if picture_id is None:
-                raise RequestError(404, "path: no picture of the bundle has this path", "path")
-            return await self._picture(engine, request, picture_id)
+            image_id = await engine.planner.look_up(engine.bundle.collection.id_of_path, path)
+            if image_id is None:
+                raise RequestError(404, "path: no image of the bundle has this path", "path")
+            return await self._image(engine, request, image_id)
 
-    async def _picture(self, engine: Engine, request: Request, picture_id: str) -> Response:
+    async def _image(self, engine: Engine, request: Request, image_id: str) -> Response:
         """The original where it can be had, else the thumbnail that the bundle carries."""
         size = request.query_params.get("size")
         if size not in (None, "thumbnail"):
             raise RequestError(400, "size: 'thumbnail', or leave it out", "size")
-        etag = f'"{picture_id}-{engine.thumbnails}"'
+        etag = f'"{image_id}-{engine.thumbnails}"'
         # The address that a search gives changes with the bundle, any other may not.
         lasting = request.query_params.get("v") == engine.thumbnails
         headers = {
@@ -256,10 +256,10 @@ class Routes:
             "Content-Security-Policy": "default-src 'none'; sandbox",
         }
         stored = await engine.planner.look_up(
-            self._stored, engine, picture_id, thumbnail=size is not None
+            self._stored, engine, image_id, thumbnail=size is not None
         )
         if stored is None:
-            raise unknown_picture(picture_id)
+            raise unknown_image(image_id)
         if isinstance(stored, originals.Original):
             if stored.content is not None:
                 return Response(stored.content, media_type=stored.media_type, headers=headers)
@@ -270,13 +270,13 @@ class Routes:
         return Response(stored, media_type="image/webp", headers=headers)
 
     def _stored(
-        self, engine: Engine, picture_id: str, *, thumbnail: bool
+        self, engine: Engine, image_id: str, *, thumbnail: bool
     ) -> originals.Original | bytes | None:
         """The original where it is asked for and there, else the bundle's thumbnail."""
-        item = engine.bundle.collection.find(picture_id)
+        item = engine.bundle.collection.find(image_id)
         if item is None:
             return None
-        root = self._settings.images or engine.bundle.manifest.picture_root
+        root = self._settings.images or engine.bundle.manifest.image_root
         if root is not None and not thumbnail:
             with_gps = self._settings.originals_with_gps
             found = originals.find(Path(root), item.image_path, with_gps=with_gps)

@@ -14,11 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models import machine
 from models.milvus.address import Address
 
-# What decoding takes at its worst for each pixel: models/pictures.py.
+# What decoding takes at its worst for each pixel: models/images.py.
 _BYTES_A_PIXEL = 10
-# So much of the memory there is may go into one picture: of 512 MB the demo's service takes 340,
-# and a telephone's picture has 12.2 megapixels.
-_SHARE_FOR_A_PICTURE = 0.235
+# So much of the memory there is may go into one image: of 512 MB the demo's service takes 340,
+# and a telephone's image has 12.2 megapixels.
+_SHARE_FOR_AN_IMAGE = 0.235
 _MOST_PIXELS = 100_000_000
 # The protocols of others, a module of serving/protocols each.
 PROTOCOLS = ("openai", "weaviate", "clip-retrieval")
@@ -27,7 +27,7 @@ _USABLE_KEY = re.compile(r"[!-~]+")
 
 
 def _max_pixels(memory: int) -> int:
-    return min(_MOST_PIXELS, int(memory * _SHARE_FOR_A_PICTURE / _BYTES_A_PIXEL))
+    return min(_MOST_PIXELS, int(memory * _SHARE_FOR_AN_IMAGE / _BYTES_A_PIXEL))
 
 
 def _threads(data: Mapping[str, Any]) -> int:
@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     )
     images: Path | None = Field(
         None,
-        description="folder of the original pictures, where it is not where the build saw it",
+        description="folder of the original images, where it is not where the build saw it",
     )
     originals_with_gps: bool = Field(
         False, description="let originals leave with where they were taken, in EXIF and XMP"
@@ -98,19 +98,19 @@ class Settings(BaseSettings):
     max_queue: int = Field(
         512, ge=1, description="searches under way before new ones get 429; per worker"
     )
-    max_picture_queue: int = Field(
-        16, ge=1, description="pictures sent as queries under way before new ones get 429"
+    max_image_queue: int = Field(
+        16, ge=1, description="images sent as queries under way before new ones get 429"
     )
     cache_size: int = Field(
         4096, ge=0, description="query texts whose vectors are remembered; per worker, 0 for none"
     )
     max_upload_mb: float = Field(
-        20.0, gt=0, le=1024, description="the largest picture or recording sent to the service"
+        20.0, gt=0, le=1024, description="the largest image or recording sent to the service"
     )
     max_pixels: int = Field(
         default_factory=lambda: _max_pixels(machine.memory()),
         ge=1,
-        description="the largest picture sent to the service, in pixels, as it is decoded; of a "
+        description="the largest image sent to the service, in pixels, as it is decoded; of a "
         "WebP, which takes twice the memory, half of that",
     )
     timeout: float = Field(10.0, gt=0, le=600, description="seconds for an answer, then 504")

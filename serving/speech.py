@@ -36,7 +36,7 @@ _MAX_TOKENS = 128
 # A recording often starts in the middle of its first word's sound, which Whisper, used to
 # speech that has been cut from films, then takes for something else.
 _SILENCE = np.zeros(SAMPLE_RATE // 2, dtype=np.float32)
-# What is said here describes a picture; Whisper believes a prompt to have been said before.
+# What is said here describes an image; Whisper believes a prompt to have been said before.
 _ENGLISH_PROMPT = "A picture of"
 # By FFmpeg's names.  Among its other formats are playlists, which name files and addresses
 # that it would go and open.

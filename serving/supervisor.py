@@ -21,8 +21,8 @@ from types import FrameType
 from prometheus_client import multiprocess
 
 from models.installation import environment, module, python
+from serving.bundle_opening import check_bundle
 from serving.metrics import METRICS_FOLDER
-from serving.opening import check_bundle
 from serving.server import RELOAD, listen
 from serving.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Pictures that somebody sends, in a form or within JSON."""
+"""Images that somebody sends, in a form or within JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.errors import RequestError
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture that was sent.
+    """An image that was sent.
 
     ``read`` gives its bytes, once it is its turn: those that wait for theirs together might not
     fit into memory.  ``field`` is where it stood in the request, for what is said of it.
@@ -21,23 +21,23 @@ class Upload:
     field: str = "image"
 
 
-def within_json(picture: str, field: str, limit: int) -> Upload:
-    """A picture that was sent as base64.
+def within_json(image: str, field: str, limit: int) -> Upload:
+    """An image that was sent as base64.
 
     Args:
-        picture: a :data:`serving.wire.fields.SentPicture`.
+        image: a :data:`serving.wire.fields.SentImage`.
         field: where it stood.
         limit: the most bytes that it may have.
 
     Raises:
         RequestError: 413, it has more.  What is no base64 is refused when it is read.
     """
-    if len(picture) // 4 * 3 > limit:
-        raise RequestError(413, f"{field}: the picture is longer than {limit >> 10} KB", field)
+    if len(image) // 4 * 3 > limit:
+        raise RequestError(413, f"{field}: the image is longer than {limit >> 10} KB", field)
 
     def read() -> bytes:
         try:
-            return base64.b64decode(picture)
+            return base64.b64decode(image)
         except ValueError as error:
             raise RequestError(400, f"{field}: it is no base64: {error}", field) from None
 

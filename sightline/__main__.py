@@ -15,20 +15,20 @@ from models import installation
 
 # Each in a module of `sightline.commands`, or of the build's.
 _COMMANDS = {
-    "open": ("sightline", "index a folder of pictures, serve it and show the page"),
-    "index": ("sightline", "embed a folder of pictures into a bundle (resumable, incremental)"),
-    "search": ("sightline", "find pictures in a bundle by describing them, without a service"),
+    "open": ("sightline", "index a folder of images, serve it and show the page"),
+    "index": ("sightline", "embed a folder of images into a bundle (resumable, incremental)"),
+    "search": ("sightline", "find images in a bundle by describing them, without a service"),
     "serve": ("sightline", "answer searches of a bundle over HTTP"),
     "page": ("sightline", "show the page of a service that runs"),
-    "mcp": ("sightline", "let assistants look for pictures in a service that runs"),
+    "mcp": ("sightline", "let assistants look for images in a service that runs"),
     "info": ("build", "say what a bundle or a model package is"),
     "watch": ("build", "keep the bundle of a folder current"),
-    "change": ("build", "add, replace and remove pictures of a bundle by their embeddings"),
+    "change": ("build", "add, replace and remove images of a bundle by their embeddings"),
     "model": ("build", "export an open_clip model to ONNX, verified (needs the `export` extra)"),
     "duplicates": ("build", "list what looks alike in a bundle, as CSV and as a page"),
-    "evaluate": ("build", "measure what a bundle's search finds, or a model of captioned pictures"),
-    "export": ("build", "write embeddings and all that is known of a bundle's pictures"),
-    "load": ("build", "put a bundle's pictures into Milvus, where they are searched from then on"),
+    "evaluate": ("build", "measure what a bundle's search finds, or a model of captioned images"),
+    "export": ("build", "write embeddings and all that is known of a bundle's images"),
+    "load": ("build", "put a bundle's images into Milvus, where they are searched from then on"),
     "bento": ("build", "put a bundle into the BentoML model store and build a bento of it"),
 }
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the process's exit code."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
-        prog="sightline", description="Find pictures by describing them."
+        prog="sightline", description="Find images by describing them."
     )
     parser.add_argument("--version", action=_Version, help="say which release this is, and end")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

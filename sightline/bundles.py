@@ -25,10 +25,10 @@ def cache() -> Path:
 
 
 def bundle_of(images: Path) -> Path:
-    """Where the bundle of a folder of pictures lies: told from those of others with its name."""
+    """Where the bundle of a folder of images lies: told from those of others with its name."""
     resolved = images.resolve()
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:8]
-    name = re.sub(r"[^\w.-]+", "-", resolved.name).strip("-.") or "pictures"
+    name = re.sub(r"[^\w.-]+", "-", resolved.name).strip("-.") or "images"
     return cache() / "bundles" / f"{name}-{digest}"
 
 
@@ -51,7 +51,7 @@ def last() -> str:
     except FileNotFoundError:
         raise BuildError(
             "no bundle is given, and none was used before: name one with --bundle, or make one "
-            "of a folder of pictures: sightline open FOLDER"
+            "of a folder of images: sightline open FOLDER"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Packages and bundles altered on purpose, their checksums and seals made right again."""
+"""Packages and bundles altered on purpose, all their checksums made right again."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def dng(
     orientation: int = 1,
     colours: bool = True,
 ) -> bytes:
-    """The file of a sensor of one grey, with a preview as the picture of it.
+    """The file of a sensor of one grey, with a preview as the image of it.
 
     Args:
         preview: as it comes from the sensor, not turned.

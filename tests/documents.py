@@ -29,9 +29,7 @@ def card() -> ModelCard:
         text_precision="fp32",
         tokens=TextTokens(cleaning="lower", start_id=1, end_id=2, pad_id=0),
         preprocessing=Preprocessing(height=8, width=8, mean=(0, 0, 0), std=(1, 1, 1)),
-        verification=Verification(
-            texts=1, pictures=1, max_text_difference=0, max_image_difference=0
-        ),
+        verification=Verification(texts=1, images=1, max_text_difference=0, max_image_difference=0),
         golden=golden(),
         versions={},
         created="2026-01-01T00:00:00Z",
@@ -45,8 +43,8 @@ def golden() -> Golden:
         computed_by="nobody",
         texts=[GoldenText(text="a fox", embedding=embedding)],
         text_tolerance=tolerance,
-        picture=embedding,
-        picture_tolerance=tolerance,
+        image=embedding,
+        image_tolerance=tolerance,
     )
 
 
@@ -54,10 +52,10 @@ def manifest(files: dict[str, FileRecord] | None = None) -> Manifest:
     return Manifest(
         model=card(),
         index=IndexFacts(kind="flat", metric="ip"),
-        pictures=1,
+        images=1,
         mean=[0.0] * 8,
         floor=None,
-        picture_root="/photos",
+        image_root="/photos",
         versions={},
         made_of="",
         created="2026-01-01T00:00:00Z",

@@ -1,4 +1,4 @@
-"""A database of what is known of some pictures, and of nothing else."""
+"""A database of what is known of some images, and of nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = "facts.sqlite"
 
 
 def facts_database(folder: Path, metadata: Sequence[Mapping[str, Any]]) -> Database:
-    """What is known of each picture, written to a new file and opened."""
+    """What is known of each image, written to a new file and opened."""
     writer = FactWriter()
     for position, each in enumerate(metadata):
         writer.add(position, each)

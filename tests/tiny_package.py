@@ -1,7 +1,7 @@
 """A model package of a few kilobytes with random weights, for tests of everything around it.
 
-The graphs have the inputs and outputs of real ones: the picture encoder a convolution, so
-that likeness of pictures is likeness of vectors; the text encoder the mean of its tokens'
+The graphs have the inputs and outputs of real ones: the image encoder a convolution, so
+that likeness of images is likeness of vectors; the text encoder the mean of its tokens'
 rows.  The golden embeddings are computed by numpy from the same weights, not by the graphs.
 """
 
@@ -19,7 +19,7 @@ from PIL import Image
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 from models.golden import pack
-from models.golden_picture import golden_picture
+from models.golden_image import golden_image
 from models.manifest import (
     IMAGE_ENCODER,
     TEXT_ENCODER,
@@ -62,9 +62,9 @@ def write_tiny_package(folder: Path, *, seed: int = 0, pretrained: str = "tiny")
     tokenizer = _tokenizer()
     tokenizer.save(str(folder / TOKENIZER))
     table = random.standard_normal((tokenizer.get_vocab_size(), DIM)).astype(np.float32)
-    picture_weights = _picture_weights(random)
+    image_weights = _image_weights(random)
     onnx.save(_text_encoder(table), folder / TEXT_ENCODER)
-    onnx.save(_image_encoder(picture_weights), folder / IMAGE_ENCODER)
+    onnx.save(_image_encoder(image_weights), folder / IMAGE_ENCODER)
     end = tokenizer.token_to_id(_END)
     card = ModelCard(
         name="tiny",
@@ -77,10 +77,8 @@ def write_tiny_package(folder: Path, *, seed: int = 0, pretrained: str = "tiny")
             cleaning="lower", start_id=tokenizer.token_to_id(_START), end_id=end, pad_id=0
         ),
         preprocessing=Preprocessing(height=SIDE, width=SIDE, mean=(_MEAN,) * 3, std=(_STD,) * 3),
-        verification=Verification(
-            texts=0, pictures=0, max_text_difference=0, max_image_difference=0
-        ),
-        golden=_golden(tokenizer, table, picture_weights),
+        verification=Verification(texts=0, images=0, max_text_difference=0, max_image_difference=0),
+        golden=_golden(tokenizer, table, image_weights),
         versions={},
         created="2026-01-01T00:00:00+00:00",
         files=record_files(folder, [TOKENIZER, TEXT_ENCODER, IMAGE_ENCODER]),
@@ -120,14 +118,14 @@ def _golden(tokenizer: tokenizers.Tokenizer, table: _Floats, weights: dict[str, 
         computed_by="numpy, in float64",
         texts=texts,
         text_tolerance=tolerance,
-        picture=_packed(_picture_truth({name: w.astype(float) for name, w in weights.items()})),
-        picture_tolerance=tolerance,
+        image=_packed(_image_truth({name: w.astype(float) for name, w in weights.items()})),
+        image_tolerance=tolerance,
     )
 
 
-def _picture_truth(weights: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """What the picture encoder should give for the golden picture, before it is normalised."""
-    scaled = golden_picture().resize((SIDE * 400 // 300, SIDE), Image.Resampling.BICUBIC)
+def _image_truth(weights: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """What the image encoder should give for the golden image, before it is normalised."""
+    scaled = golden_image().resize((SIDE * 400 // 300, SIDE), Image.Resampling.BICUBIC)
     left = (scaled.width - SIDE) // 2
     pixels = np.asarray(scaled.crop((left, 0, left + SIDE, SIDE))) / 255
     patches = SIDE // _PATCH
@@ -161,7 +159,7 @@ def _text_encoder(table: _Floats) -> onnx.ModelProto:
     return _model(nodes, constants, ids)
 
 
-def _picture_weights(random: np.random.Generator) -> dict[str, _Floats]:
+def _image_weights(random: np.random.Generator) -> dict[str, _Floats]:
     patches = (SIDE // _PATCH) ** 2
     return {
         "filters": random.standard_normal((_CHANNELS, 3, _PATCH, _PATCH)).astype(np.float32),

@@ -14,7 +14,7 @@ _LEAST_THUMBHASH = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class FoundImage:
     """One result.
 
     ``similarity`` is None where nothing was sought.  ``src`` is the thumbnail, as an address that
@@ -67,16 +67,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Pictures, best first; the service's steps and the whole way there and back, in ms.
+    """Images, best first; the service's steps and the whole way there and back, in ms.
 
-    ``warnings`` are what the service tells of the question; ``total`` is how many pictures are
+    ``warnings`` are what the service tells of the question; ``total`` is how many images are
     relevant, None where nobody has counted; ``next`` where the next page begins, None where there
-    is none; ``suggestion`` is what may have been meant, empty where nothing else was.  Pictures
+    is none; ``suggestion`` is what may have been meant, empty where nothing else was.  Images
     that nobody has compared with anything are not ``ranked``; ``version`` names the bundle that
     answered, empty where the service does not.
     """
 
-    pictures: tuple[Picture, ...]
+    images: tuple[FoundImage, ...]
     timing: Mapping[str, float]
     round_trip: float
     warnings: tuple[str, ...] = ()
@@ -87,20 +87,20 @@ class Answer:
     suggestion: str = ""
 
     @property
-    def relevant(self) -> tuple[Picture, ...]:
+    def relevant(self) -> tuple[FoundImage, ...]:
         """Those that the service takes to be what was sought."""
-        return tuple(picture for picture in self.pictures if picture.relevant)
+        return tuple(image for image in self.images if image.relevant)
 
     @property
-    def weaker(self) -> tuple[Picture, ...]:
+    def weaker(self) -> tuple[FoundImage, ...]:
         """The others."""
-        return tuple(picture for picture in self.pictures if not picture.relevant)
+        return tuple(image for image in self.images if not image.relevant)
 
     def with_more(self, page: Answer) -> Answer:
-        """These pictures and those of the page that comes next."""
-        there = {picture.id for picture in self.pictures}
-        further = [picture for picture in page.pictures if picture.id not in there]
-        return replace(self, pictures=(*self.pictures, *further), total=page.total, next=page.next)
+        """These images and those of the page that comes next."""
+        there = {image.id for image in self.images}
+        further = [image for image in page.images if image.id not in there]
+        return replace(self, images=(*self.images, *further), total=page.total, next=page.next)
 
 
 class ServiceError(Exception):

@@ -43,8 +43,8 @@ _HERE = Path(__file__).resolve().parent
 # A name of Streamlit's own icons would be fetched from elsewhere.
 _ICON = str(_HERE / "icon.svg")
 _LOGO = f"data:image/svg+xml;base64,{base64.b64encode(Path(_ICON).read_bytes()).decode()}"
-# What the service takes: models/pictures.py.
-_PICTURE_KINDS = [
+# What the service takes: models/images.py.
+_IMAGE_KINDS = [
     "jpg",
     "jpeg",
     "jfif",
@@ -78,7 +78,7 @@ _show = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture that the reader brought."""
+    """An image that the reader brought."""
 
     name: str
     content: bytes
@@ -86,12 +86,12 @@ class Upload:
 
     @property
     def digest(self) -> str:
-        """Tells two pictures apart."""
+        """Tells two images apart."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def address(self) -> str:
-        """The picture within an address, where it is small and every browser shows it."""
+        """The image within an address, where it is small and every browser shows it."""
         if self.kind not in _SHOWN_KINDS or len(self.content) > _SHOWN_BYTES:
             return ""
         return f"data:{self.kind};base64,{base64.b64encode(self.content).decode()}"
@@ -117,7 +117,7 @@ def _facets(version: str) -> dict[str, Any]:
 
 
 @st.cache_data(ttl=300, show_spinner=False)
-def _first_pictures(version: str, question: Question) -> Answer | None:
+def _first_images(version: str, question: Question) -> Answer | None:
     """What is to be seen before anything is asked; an older service shows nothing unsought."""
     try:
         return _service().search(question)
@@ -260,10 +260,10 @@ def _listen(texts: Texts) -> None:
 
 
 def _header(info: Mapping[str, Any], texts: Texts) -> None:
-    number = info.get("pictures")
+    number = info.get("images")
     told = texts.tagline
     if isinstance(number, int):
-        told += " " + texts.some(texts.pictures, number)
+        told += " " + texts.some(texts.images, number)
     st.html(
         f'<a class="skip" href="#sightline-results">{escape(texts.skip)}</a>'
         f'<div class="masthead"><h1><img src="{_LOGO}" alt="">Sightline</h1>'
@@ -303,7 +303,7 @@ def _fields(question: Question, texts: Texts, *, upload: bool, speech: bool) -> 
     with right, st.expander(texts.upload):
         st.file_uploader(
             texts.upload_label,
-            type=_PICTURE_KINDS,
+            type=_IMAGE_KINDS,
             key=_upload_key(),
             help=None,
             on_change=_uploaded,
@@ -351,7 +351,7 @@ def _ask(question: Question, upload: Upload | None, version: str, texts: Texts) 
         state.came = ""
         if isinstance(before, Answer):
             whole = before.with_more(answer)
-            further = whole.pictures[len(before.pictures) :]
+            further = whole.images[len(before.images) :]
             state.came = texts.some(texts.more_came, len(further))
             state.focus = further[0].id if further else False
             answer = whole
@@ -363,14 +363,14 @@ def _ask(question: Question, upload: Upload | None, version: str, texts: Texts) 
 
 
 def _alts(answer: Answer, texts: Texts) -> dict[str, str]:
-    return {picture.id: results.alt_of(picture, texts) for picture in answer.pictures}
+    return {image.id: results.alt_of(image, texts) for image in answer.images}
 
 
 def _answer(question: Question, upload: Upload | None, offset: int) -> Answer:
     if upload:
         return _service().search_by_image(upload.content, question, offset)
     if question.ids:
-        return _service().pictures(question.ids)
+        return _service().images(question.ids)
     return _service().search(question, offset)
 
 
@@ -383,7 +383,7 @@ def _results(
     texts: Texts,
 ) -> None:
     state = st.session_state
-    several = texts.some(texts.chosen_pictures, len(question.likes))
+    several = texts.some(texts.chosen_images, len(question.likes))
     like = several if len(question.likes) > 1 else state.alts.get(question.like, texts.chosen)
     facts = {}
     parts = []
@@ -397,15 +397,15 @@ def _results(
             if trouble
             else results.start_html(question, texts, _examples(info))
         )
-        first = browsing.first_pictures(known)
+        first = browsing.first_images(known)
         answer = None
         if not trouble:
             with contextlib.suppress(ServiceError):
-                answer = _first_pictures(str(info.get("version") or ""), first)
-        if answer and answer.pictures:
-            facts = selection.facts_of(answer.pictures, ranked=False)
+                answer = _first_images(str(info.get("version") or ""), first)
+        if answer and answer.images:
+            facts = selection.facts_of(answer.images, ranked=False)
             state.alts |= _alts(answer, texts)
-            told = texts.some_pictures if browsing.is_mixed(first) else texts.newest_pictures
+            told = texts.some_images if browsing.is_mixed(first) else texts.newest_images
             everything = browsing.everything(known)
             parts.append(results.first_html(answer, told, everything, texts))
     elif isinstance(state.answer, ServiceError):
@@ -413,7 +413,7 @@ def _results(
         said = " ".join(results.explain(state.answer, texts))
     else:
         answer = state.answer
-        facts = selection.facts_of(answer.pictures, ranked=answer.ranked)
+        facts = selection.facts_of(answer.images, ranked=answer.ranked)
         name = upload.name if upload else None
         sort = browsing.in_order(question, known).sort
         order = browsing.orders(known, sort, texts)[sort] if sort else ""
@@ -485,7 +485,7 @@ def _leant() -> None:
 def _uploaded() -> None:
     _changed()
     if _upload():
-        # One picture at a time; words, exclusion and filter stay.
+        # One image at a time; words, exclusion and filter stay.
         st.session_state.like, st.session_state.ids = None, ()
 
 

@@ -1,4 +1,4 @@
-"""The order of the pictures, and what there is to see where nothing is sought."""
+"""The order of the images, and what there is to see where nothing is sought."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def orders(told: Mapping[str, Any], sort: str, texts: Texts) -> dict[str, str]:
 
 
 def in_order(question: Question, told: Mapping[str, Any]) -> Question:
-    """The same question; of pictures that nobody seeks the newest come first, or by their paths."""
+    """The same question; of images that nobody seeks the newest come first, or by their paths."""
     if not question.browses or question.sort:
         return question
     return replace(question, sort=everything(told).sort)
 
 
-def first_pictures(told: Mapping[str, Any]) -> Question:
-    """What is to be seen before anything is asked: the newest pictures, or some of everything."""
+def first_images(told: Mapping[str, Any]) -> Question:
+    """What is to be seen before anything is asked: the newest images, or some of everything."""
     dated = date_field(told)
     return Question(sort=f"-{dated}" if dated else _SPREAD)
 
 
 def is_mixed(question: Question) -> bool:
-    """Whether pictures come in no order that anybody would notice."""
+    """Whether images come in no order that anybody would notice."""
     return question.sort == _SPREAD
 
 
 def everything(told: Mapping[str, Any]) -> Question:
-    """What shows all pictures that there are."""
+    """What shows all images that there are."""
     dated = date_field(told)
     return Question(sort=f"-{dated}" if dated else "path")
 
@@ -62,7 +62,7 @@ def draw(question: Question, told: Mapping[str, Any], texts: Texts, *, upload: b
         question: what is asked.
         told: what ``GET /facets`` says of each field.
         texts: the page's words.
-        upload: whether a picture is asked with.
+        upload: whether an image is asked with.
     """
     state = st.session_state
     seeks = upload or question.seeks

@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin
 
 import httpx
 
-from ui.answers import Answer, Picture, ServiceError
+from ui.answers import Answer, FoundImage, ServiceError
 from ui.question import Question
 from ui.trouble import read_json, refusal, told_as_ours
 
@@ -61,7 +61,7 @@ class Service:
     def __init__(self, addresses: Addresses, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {addresses.api_key}"} if addresses.api_key else {}
         self.url = addresses.service
-        # Where a browser may load pictures from, None where it may not.
+        # Where a browser may load images from, None where it may not.
         self._public = None if addresses.api_key else addresses.public
         self._http = httpx.Client(
             base_url=addresses.service,
@@ -73,7 +73,7 @@ class Service:
         )
 
     def search(self, question: Question, offset: int | None = None) -> Answer:
-        """Ask for the pictures that a text describes or that resemble one.
+        """Ask for the images that a text describes or that resemble one.
 
         Args:
             question: what is asked.
@@ -84,17 +84,17 @@ class Service:
         answer = self._page("/search", body["k"], offset, most, json=body | _given(offset))
         if question.like is None:
             return replace(answer, ranked=question.seeks)
-        # The pictures themselves come with those that resemble them.
+        # The images themselves come with those that resemble them.
         likes = question.likes
-        others = [picture for picture in answer.pictures if picture.id not in likes]
+        others = [image for image in answer.images if image.id not in likes]
         total = None if answer.total is None else max(0, answer.total - len(likes))
         shown = others if offset is not None else others[: question.k]
-        return replace(answer, pictures=tuple(shown), total=total)
+        return replace(answer, images=tuple(shown), total=total)
 
     def search_by_image(
         self, content: bytes, question: Question, offset: int | None = None
     ) -> Answer:
-        """Ask for the pictures that resemble ``content``, the bytes of a picture's file.
+        """Ask for the images that resemble ``content``, the bytes of an image's file.
 
         Args:
             content: the bytes.
@@ -108,12 +108,12 @@ class Service:
             files={"image": content},
         )
 
-    def pictures(self, ids: Sequence[str]) -> Answer:
-        """The pictures with some ids, in that order; those are left out that are not there."""
+    def images(self, ids: Sequence[str]) -> Answer:
+        """The images with some ids, in that order; those are left out that are not there."""
 
-        def look_up(picture_id: str) -> Picture | None:
+        def look_up(image_id: str) -> FoundImage | None:
             try:
-                return self._picture(self.facts(picture_id) | {"similarity": None})
+                return self._image(self.facts(image_id) | {"similarity": None})
             except ServiceError as error:
                 if error.field == "id":
                     return None
@@ -148,14 +148,14 @@ class Service:
         except (KeyError, TypeError) as error:
             raise ServiceError("failed", f"unexpected answer: {error!r}") from error
 
-    def thumbnail(self, picture_id: str) -> str:
-        """The thumbnail of a picture, by its id: :attr:`Picture.src`."""
-        path = f"/images/{quote(picture_id, safe='')}?size=thumbnail"
+    def thumbnail(self, image_id: str) -> str:
+        """The thumbnail of an image, by its id: :attr:`Image.src`."""
+        path = f"/images/{quote(image_id, safe='')}?size=thumbnail"
         return self._data_uri(path) if self._public is None else _below(self._public, path)
 
-    def facts(self, picture_id: str) -> dict[str, Any]:
-        """What is known of a picture, in the service's own names."""
-        facts = read_json(self._send("GET", f"/images/{quote(picture_id, safe='')}/facts"))
+    def facts(self, image_id: str) -> dict[str, Any]:
+        """What is known of an image, in the service's own names."""
+        facts = read_json(self._send("GET", f"/images/{quote(image_id, safe='')}/facts"))
         if not isinstance(facts, dict):
             raise ServiceError("failed", f"unexpected answer: {facts!r}")
         return facts
@@ -166,7 +166,7 @@ class Service:
         return facts
 
     def facets(self) -> dict[str, Any]:
-        """How many pictures have which values of each field; nothing of an older service."""
+        """How many images have which values of each field; nothing of an older service."""
         try:
             told = read_json(self._send("GET", "/facets"))
         except ServiceError as error:
@@ -181,10 +181,10 @@ class Service:
         self._http.close()
 
     def _page(self, path: str, k: int, offset: int | None, most: int, **request: Any) -> Answer:
-        """A page of ``k`` pictures, and where the next begins, at ``most``."""
+        """A page of ``k`` images, and where the next begins, at ``most``."""
         answer = self._answer(path, **request)
-        following = (offset or 0) + len(answer.pictures)
-        whole = len(answer.pictures) == k and following <= most
+        following = (offset or 0) + len(answer.images)
+        whole = len(answer.images) == k and following <= most
         return replace(answer, next=following if offset is not None and whole else None)
 
     def _answer(self, path: str, **request: Any) -> Answer:
@@ -193,7 +193,7 @@ class Service:
         round_trip = (time.perf_counter() - started) * 1e3
         try:
             answer = read_json(response)
-            pictures = tuple(self._picture(fields) for fields in answer["results"])
+            images = tuple(self._image(fields) for fields in answer["results"])
             warnings = tuple(map(str, answer.get("warnings") or ()))
             total = answer.get("total_relevant")
             total = None if total is None else int(total)
@@ -201,11 +201,11 @@ class Service:
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError("failed", f"unexpected answer: {error!r}") from error
         if self._public is None:
-            pictures = self._inlined(pictures)
+            images = self._inlined(images)
         timing = read_timing(response.headers.get("server-timing", ""))
         version = response.headers.get("x-sightline-bundle", "")
         return Answer(
-            pictures, timing, round_trip, warnings, total, version=version, suggestion=suggestion
+            images, timing, round_trip, warnings, total, version=version, suggestion=suggestion
         )
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -224,12 +224,12 @@ class Service:
                 raise refusal(response)
             yield response.iter_bytes()
 
-    def _picture(self, fields: Mapping[str, Any]) -> Picture:
+    def _image(self, fields: Mapping[str, Any]) -> FoundImage:
         path = str(fields["image_url"])
         original = path.partition("?")[0]
         public = self._public
         similarity = fields["similarity"]
-        return Picture(
+        return FoundImage(
             id=str(fields["id"]),
             image_path=str(fields["image_path"]),
             similarity=None if similarity is None else float(similarity),
@@ -244,13 +244,13 @@ class Service:
             said=fields,
         )
 
-    def _inlined(self, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    def _inlined(self, images: tuple[FoundImage, ...]) -> tuple[FoundImage, ...]:
         """The same with their thumbnails inside: an ``<img>`` cannot send the key."""
         with ThreadPoolExecutor(_FETCHERS) as fetchers:
-            return tuple(fetchers.map(self._with_thumbnail, pictures))
+            return tuple(fetchers.map(self._with_thumbnail, images))
 
-    def _with_thumbnail(self, picture: Picture) -> Picture:
-        return replace(picture, src=self._data_uri(picture.src))
+    def _with_thumbnail(self, image: FoundImage) -> FoundImage:
+        return replace(image, src=self._data_uri(image.src))
 
     def _data_uri(self, path: str) -> str:
         try:

@@ -49,7 +49,7 @@ def chips_html(question: Question, texts: Texts, *, upload: bool, order: str = "
     Args:
         question: what is asked.
         texts: the page's words.
-        upload: whether a picture is asked with, which no address can hold.
+        upload: whether an image is asked with, which no address can hold.
         order: the order in words.
     """
     ordered = bool(question.sort and question.browses and not upload)

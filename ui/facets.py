@@ -22,7 +22,7 @@ Control = Literal["choice", "range", "years", "given"]
 class Facet:
     """A field, and how it is chosen.
 
-    Of a ``choice`` some of the ``values`` are picked, each with how many pictures have it, None
+    Of a ``choice`` some of the ``values`` are picked, each with how many images have it, None
     where nobody has counted; a ``range`` of numbers has two ends, as has one of ``years``; what is
     ``given`` by a link in a way that no control can show can only be given up.  ``bars`` are where
     the numbers or years lie, as labels and counts, for people to see.
@@ -43,7 +43,7 @@ class Facet:
 
 @dataclass(frozen=True)
 class Choice:
-    """Some values of a field: one of them a picture is to have, or with ``excluded`` none."""
+    """Some values of a field: one of them an image is to have, or with ``excluded`` none."""
 
     values: tuple[Value, ...] = ()
     excluded: bool = False
@@ -72,7 +72,7 @@ class Choice:
 
 
 def can_filter(value: object) -> TypeGuard[str | int | float]:
-    """Whether a value is one that several pictures may share, not a text of its own."""
+    """Whether a value is one that several images may share, not a text of its own."""
     return can_choose(value) and not isinstance(value, bool)
 
 
@@ -93,13 +93,13 @@ def facets(told: Mapping[str, Any], conditions: Mapping[str, Any]) -> list[Facet
     known = {name: facet for name, said in told.items() if (facet := _read(name, said))}
     used = [_in_use(name, condition, known) for name, condition in conditions.items()]
     others = [facet for name, facet in known.items() if name not in conditions]
-    # When a picture was taken asks everybody.
+    # When an image was taken asks everybody.
     others.sort(key=lambda facet: facet.control != "years")
     return used + others[: max(0, _MOST_FACETS - len(used))]
 
 
 def date_field(told: Mapping[str, Any]) -> str | None:
-    """The field that says how old a picture is, None where none does."""
+    """The field that says how old an image is, None where none does."""
     dated = [name for name, said in told.items() if isinstance(said, Mapping) and said.get("dates")]
     return "taken_at" if "taken_at" in dated else next(iter(dated), None)
 
@@ -163,7 +163,7 @@ def _read(name: str, said: object) -> Facet | None:
 
 
 def _each_year(years: Iterable[tuple[int, int]]) -> tuple[tuple[str, int], ...]:
-    """The years without a picture as well, that the bars stand where they belong."""
+    """The years without an image as well, that the bars stand where they belong."""
     counts = dict(years)
     return tuple((str(year), counts.get(year, 0)) for year in range(min(counts), max(counts) + 1))
 

@@ -1,4 +1,4 @@
-"""The controls of the filter: which pictures there are to choose from, before anybody searches."""
+"""The controls of the filter: which images there are to choose from, before anybody searches."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def bars_html(
     least: float | None = None,
     most: float | None = None,
 ) -> str:
-    """How many pictures lie where, as bars; those between two ends stand out.
+    """How many images lie where, as bars; those between two ends stand out.
 
     Args:
         name: the field.
@@ -176,7 +176,7 @@ def bars_html(
     first, last = bars[0][0], bars[-1][0]
     highest, top = max((count, label) for label, count in bars)
     told = texts.bars.format(
-        field=name, first=first, last=last, top=top, pictures=_pictures(texts, highest)
+        field=name, first=first, last=last, top=top, images=_images(texts, highest)
     )
     spans = []
     for label, count in bars:
@@ -185,7 +185,7 @@ def bars_html(
         below = least is not None and (behind[0] <= least if behind else low < least)
         out = below or (most is not None and low > most)
         height = round(100 * count / highest) if highest else 0
-        title = escape(f"{label}: {_pictures(texts, count)}")
+        title = escape(f"{label}: {_images(texts, count)}")
         spans.append(
             f'<span{" class=out" if out else ""} title="{title}" style="height:{height}%"></span>'
         )
@@ -194,7 +194,7 @@ def bars_html(
     return f'<div class="bars" role="img" aria-label="{escape(told)}">{"".join(spans)}</div>{ends}'
 
 
-def _pictures(texts: Texts, number: int) -> str:
+def _images(texts: Texts, number: int) -> str:
     return texts.some(texts.found, number)
 
 

@@ -6,7 +6,7 @@ const SIDE = 24;
 // Milliseconds until stand-ins are drawn.
 const UNTIL_DRAWN = 100;
 
-function listenToPictures(found, state) {
+function listenToImages(found, state) {
   // These do not bubble: they are met on their way down.
   found.addEventListener("load", (event) => arrived(event.target), true);
   found.addEventListener("error", (event) => missing(event.target, state.data.broken), true);
@@ -20,7 +20,7 @@ function standIn(found) {
     for (const image of waiting) {
       const { thumbhash, ratio } = image.closest(".frame")?.dataset ?? {};
       if (!thumbhash || isThere(image) || !image.isConnected) continue;
-      image.style.backgroundImage = `url(${pictureOf(thumbhash, Number(ratio))})`;
+      image.style.backgroundImage = `url(${imageOf(thumbhash, Number(ratio))})`;
     }
   }, UNTIL_DRAWN);
 }
@@ -44,9 +44,9 @@ function missing(image, words) {
   frame.append(said);
 }
 
-// The picture of a ThumbHash, as an address.  The format is Evan Wallace's
+// The image of a ThumbHash, as an address.  The format is Evan Wallace's
 // (https://evanw.github.io/thumbhash/, MIT licence); build/thumbhash.py writes it.
-function pictureOf(written, ratio) {
+function imageOf(written, ratio) {
   const bytes = Uint8Array.from(atob(written), (one) => one.charCodeAt(0));
   const head = bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
   const shape = bytes[3] | (bytes[4] << 8);

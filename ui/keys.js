@@ -1,4 +1,4 @@
-// The pictures by keyboard: one card is one stop of Tab, arrows lead from card to card, and F2 to
+// The images by keyboard: one card is one stop of Tab, arrows lead from card to card, and F2 to
 // what else a card offers.  For a screen reader they stay a list with links in it.
 // Part of results.js, which lies before it.
 
@@ -51,7 +51,7 @@ function makeStop(card) {
   card.querySelector(".frame").tabIndex = 0;
 }
 
-// What a card offers beside the picture itself can be reached by Tab, or not.
+// What a card offers beside the image itself can be reached by Tab, or not.
 function offer(card, tabIndex) {
   for (const control of card.querySelectorAll(CONTROLS)) {
     if (!control.matches(".frame")) control.tabIndex = tabIndex;

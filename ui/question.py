@@ -14,7 +14,7 @@ MAX_TEXT = 1000
 MAX_CHOSEN = 400
 MAX_LIKES = 16
 _MAX_SORT = 129
-# How much a picture may count where words count once: from the picture above all to the words.
+# How much an image may count where words count once: from the image above all to the words.
 WEIGHTS = (4.0, 2.0, 1.0, 0.5, 0.25)
 
 
@@ -22,8 +22,8 @@ WEIGHTS = (4.0, 2.0, 1.0, 0.5, 0.25)
 class Question:
     """A search as the page's fields hold it.
 
-    ``like`` is the id of a picture, or several with commas between them, and ``weight`` how much
-    each, or one that the reader brought, counts beside the text; ``ids`` are pictures that are
+    ``like`` is the id of an image, or several with commas between them, and ``weight`` how much
+    each, or one that the reader brought, counts beside the text; ``ids`` are images that are
     shown themselves, where nothing else is sought; ``filter`` is the service's own filter, such as
     ``{"licence": "CC0", "year": {"gte": 1990}}``, and ``sort`` its order, such as ``-taken_at``,
     empty for that by relevance.
@@ -45,12 +45,12 @@ class Question:
 
     @property
     def browses(self) -> bool:
-        """Whether pictures are to be seen that nobody seeks, filtered or in some order."""
+        """Whether images are to be seen that nobody seeks, filtered or in some order."""
         return not self.seeks and bool(self.filter or self.sort)
 
     @property
     def likes(self) -> tuple[str, ...]:
-        """The ids of all pictures that others are to resemble."""
+        """The ids of all images that others are to resemble."""
         return _read_ids(self.like or "")[:MAX_LIKES]
 
     @classmethod
@@ -90,7 +90,7 @@ class Question:
 
     def body(self) -> dict[str, Any]:
         """The JSON of ``POST /search``: only what was said."""
-        said: dict[str, Any] = self._beside_pictures()
+        said: dict[str, Any] = self._beside_images()
         if not self.seeks:
             # There is nothing that it could be taken from.
             del said["negative"]
@@ -99,13 +99,13 @@ class Question:
             said["queries"] = [{"like": one} | weight for one in self.likes]
         else:
             said["like"] = self.likes[0] if self.likes else None
-        # The pictures that others are to resemble come first themselves, and are no news.
+        # The images that others are to resemble come first themselves, and are no news.
         k = min(self.k + len(self.likes), 100)
         return {"k": k} | {name: value for name, value in said.items() if value}
 
     def form(self) -> dict[str, str]:
-        """The fields of ``POST /search_by_image`` beside the picture: only what was said."""
-        said = self._beside_pictures()
+        """The fields of ``POST /search_by_image`` beside the image: only what was said."""
+        said = self._beside_images()
         fields = {"k": str(self.k)}
         for name, value in said.items():
             if value:
@@ -115,7 +115,7 @@ class Question:
             fields["weight"] = f"{self.weight:g}"
         return fields
 
-    def _beside_pictures(self) -> dict[str, Any]:
+    def _beside_images(self) -> dict[str, Any]:
         said: dict[str, Any] = {"query": self.text, "negative": self.negative}
         said |= {"filter": dict(self.filter), "sort": self.sort}
         # By words as well as by looks, and told where the keys have slipped.

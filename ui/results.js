@@ -45,7 +45,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return state.stop;
 }
 
-// A picture's card, or rather what has the focus of it, by the picture's id.
+// An image's card, or rather what has the focus of it, by the image's id.
 function cardOf(found, id) {
   const like = found.querySelector(`[data-action="like"][data-value="${CSS.escape(id)}"]`);
   return like?.closest("li").querySelector(".frame");
@@ -96,7 +96,7 @@ function listen(found, announcer, dialog, bar) {
   };
 
   found.addEventListener("click", follow);
-  listenToPictures(found, state);
+  listenToImages(found, state);
   const deafen = listenToNetwork(found.parentElement.querySelector(".offline"), state);
   listenToView(dialog, follow);
   listenToChoice(found, bar, announcer, state, follow);
@@ -125,16 +125,16 @@ async function copy(link, announcer) {
   }
 }
 
-// A pasted picture goes where a chosen one goes; a pasted text is none of our business.
+// A pasted image goes where a chosen one goes; a pasted text is none of our business.
 function paste(event) {
-  const picture = [...(event.clipboardData?.files ?? [])].find((file) =>
+  const image = [...(event.clipboardData?.files ?? [])].find((file) =>
     file.type.startsWith("image/"),
   );
   const field = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
-  if (!picture || !field) return;
+  if (!image || !field) return;
   event.preventDefault();
   const files = new DataTransfer();
-  files.items.add(picture);
+  files.items.add(image);
   field.files = files.files;
   field.dispatchEvent(new Event("change", { bubbles: true }));
 }
@@ -147,16 +147,16 @@ function showReader(found) {
   button.setAttribute("aria-pressed", String(reading));
 }
 
-// Read out what was found: the heading, then what each picture shows that is not folded away.
+// Read out what was found: the heading, then what each image shows that is not folded away.
 function read(found, language) {
   if (!("speechSynthesis" in window)) return;
   speechSynthesis.cancel();
   if (!reading) return;
   const heading = found.querySelector("h2")?.textContent;
-  const pictures = [...found.querySelectorAll("ul.grid img")].filter(
-    (picture) => !picture.closest("details:not([open])"),
+  const images = [...found.querySelectorAll("ul.grid img")].filter(
+    (image) => !image.closest("details:not([open])"),
   );
-  for (const text of [heading, ...pictures.map((picture) => picture.alt)]) {
+  for (const text of [heading, ...images.map((image) => image.alt)]) {
     if (!text) continue;
     const words = new SpeechSynthesisUtterance(text);
     words.lang = language;

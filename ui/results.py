@@ -1,6 +1,6 @@
 """The part of the page below the fields, as HTML.
 
-Streamlit's own ``st.image`` takes no alt text, so pictures are rendered here, as a
+Streamlit's own ``st.image`` takes no alt text, so images are rendered here, as a
 heading and a list of figures.  Everything that comes from outside passes through
 :func:`html.escape`.  Links carry the address that they lead to, so that they open in a
 new tab and can be copied; ``data-action`` lets ``results.js`` follow them without
@@ -16,7 +16,7 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
-from ui.answers import Answer, Picture, ServiceError
+from ui.answers import Answer, FoundImage, ServiceError
 from ui.conditions import chips_html, describe_filter
 from ui.facets import can_filter
 from ui.links import link_html
@@ -24,7 +24,7 @@ from ui.question import Question
 from ui.selection import choose_html
 from ui.texts import Texts
 
-# In what a picture says of itself, by the names that the service has for it.
+# In what an image says of itself, by the names that the service has for it.
 _ORIGINS = {"exif": "EXIF", "iptc": "IPTC", "xmp": "XMP", "xmp-sidecar": "XMP"}
 # The tags of the model are words of this language, whatever the page's.
 _OF_TAGS = "en"
@@ -49,18 +49,16 @@ def start_html(question: Question, texts: Texts, examples: Sequence[str] = ()) -
 
 
 def first_html(answer: Answer, heading: str, everything: Question, texts: Texts) -> str:
-    """Pictures to be seen before anything is asked, and a link to all there are.
+    """Images to be seen before anything is asked, and a link to all there are.
 
     Args:
-        answer: the pictures.
+        answer: the images.
         heading: what they are.
         everything: what shows all.
         texts: the page's words.
     """
-    cards = [
-        _card(picture, Question(), None, texts, False, eager=True) for picture in answer.pictures
-    ]
-    link = link_html(everything, "order", everything.sort, texts.all_pictures, css="pill")
+    cards = [_card(image, Question(), None, texts, False, eager=True) for image in answer.images]
+    link = link_html(everything, "order", everything.sort, texts.all_images, css="pill")
     return f'<h2 class="first">{escape(heading)}</h2>{_grid(cards)}<p class="more">{link}</p>'
 
 
@@ -80,14 +78,14 @@ def summary(
     elif shown:
         head = texts.some(texts.found, shown)
     else:
-        head = texts.none_close if answer.pictures else texts.none
+        head = texts.none_close if answer.images else texts.none
     if upload is not None:
         pattern = texts.for_upload_both if question.text else texts.for_upload
         told = pattern.format(name=upload, text=question.text)
     elif question.ids:
-        gone = len(question.ids) - len(answer.pictures)
+        gone = len(question.ids) - len(answer.images)
         told = texts.some(texts.gone, gone) if gone else ""
-        return texts.some(texts.chosen_pictures, len(answer.pictures)) + told
+        return texts.some(texts.chosen_images, len(answer.images)) + told
     elif question.like and question.text:
         told = texts.for_both.format(like=like, text=question.text)
     elif question.like:
@@ -125,24 +123,24 @@ def answer_html(
     upload: bool = False,
     order: str = "",
 ) -> str:
-    """The heading, the pictures and how they were found."""
+    """The heading, the images and how they were found."""
     parts = [_heading(heading, texts if answer.relevant else None)]
     parts.append(chips_html(question, texts, upload=upload, order=order))
     if answer.suggestion:
         parts.append(_meant(answer.suggestion, question, texts, upload))
-    if answer.pictures:
+    if answer.images:
         # What is found by its words need not look like them: the first is not always the nearest.
-        nearest = max(picture.similarity or 0.0 for picture in answer.pictures)
+        nearest = max(image.similarity or 0.0 for image in answer.images)
         best = max(nearest, 0.0) if answer.ranked else None
         if best is not None and not answer.relevant:
             # A bar that is full says "this is it".
             best = max(best, float(info.get("floor") or 0.0))
         cards = [
-            _card(picture, question, best, texts, upload, eager=picture.relevant and place < _EAGER)
-            for place, picture in enumerate(answer.pictures)
+            _card(image, question, best, texts, upload, eager=image.relevant and place < _EAGER)
+            for place, image in enumerate(answer.images)
         ]
-        shown = [card for card, p in zip(cards, answer.pictures, strict=True) if p.relevant]
-        folded = [card for card, p in zip(cards, answer.pictures, strict=True) if not p.relevant]
+        shown = [card for card, p in zip(cards, answer.images, strict=True) if p.relevant]
+        folded = [card for card, p in zip(cards, answer.images, strict=True) if not p.relevant]
         more = _more(texts) if answer.next is not None else ""
         if shown:
             parts.append(_grid(shown))
@@ -177,21 +175,21 @@ def notice_html(text: str) -> str:
     return f'<p class="notice">{escape(text)}</p>' if text else ""
 
 
-def seed_html(pictures: Sequence[tuple[str, str]], told: str, drop: str, without: Question) -> str:
+def seed_html(images: Sequence[tuple[str, str]], told: str, drop: str, without: Question) -> str:
     """What others are to resemble, and how to forget it.
 
     Args:
-        pictures: the thumbnail of each, empty where there is none, and what it shows.
+        images: the thumbnail of each, empty where there is none, and what it shows.
         told: what they are called together.
         drop: what forgets them, in words.
         without: the search without them.
     """
-    shown = [(thumbnail, alt) for thumbnail, alt in pictures if thumbnail]
-    images = "".join(f'<img src="{escape(src)}" alt="{escape(alt)}">' for src, alt in shown)
-    # It has been read out with the picture.
+    shown = [(thumbnail, alt) for thumbnail, alt in images if thumbnail]
+    images_html = "".join(f'<img src="{escape(src)}" alt="{escape(alt)}">' for src, alt in shown)
+    # It has been read out with the image.
     unheard = ' aria-hidden="true"' if told in [alt for _, alt in shown] else ""
     return (
-        f'<p class="seed">{images}'
+        f'<p class="seed">{images_html}'
         f'<span dir="auto"{unheard}>{escape(told)}</span> '
         f"{link_html(without, 'forget', '', drop, css='pill')}</p>"
     )
@@ -221,7 +219,7 @@ def explain(error: ServiceError, texts: Texts) -> tuple[str, str]:
         case "locked":
             return texts.locked, texts.locked_hint
         case "refused":
-            hints = {"like": texts.like_gone, "image": texts.not_a_picture}
+            hints = {"like": texts.like_gone, "image": texts.not_an_image}
             said = texts.refused_hint.format(message=error.message)
             # Of one of several: queries.0.like.
             field = (error.field or "").rpartition(".")[2]
@@ -230,13 +228,13 @@ def explain(error: ServiceError, texts: Texts) -> tuple[str, str]:
             return texts.failed, texts.failed_hint
 
 
-def alt_of(picture: Picture, texts: Texts) -> str:
-    """What a picture shows, for those who do not see it; never empty."""
-    return picture.alt_text.strip() or picture.caption or texts.picture
+def alt_of(image: FoundImage, texts: Texts) -> str:
+    """What an image shows, for those who do not see it; never empty."""
+    return image.alt_text.strip() or image.caption or texts.image
 
 
 def view_html(texts: Texts) -> str:
-    """The inside of the larger view, which ``view.js`` fills with one picture or another."""
+    """The inside of the larger view, which ``view.js`` fills with one image or another."""
 
     def button(part: str, label: str, sign: str) -> str:
         return (
@@ -255,7 +253,7 @@ def view_html(texts: Texts) -> str:
     )
     return (
         f'<div class="stage">{button("previous", texts.previous, "‹")}'
-        f'<img data-part="picture" alt="">{button("next", texts.next, "›")}</div>'
+        f'<img data-part="image" alt="">{button("next", texts.next, "›")}</div>'
         f'<div class="said"><p class="count" data-part="count" '
         f'data-label="{escape(texts.n_of_all)}"></p>{button("close", texts.close, "×")}'
         '<h2 id="sightline-view" data-part="caption" dir="auto"></h2>'
@@ -268,7 +266,7 @@ def view_html(texts: Texts) -> str:
 
 
 def _heading(text: str, texts: Texts | None) -> str:
-    """The heading; with ``texts``, a button beside it that has the pictures read out."""
+    """The heading; with ``texts``, a button beside it that has the images read out."""
     heading = f'<h2 id="sightline-results" tabindex="-1" dir="auto">{escape(text)}</h2>'
     if texts is None:
         return heading
@@ -302,7 +300,7 @@ def _fold(cards: Sequence[str], texts: Texts, *, only: bool, more: str) -> str:
 
 
 def _card(
-    picture: Picture,
+    image: FoundImage,
     question: Question,
     best: float | None,
     texts: Texts,
@@ -310,45 +308,45 @@ def _card(
     *,
     eager: bool,
 ) -> str:
-    alt = alt_of(picture, texts)
-    # A word alone is hardly told from the page's own: a picture is announced with its name.
-    told = alt if len(alt.split()) > 1 else texts.picture_of.format(alt=alt)
+    alt = alt_of(image, texts)
+    # A word alone is hardly told from the page's own: an image is announced with its name.
+    told = alt if len(alt.split()) > 1 else texts.image_of.format(alt=alt)
     loading = "eager" if eager else "lazy"
-    foreign = picture.source_of("alt_text") == "tags" and texts.language != _OF_TAGS
+    foreign = image.source_of("alt_text") == "tags" and texts.language != _OF_TAGS
     spoken = f' lang="{_OF_TAGS}"' if foreign else ""
-    image = (
-        f'<img src="{escape(picture.src)}" alt="{escape(told)}"{spoken} loading="{loading}" '
+    image_html = (
+        f'<img src="{escape(image.src)}" alt="{escape(told)}"{spoken} loading="{loading}" '
         'decoding="async">'
     )
     # As grid.css and grid.js want to know it.
-    ratio = f"{picture.ratio or 1.0:.3f}"
+    ratio = f"{image.ratio or 1.0:.3f}"
     frame = (
-        f'class="frame {_mat(picture)}" data-action="view" title="{escape(texts.larger)}" '
-        f'data-thumbhash="{base64.b64encode(picture.thumbhash).decode()}" data-ratio="{ratio}"'
+        f'class="frame {_mat(image)}" data-action="view" title="{escape(texts.larger)}" '
+        f'data-thumbhash="{base64.b64encode(image.thumbhash).decode()}" data-ratio="{ratio}"'
     )
-    if picture.original:
-        image = f'<a {frame} href="{escape(picture.original)}">{image}</a>'
+    if image.original:
+        image_html = f'<a {frame} href="{escape(image.original)}">{image_html}</a>'
     else:
-        image = f'<button type="button" {frame}>{image}</button>'
-    caption = picture.caption or alt
-    # It has been read out with the picture.
+        image_html = f'<button type="button" {frame}>{image_html}</button>'
+    caption = image.caption or alt
+    # It has been read out with the image.
     unheard = f' aria-hidden="true"{spoken}' if caption == alt else ""
     like = link_html(
         # Words, exclusion and filter stay: what to take away says the reader.
-        replace(question, like=picture.id, ids=()),
+        replace(question, like=image.id, ids=()),
         "like",
-        picture.id,
+        image.id,
         texts.like,
         label=texts.like_this.format(alt=alt),
     )
     return (
-        f'<li style="--ratio:{ratio}"><figure>{image}'
+        f'<li style="--ratio:{ratio}"><figure>{image_html}'
         f'<figcaption class="caption" dir="auto"{unheard}>{escape(caption)}'
-        f"</figcaption></figure>{choose_html(picture, alt, texts)}"
+        f"</figcaption></figure>{choose_html(image, alt, texts)}"
         f'<div class="about">'
-        f'<span class="path" dir="ltr">{escape(picture.image_path)}</span>'
-        f"{'' if best is None else _similarity(picture.similarity or 0.0, best, texts)}"
-        f'<div class="actions">{like}{_details(picture, question, texts, upload)}</div></div></li>'
+        f'<span class="path" dir="ltr">{escape(image.image_path)}</span>'
+        f"{'' if best is None else _similarity(image.similarity or 0.0, best, texts)}"
+        f'<div class="actions">{like}{_details(image, question, texts, upload)}</div></div></li>'
     )
 
 
@@ -362,28 +360,28 @@ def _similarity(similarity: float, best: float, texts: Texts) -> str:
     )
 
 
-def _mat(picture: Picture) -> str:
-    """What a picture stands on: the page's own colour, or where it is see-through, a bright one."""
-    known = picture.thumbhash
+def _mat(image: FoundImage) -> str:
+    """What an image stands on: the page's own colour, or where it is see-through, a bright one."""
+    known = image.thumbhash
     return "opaque" if known and not known[2] & _CLEAR else "clear"
 
 
-def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -> str:
+def _details(image: FoundImage, question: Question, texts: Texts, upload: bool) -> str:
     rows = []
-    if picture.matched:
-        places = ", ".join(texts.places.get(name, name) for name in picture.matched)
+    if image.matched:
+        places = ", ".join(texts.places.get(name, name) for name in image.matched)
         rows.append(f"<dt>{escape(texts.found_in)}</dt><dd>{escape(places)}</dd>")
-    if picture.text:
+    if image.text:
         heading = escape(texts.text_within)
-        rows.append(f'<dt>{heading}</dt><dd dir="auto">{escape(picture.text)}</dd>')
-    for name, value in picture.metadata.items():
+        rows.append(f'<dt>{heading}</dt><dd dir="auto">{escape(image.text)}</dd>')
+    for name, value in image.metadata.items():
         if value in (None, "", [], {}):
             continue
         several = isinstance(value, list) and all(map(can_filter, value))
         shown = ", ".join(
             _value(name, one, question, texts, upload) for one in (value if several else [value])
         )
-        origin = _ORIGINS.get(picture.source_of(name))
+        origin = _ORIGINS.get(image.source_of(name))
         if origin is not None:
             shown += f' <span class="origin">({escape(origin)})</span>'
         rows.append(f'<dt dir="auto">{escape(name)}</dt><dd dir="auto">{shown}</dd>')
@@ -392,7 +390,7 @@ def _details(picture: Picture, question: Question, texts: Texts, upload: bool) -
     return (
         # Of those with a name, one is open at a time.
         f'<details name="card"><summary>{escape(texts.details)}'
-        f'<span class="unseen">: {escape(alt_of(picture, texts))}</span></summary>'
+        f'<span class="unseen">: {escape(alt_of(image, texts))}</span></summary>'
         f"<dl>{''.join(rows)}</dl></details>"
     )
 

@@ -1,4 +1,4 @@
-// Choosing pictures: which are chosen, and what can be done with all of them at once.
+// Choosing images: which are chosen, and what can be done with all of them at once.
 // Part of results.js, which lies before it.
 
 // By id, with what is known of each: they stay chosen where another search no longer shows them.
@@ -84,7 +84,7 @@ function listenToChoice(found, bar, announcer, state, follow) {
   });
   bar.addEventListener("click", (event) => {
     const part = event.target.closest("[data-part]")?.dataset.part;
-    const pictures = [...chosen.values()];
+    const images = [...chosen.values()];
     if (part === "clear") {
       const stop = found.querySelector(".grid .frame[tabindex='0']");
       state.clear();
@@ -92,7 +92,7 @@ function listenToChoice(found, bar, announcer, state, follow) {
       (stop ?? document.getElementById("sightline-results"))?.focus({ preventScroll: true });
     } else if (part === "csv") save(csvOf(chosen), "pictures.csv");
     else if (part === "paths") {
-      copyText(event.target, announcer, pictures.map((one) => one.image_path).join("\n"));
+      copyText(event.target, announcer, images.map((one) => one.image_path).join("\n"));
     } else if (part === "link") {
       copyText(event.target, announcer, new URL(addressOf("ids", chosen.keys()), location).href);
     } else follow(event);
@@ -157,13 +157,13 @@ async function copyText(button, announcer, text) {
 }
 
 // RFC 4180, with the mark by which spreadsheets know UTF-8.
-function csvOf(pictures) {
-  const all = [...pictures.values()];
+function csvOf(images) {
+  const all = [...images.values()];
   const names = [...new Set(all.flatMap((one) => Object.keys(one.metadata)))];
   const taken = new Set(["id", ...OWN_COLUMNS]);
   const named = names.map((name) => (taken.has(name) ? `metadata.${name}` : name));
   const rows = [["id", ...OWN_COLUMNS, ...named]];
-  for (const [id, one] of pictures) {
+  for (const [id, one] of images) {
     const known = names.map((name) => one.metadata[name]);
     rows.push([id, ...OWN_COLUMNS.map((name) => one[name]), ...known]);
   }

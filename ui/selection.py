@@ -1,4 +1,4 @@
-"""Pictures that the reader has chosen: their checkboxes, the bar with what can be done, as HTML.
+"""Images that the reader has chosen: their checkboxes, the bar with what can be done, as HTML.
 
 Which are chosen knows the browser alone (``select.js``), and keeps them from one search to the
 next.  Everything that comes from outside passes through :func:`html.escape`.
@@ -10,30 +10,28 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from ui.answers import Picture
+from ui.answers import FoundImage
 from ui.question import MAX_CHOSEN, MAX_LIKES
 from ui.texts import Texts
 
 
-def choose_html(picture: Picture, alt: str, texts: Texts) -> str:
-    """The checkbox of a picture's card."""
+def choose_html(image: FoundImage, alt: str, texts: Texts) -> str:
+    """The checkbox of an image's card."""
     label = escape(texts.choose.format(alt=alt))
-    return (
-        f'<input type="checkbox" class="choose" value="{escape(picture.id)}" aria-label="{label}">'
-    )
+    return f'<input type="checkbox" class="choose" value="{escape(image.id)}" aria-label="{label}">'
 
 
-def facts_of(pictures: Iterable[Picture], *, ranked: bool) -> dict[str, dict[str, Any]]:
-    """What a CSV says of each picture, by its id: columns, and ``metadata`` with more of them."""
+def facts_of(images: Iterable[FoundImage], *, ranked: bool) -> dict[str, dict[str, Any]]:
+    """What a CSV says of each image, by its id: columns, and ``metadata`` with more of them."""
     return {
-        picture.id: {
-            "image_path": picture.image_path,
-            "caption": picture.caption,
-            "alt_text": picture.alt_text,
-            "similarity": picture.similarity if ranked else None,
-            "metadata": dict(picture.metadata),
+        image.id: {
+            "image_path": image.image_path,
+            "caption": image.caption,
+            "alt_text": image.alt_text,
+            "similarity": image.similarity if ranked else None,
+            "metadata": dict(image.metadata),
         }
-        for picture in pictures
+        for image in images
     }
 
 

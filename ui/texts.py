@@ -16,7 +16,7 @@ class Texts:
     language: str
     decimal: str
     tagline: str
-    pictures: tuple[str, str]
+    images: tuple[str, str]
     skip: str
     search: str
     query: str
@@ -42,9 +42,9 @@ class Texts:
     newest: str
     oldest: str
     by_path: str
-    newest_pictures: str
-    some_pictures: str
-    all_pictures: str
+    newest_images: str
+    some_images: str
+    all_images: str
     upload: str
     upload_label: str
     upload_hint: str
@@ -113,7 +113,7 @@ class Texts:
     copy_link: str
     clear: str
     keys: str
-    chosen_pictures: tuple[str, str]
+    chosen_images: tuple[str, str]
     gone: tuple[str, str]
     drop_likes: str
     text_within: str
@@ -123,8 +123,8 @@ class Texts:
     offline: str
     refused_upload: str
     only: str
-    picture: str
-    picture_of: str
+    image: str
+    image_of: str
     link: str
     copied: str
     how: str
@@ -148,7 +148,7 @@ class Texts:
     failed: str
     failed_hint: str
     like_gone: str
-    not_a_picture: str
+    not_an_image: str
 
     def number(self, value: float, decimals: int = 2) -> str:
         """A number as it is written in this language."""

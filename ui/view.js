@@ -1,4 +1,4 @@
-// The larger view: one picture of those that are not folded away, with all that is said of it.
+// The larger view: one image of those that are not folded away, with all that is said of it.
 // Part of results.js, which lies before it.
 
 function view(found, dialog, frame) {
@@ -10,8 +10,8 @@ function view(found, dialog, frame) {
   const small = frame.querySelector("img");
   const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
 
-  // The thumbnail stands there until the whole picture has come, and for good where none does.
-  const large = part("picture");
+  // The thumbnail stands there until the whole image has come, and for good where none does.
+  const large = part("image");
   large.src = small.currentSrc || small.src;
   large.alt = small.alt;
   if (frame.href) {
@@ -84,7 +84,7 @@ function listenToView(dialog, follow) {
     const moved = began === null ? 0 : event.changedTouches[0].clientX - began;
     if (Math.abs(moved) > 50) dialog.step(moved > 0 ? -1 : 1);
   });
-  // Back to the card of the picture that was looked at last.
+  // Back to the card of the image that was looked at last.
   dialog.addEventListener("close", () => dialog.frame?.focus());
 }
 

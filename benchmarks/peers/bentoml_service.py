@@ -30,7 +30,7 @@ class Batched:
     # Its optimiser refuses with 503 what it expects to take longer than the latency allows.
     @bentoml.api(batchable=True, max_batch_size=64, max_latency_ms=60_000)
     def search(self, texts: list[str]) -> list[dict[str, Any]]:
-        """The nearest pictures of each text."""
+        """The nearest images of each text."""
         # FAISS counts its threads for each calling thread.
         faiss.omp_set_num_threads(self._threads)
         bundle = self._bundle

@@ -40,7 +40,7 @@ def from_environment() -> Flask:
         similarities, found = index.search(features.numpy(), body["k"])
         return {
             "results": [
-                {"image_path": f"pictures/{position:06d}.jpg", "similarity": similarity}
+                {"image_path": f"images/{position:06d}.jpg", "similarity": similarity}
                 for position, similarity in zip(
                     found[0].tolist(), similarities[0].tolist(), strict=True
                 )

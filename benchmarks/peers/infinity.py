@@ -1,6 +1,6 @@
 """Infinity: text embeddings of the same weights, under its PyTorch and its ONNX engine.
 
-It finds no pictures, so what is compared is encoding: its ``POST /embeddings`` and
+It finds no images, so what is compared is encoding: its ``POST /embeddings`` and
 Sightline's ``POST /encode``, a text a request.
 """
 

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without-image-encoder",
         action="store_true",
-        help="leave the picture encoder out: smaller, and no /search_by_image",
+        help="leave the image encoder out: smaller, and no /search_by_image",
     )
     more = parser.add_mutually_exclusive_group()
     more.add_argument(

@@ -1,8 +1,8 @@
-"""Add, replace and remove pictures of a bundle by their embeddings.
+"""Add, replace and remove images of a bundle by their embeddings.
 
-What a picture's path names already is replaced. The bundle that comes of it takes the place of the
+What an image's path names already is replaced. The bundle that comes of it takes the place of the
 old one as a whole; its large files are shared with the old one and not written again, so this
-takes a few hundredths of the time of a build. A bundle that was made from a folder of pictures by
+takes a few hundredths of the time of a build. A bundle that was made from a folder of images by
 their files is kept current by `index`, or by `watch`.
 """
 
@@ -19,32 +19,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--embeddings",
         type=Path,
         metavar="X.npy",
-        help="of pictures that are to be added or replaced, made by the bundle's model; or a "
+        help="of images that are to be added or replaced, made by the bundle's model; or a "
         "folder that clip-retrieval has written",
     )
     parser.add_argument(
         "--paths",
         type=Path,
         metavar="PATHS.txt",
-        help="line n: the picture of row n; or a .parquet of paths and captions",
+        help="line n: the image of row n; or a .parquet of paths and captions",
     )
     parser.add_argument(
         "--remove",
         type=Path,
         metavar="PATHS.txt",
-        help="the pictures that are to be removed, a path in each line",
+        help="the images that are to be removed, a path in each line",
     )
     parser.add_argument(
         "--images",
         type=Path,
         metavar="DIR",
-        help="the folder of the pictures; by default the one that the bundle was made from",
+        help="the folder of the images; by default the one that the bundle was made from",
     )
     parser.add_argument(
         "--metadata",
         choices=("none", "basic", "all"),
         default="basic",
-        help="what pictures and XMP files beside them say, as for index",
+        help="what images and XMP files beside them say, as for index",
     )
 
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     from build.errors import BuildError
 
     if arguments.paths and not arguments.embeddings:
-        raise BuildError("--paths names the pictures of --embeddings, which is missing.")
+        raise BuildError("--paths names the images of --embeddings, which is missing.")
     changed = change_bundle(
         ChangeOptions(
             bundle=arguments.bundle,
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.bundle} is ready{how}")
     absent = f"; not there to remove {changed.absent}" if changed.absent else ""
     print(
-        f"{changed.pictures} pictures: added {changed.added}, replaced {changed.replaced}, "
+        f"{changed.images} images: added {changed.added}, replaced {changed.replaced}, "
         f"removed {changed.removed}{absent}",
         flush=True,
     )

@@ -1,6 +1,6 @@
 """List what looks alike in a bundle: copies, other sizes, cuttings, bursts.
 
-A line of CSV for each picture of each group: the largest first, which is the one to keep, then
+A line of CSV for each image of each group: the largest first, which is the one to keep, then
 those that are like it, with the cosine of each to the first. Nothing is deleted.
 """
 
@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-# Which copies of the gallery's pictures are found by it, and which not: docs/relevance.md.
+# Which copies of the gallery's images are found by it, and which not: docs/relevance.md.
 _USUAL = 0.95
 
 
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_cosine,
         default=_USUAL,
         metavar="COSINE",
-        help="how alike to the first of its group a picture is at least, above 0 and up to 1; "
+        help="how alike to the first of its group an image is at least, above 0 and up to 1; "
         "by default 0.95, as for a search",
     )
     parser.add_argument(
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open the bundle, compare its pictures, and write what was found."""
+    """Open the bundle, compare its images, and write what was found."""
     from build.duplicates import find_duplicates, members, write_csv
     from build.duplicates_sheet import MOST_GROUPS, write_sheet
     from build.errors import BuildError
@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if bundle.looks is None:
             print(
-                f"warning: {arguments.bundle} has no looks (looks.bin), so that pictures of the "
-                "same thing pass for copies: build it again from its pictures",
+                f"warning: {arguments.bundle} has no looks (looks.bin), so that images of the "
+                "same thing pass for copies: build it again from its images",
                 file=sys.stderr,
             )
         groups = find_duplicates(bundle, arguments.fold)
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         bundle.close()
     folded = sum(map(len, groups)) - len(groups)
     print(
-        f"{len(groups)} groups: {folded} pictures look like another one of the {len(bundle.items)}",
+        f"{len(groups)} groups: {folded} images look like another one of the {len(bundle.items)}",
         file=sys.stderr,
     )
     return 0

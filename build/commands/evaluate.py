@@ -1,7 +1,7 @@
-"""Measure what a bundle's search finds, or what a model finds of captioned pictures.
+"""Measure what a bundle's search finds, or what a model finds of captioned images.
 
 Of a bundle: its own index and words are asked as users ask them, and what looks, words and both
-together find stands in one table, with intervals of 95 %.  Of a folder, `--images`: its pictures
+together find stands in one table, with intervals of 95 %.  Of a folder, `--images`: its images
 are embedded anew, and found by their captions.
 """
 
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--images",
         type=Path,
         metavar="DIR",
-        help="instead of a bundle, pictures with captions beside them (photo.txt, ...)",
+        help="instead of a bundle, images with captions beside them (photo.txt, ...)",
     )
     parser.add_argument(
         "--model",
@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--sheet",
         type=Path,
         metavar="FILE.html",
-        help="a page of queries and the pictures found for them, with scores and names",
+        help="a page of queries and the images found for them, with scores and names",
     )
 
 
@@ -94,7 +94,7 @@ def _of_a_bundle(arguments: argparse.Namespace) -> int:
         else:
             questions = questions_of_captions(bundle.items, arguments.split)
         evaluation = evaluate_bundle(bundle, questions, by_words=arguments.questions is not None)
-        print(f"{len(questions)} questions, {evaluation.pictures} pictures\n")
+        print(f"{len(questions)} questions, {evaluation.images} images\n")
         print(evaluation.table())
         rows = sheet_rows(bundle, evaluation) if arguments.sheet else []
     finally:
@@ -104,29 +104,27 @@ def _of_a_bundle(arguments: argparse.Namespace) -> int:
 
 
 def _of_images(arguments: argparse.Namespace) -> int:
-    from build.evaluate import caption_queries, evaluate, read_pictures, read_queries, sheet_rows
+    from build.evaluate import caption_queries, evaluate, read_images, read_queries, sheet_rows
     from build.packages import DEMO_MODEL, open_package
 
     threads = os.cpu_count() or 1
     model = arguments.model or DEMO_MODEL
-    package = open_package(model, text_threads=threads, picture_threads=threads)
+    package = open_package(model, text_threads=threads, image_threads=threads)
     assert package.image_encoder is not None
-    pictures = read_pictures(arguments.images, package.card, package.image_encoder)
-    for line in pictures.skipped[:_NAMED_SKIPPED]:
+    images = read_images(arguments.images, package.card, package.image_encoder)
+    for line in images.skipped[:_NAMED_SKIPPED]:
         print(f"skipped: {line}", file=sys.stderr)
-    if len(pictures.skipped) > _NAMED_SKIPPED:
-        print(f"... and {len(pictures.skipped) - _NAMED_SKIPPED} more", file=sys.stderr)
+    if len(images.skipped) > _NAMED_SKIPPED:
+        print(f"... and {len(images.skipped) - _NAMED_SKIPPED} more", file=sys.stderr)
     queries = (
-        read_queries(arguments.queries, pictures)
-        if arguments.queries
-        else caption_queries(pictures)
+        read_queries(arguments.queries, images) if arguments.queries else caption_queries(images)
     )
     token_ids = package.tokenizer.encode([query.text for query in queries])
     vectors = package.text_encoder.encode(token_ids)
-    evaluation = evaluate(pictures, queries, vectors)
-    print(f"{len(queries)} queries, {len(pictures.paths)} pictures\n")
+    evaluation = evaluate(images, queries, vectors)
+    print(f"{len(queries)} queries, {len(images.paths)} images\n")
     print(evaluation.table(package.card.name))
-    rows = sheet_rows(evaluation, pictures) if arguments.sheet else []
+    rows = sheet_rows(evaluation, images) if arguments.sheet else []
     _write(arguments, evaluation.as_json(), rows)
     return 0
 

@@ -1,4 +1,4 @@
-"""Write all that a bundle knows of its pictures into files that other programs read.
+"""Write all that a bundle knows of its images into files that other programs read.
 
 Embeddings, ids, paths, captions, alt texts, metadata, and where each of them comes from. The npy
 form can be indexed again: `python -m build index --embeddings OUTPUT/embeddings.npy --paths
@@ -36,5 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
         unpack(bundle, arguments.output, arguments.to)
     finally:
         bundle.close()
-    print(f"{arguments.output} has {len(bundle.items)} pictures")
+    print(f"{arguments.output} has {len(bundle.items)} images")
     return 0

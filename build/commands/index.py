@@ -1,4 +1,4 @@
-"""Embed a folder of pictures into a bundle.
+"""Embed a folder of images into a bundle.
 
 A build that is stopped goes on where it was when it is started again; one that is repeated
 embeds only what changed.  What it has learnt lies beside the bundle, in
@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 from models.installation import command, serve_command
 
 if TYPE_CHECKING:
-    from build.index import IndexOptions, Outcome
+    from build.bundle_from_images import IndexOptions, Outcome
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the pictures")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the images")
     configure_folder(parser)
     parser.add_argument(
-        "--sample-size", type=_positive, metavar="N", help="take N of the pictures by lot"
+        "--sample-size", type=_positive, metavar="N", help="take N of the images at random"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the lot; default 0")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample; default 0")
     parser.add_argument(
         "--embeddings",
         type=Path,
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--paths",
         type=Path,
         metavar="PATHS.txt",
-        help="line n: the picture of row n; or a .parquet of paths and captions "
+        help="line n: the image of row n; or a .parquet of paths and captions "
         "(the extra `parquet`)",
     )
 
@@ -64,18 +64,18 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
         "--captioner",
         metavar="MODEL",
         help="an image-to-text model of transformers, by its name on the hub or its folder, "
-        "that describes pictures without a caption (the extra `caption`)",
+        "that describes images without a caption (the extra `caption`)",
     )
     parser.add_argument(
         "--ocr",
         action="store_true",
-        help="read the text in the pictures (the extra `ocr`)",
+        help="read the text in the images (the extra `ocr`)",
     )
     parser.add_argument(
         "--metadata",
         choices=("none", "basic", "all"),
         default="basic",
-        help="what pictures and XMP files beside them say (EXIF, IPTC, XMP): none of it; captions, "
+        help="what images and XMP files beside them say (EXIF, IPTC, XMP): none of it; captions, "
         "alt texts, keywords, people, places by name, dates, cameras (default); or also exposure "
         "and where by GPS",
     )
@@ -84,28 +84,28 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="GLOB",
-        help="only pictures that match, as in a .gitignore; may be given several times",
+        help="only images that match, as in a .gitignore; may be given several times",
     )
     parser.add_argument(
         "--exclude",
         action="append",
         default=[],
         metavar="GLOB",
-        help="no folders and pictures that match; beside what .sightlineignore in DIR says",
+        help="no folders and images that match; beside what .sightlineignore in DIR says",
     )
     parser.add_argument(
         "--prune",
         action="store_true",
-        help="forget the embeddings of pictures that are not there any more",
+        help="forget the embeddings of images that are not there any more",
     )
     parser.add_argument(
-        "--threads", type=_positive, metavar="N", help="pictures at once; default: all cores"
+        "--threads", type=_positive, metavar="N", help="images at once; default: all cores"
     )
 
 
 def folder_options(arguments: argparse.Namespace) -> IndexOptions:
     """What a bundle of a folder is to be made of, as :func:`configure_folder` has declared it."""
-    from build.index import IndexOptions
+    from build.bundle_from_images import IndexOptions
     from build.packages import DEMO_MODEL
 
     return IndexOptions(
@@ -125,17 +125,17 @@ def folder_options(arguments: argparse.Namespace) -> IndexOptions:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand; the last line of its output has the counts."""
+    from build.bundle_from_images import build_index
     from build.errors import BuildError
-    from build.index import build_index
 
     if arguments.embeddings and not arguments.model:
         raise BuildError("--embeddings needs --model: the package of the model that made them.")
     if arguments.paths and not arguments.embeddings:
-        raise BuildError("--paths names the pictures of --embeddings, which is missing.")
+        raise BuildError("--paths names the images of --embeddings, which is missing.")
     if arguments.captioner and not arguments.images:
-        raise BuildError("--captioner looks at the pictures: give --images, too.")
+        raise BuildError("--captioner looks at the images: give --images, too.")
     if arguments.ocr and not arguments.images:
-        raise BuildError("--ocr reads the pictures: give --images, too.")
+        raise BuildError("--ocr reads the images: give --images, too.")
     outcome = build_index(
         replace(
             folder_options(arguments),
@@ -148,7 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{outcome.folder} is {'ready' if outcome.changed else 'up to date: nothing changed'}")
     if outcome.gone:
         print(
-            f"{outcome.gone} pictures of earlier builds were not found: their embeddings are kept "
+            f"{outcome.gone} images of earlier builds were not found: their embeddings are kept "
             "for when they are back; --prune forgets them"
         )
     print(summary(outcome), flush=True)
@@ -159,7 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def summary(outcome: Outcome) -> str:
     """The counts in one line."""
-    from build.index import told_unread
+    from build.bundle_from_images import told_unread
 
     embedded = f"embedded {outcome.embedded} (of which {outcome.reused} reused)"
     if outcome.without_file:

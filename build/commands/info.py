@@ -63,9 +63,9 @@ def bundle_rows(manifest: Manifest) -> list[Row]:
     """What a bundle is."""
     return [
         ("bundle", manifest.format),
-        ("pictures", f"{manifest.pictures:,}"),
+        ("images", f"{manifest.images:,}"),
         ("skipped", _skipped_by_reason(manifest.skipped)),
-        ("picture root", manifest.picture_root or "unknown"),
+        ("image root", manifest.image_root or "unknown"),
         ("index", _index(manifest.index)),
         *_captioner(manifest.captioner),
         *_ocr(manifest.ocr),
@@ -90,7 +90,7 @@ def package_rows(card: ModelCard) -> list[Row]:
         ),
         ("finer than int8", finer_parts(card)),
         ("text speed", "" if card.text_speed is None else speed(card.text_speed)),
-        ("pictures as", f"{_preprocessing(card.preprocessing)}, {card.image_precision}"),
+        ("images as", f"{_preprocessing(card.preprocessing)}, {card.image_precision}"),
         ("verified", _verification(card.verification)),
         ("golden", _golden(card.golden)),
         ("exported", card.created),
@@ -117,7 +117,7 @@ def speed(measured: TextSpeed) -> str:
 
 
 def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
-    """The skipped pictures by reason, the first of each by name."""
+    """The skipped images by reason, the first of each by name."""
     lines = []
     by_reason = sorted(skipped, key=lambda each: (each.reason, each.path))
     for reason, group in groupby(by_reason, key=lambda each: each.reason):
@@ -186,7 +186,7 @@ def _preprocessing(preprocessing: Preprocessing) -> str:
 def _verification(verification: Verification) -> str:
     told = (
         f"{verification.texts} texts to {verification.max_text_difference:.1e}, "
-        f"{verification.pictures} pictures to {verification.max_image_difference:.1e}"
+        f"{verification.images} images to {verification.max_image_difference:.1e}"
     )
     if verification.int8_overlap_at_10 is not None:
         told += f"; int8 overlap@10 {verification.int8_overlap_at_10:.3f}"
@@ -197,8 +197,8 @@ def _verification(verification: Verification) -> str:
 
 def _golden(golden: Golden) -> str:
     return (
-        f"{len(golden.texts)} texts to {golden.text_tolerance.largest:.1e}, a picture to "
-        f"{golden.picture_tolerance.largest:.1e}, by {golden.computed_by}"
+        f"{len(golden.texts)} texts to {golden.text_tolerance.largest:.1e}, an image to "
+        f"{golden.image_tolerance.largest:.1e}, by {golden.computed_by}"
     )
 
 

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         bundle.close()
     print(
-        f"{arguments.to} has {loaded.written + loaded.kept} pictures: {loaded.written} written, "
+        f"{arguments.to} has {loaded.written + loaded.kept} images: {loaded.written} written, "
         f"{loaded.kept} there already, {loaded.removed} removed"
     )
     return 0

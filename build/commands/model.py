@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     card = export(checkpoint, arguments.output, arguments.precision)
     measured = card.verification
     print(
-        f"verified on {measured.texts} texts and {measured.pictures} pictures: largest difference "
+        f"verified on {measured.texts} texts and {measured.images} images: largest difference "
         f"{measured.max_text_difference:.1e} and {measured.max_image_difference:.1e}"
     )
     for line in _precision(card):

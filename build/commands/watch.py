@@ -1,6 +1,6 @@
 """Keep the bundle of a folder current.
 
-It is built at the start, and again whenever a picture, or a file that says something of pictures,
+It is built at the start, and again whenever an image, or a file that says something of images,
 comes, changes or goes: a second after the last of several changes. Only what changed is embedded.
 A service that is told to reload, or looks by itself, goes over to the new bundle. Ctrl-C and
 SIGTERM end it; the bundle is whole at every instant.
@@ -18,13 +18,13 @@ from build.commands.index import configure_folder, folder_options, summary
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
-    parser.add_argument("images", type=Path, metavar="DIR", help="the folder of the pictures")
+    parser.add_argument("images", type=Path, metavar="DIR", help="the folder of the images")
     configure_folder(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the subcommand, until it is interrupted."""
-    from build.index import Outcome
+    from build.bundle_from_images import Outcome
     from build.watch import keep_current
 
     def tell(outcome: Outcome) -> None:

@@ -36,12 +36,12 @@ def main() -> int:
 
 
 def make_gallery(output: Path, cache: Path) -> None:
-    """Write every selected picture and ``captions.csv`` under ``output``.
+    """Write every selected image and ``captions.csv`` under ``output``.
 
     The theme folders of an earlier run are replaced; the README beside them stays.
 
     Raises:
-        BuildError: a package cannot be had, or a picture's licence is not established.
+        BuildError: a package cannot be had, or an image's licence is not established.
     """
     # Clip art is rendered large: some drawings are 13,000 pixels wide.
     Image.MAX_IMAGE_PIXELS = None
@@ -79,7 +79,7 @@ def make_gallery(output: Path, cache: Path) -> None:
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    print(f"{len(rows)} pictures, {total / 1e6:.1f} MB, in {output}")
+    print(f"{len(rows)} images, {total / 1e6:.1f} MB, in {output}")
 
 
 def credit_of(row: Mapping[str, str], original: Path, cache: Path) -> Credit:

@@ -1,4 +1,4 @@
-"""Who made a picture and under which licence, as its own package says it."""
+"""Who made an image and under which licence, as its own package says it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _CC = "{http://web.resource.org/cc/}"
 _README_FIELD = re.compile(r"(Copyright|License|Source|Files|Comments?):\s*(.*)")
 _MAIL = re.compile(r"[\s(<-]*(?:email: *)?\S+@\S+[)>]?")
-_PICTURE_NAME = re.compile(r"\S+\.webp$")
+_IMAGE_NAME = re.compile(r"\S+\.webp$")
 
 #: The licences that the gallery takes, by the spellings that the packages use.
 LICENCES = {
@@ -68,27 +68,27 @@ def openclipart_credit(svg: Path) -> Credit:
     return Credit(title[:1].upper() + title[1:], author, "public domain")
 
 
-def gcompris_credit(picture: Path) -> Credit:
-    """Read what the README beside a GCompris picture says of it.
+def gcompris_credit(image: Path) -> Credit:
+    """Read what the README beside a GCompris image says of it.
 
-    Debian's copyright file is older than the pictures; the READMEs are upstream's own.
+    Debian's copyright file is older than the images; the READMEs are upstream's own.
 
     Raises:
         BuildError: there is no README, or it names no licence that the gallery takes.
     """
-    folder = picture.parent
+    folder = image.parent
     while not (folder / "README").exists():
         if folder.name in ("activities", ""):
-            raise BuildError(f"{picture} has no README beside it")
+            raise BuildError(f"{image} has no README beside it")
         folder = folder.parent
-    name = picture.relative_to(folder).as_posix()
+    name = image.relative_to(folder).as_posix()
     for paragraph in re.split(r"\n\s*\n", (folder / "README").read_text(encoding="utf-8")):
         fields: dict[str, list[str]] = {}
         current = ""
         for line in map(str.strip, paragraph.splitlines()):
             if match := _README_FIELD.match(line):
                 current, line = match.groups()
-            if _PICTURE_NAME.match(line) and current != "Source":
+            if _IMAGE_NAME.match(line) and current != "Source":
                 fields.setdefault("Files", []).append(line)  # some READMEs forget "Files:"
             elif line:
                 fields.setdefault(current, []).append(line)
@@ -96,10 +96,10 @@ def gcompris_credit(picture: Path) -> Credit:
             origin = " ".join(fields.get("Source", []))
             licence = LICENCES.get(" ".join(fields.get("License", [])).lower())
             if licence is None:
-                raise BuildError(f"{picture} has no licence that the gallery takes")
+                raise BuildError(f"{image} has no licence that the gallery takes")
             author = re.sub(r"Copyright\s+", "", "; ".join(fields.get("Copyright", []))).strip()
-            return Credit(_title_of(origin) or picture.stem, author, licence, origin)
-    raise BuildError(f"the README of {picture} does not name it")
+            return Credit(_title_of(origin) or image.stem, author, licence, origin)
+    raise BuildError(f"the README of {image} does not name it")
 
 
 def _title_of(origin: str) -> str:

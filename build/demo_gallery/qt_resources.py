@@ -1,4 +1,4 @@
-"""Qt's binary resource files (``.rcc``), in which GCompris keeps its pictures."""
+"""Qt's binary resource files (``.rcc``), in which GCompris keeps its images."""
 
 from __future__ import annotations
 

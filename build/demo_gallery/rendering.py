@@ -1,4 +1,4 @@
-"""Make a small picture for the gallery of a large one."""
+"""Make a small image for the gallery of a large one."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _SMALL_PNG = 12_000
 
 
 def render(image: Image.Image, *, drawn: bool) -> tuple[str, bytes]:
-    """Scale a picture down and encode it; return the suffix and the bytes.
+    """Scale an image down and encode it; return the suffix and the bytes.
 
     Opaque photographs and paintings become JPEG.  Drawings, and cut-out photographs,
     lose their empty border, keep their transparency, and become PNG if that is small,
     else WebP.
     """
-    picture = _trimmed(image.convert("RGBA"))
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    if picture.getchannel("A").getextrema() == (255, 255):
-        picture = picture.convert("RGB")
+    image = _trimmed(image.convert("RGBA"))
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    if image.getchannel("A").getextrema() == (255, 255):
+        image = image.convert("RGB")
         if not drawn:
-            return ".jpg", _encoded(picture, "JPEG", quality=82, optimize=True, progressive=True)
-    png = _encoded(picture, "PNG", optimize=True)
+            return ".jpg", _encoded(image, "JPEG", quality=82, optimize=True, progressive=True)
+    png = _encoded(image, "PNG", optimize=True)
     if len(png) <= _SMALL_PNG:
         return ".png", png
     # Method 6 takes a hundred times as long as 4, for 3 % of the size.
-    return ".webp", _encoded(picture, "WEBP", quality=80, method=4)
+    return ".webp", _encoded(image, "WEBP", quality=80, method=4)
 
 
 def _trimmed(drawing: Image.Image) -> Image.Image:

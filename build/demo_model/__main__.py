@@ -35,7 +35,7 @@ def main() -> int:
 
             cache = arguments.cache or arguments.output / "cache"
             for name, count in write_evaluation_sets(arguments.output, cache).items():
-                print(f"{arguments.output / name}: {count} pictures")
+                print(f"{arguments.output / name}: {count} images")
         else:
             from build.demo_model.package import export_package, export_variants
             from build.demo_model.train import train as train_model

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite2: what it sees in a picture, and which of 1,000 things it takes it for."""
+"""EfficientNet-Lite2: what it sees in an image, and which of 1,000 things it takes it for."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def load_backbone(folder: Path) -> nn.Module:
 
 
 def see(network: Any, pixels: torch.Tensor) -> torch.Tensor:
-    """Features of pictures: float32 ``[n, 3, 260, 260]`` to ``[n, 1280 + 856]``.
+    """Features of images: float32 ``[n, 3, 260, 260]`` to ``[n, 1280 + 856]``.
 
     The first 1280 are those the classifier reads; the rest are the means of each stage's
     channels.

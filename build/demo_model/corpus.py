@@ -1,8 +1,8 @@
-"""The training pictures: drawings with names, keywords and definitions.
+"""The training images: drawings with names, keywords and definitions.
 
-What different hands have drawn of one thing is one *concept*: all its pictures share its
-texts.  Pictures that the demo's gallery shows are left out, so that a search of the
-gallery is a search among pictures the model has never seen.
+What different hands have drawn of one thing is one *concept*: all its images share its
+texts.  Images that the demo's gallery shows are left out, so that a search of the
+gallery is a search among images the model has never seen.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _UNSEEN_DOMAINS = {4, 7, 9, 10, 12, 22, 24, 25, 26, 28}
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A training picture: its PNG or WebP, the key of its concept, where it is from."""
+class CorpusImage:
+    """A training image: its PNG or WebP, the key of its concept, where it is from."""
 
     path: Path
     concept: str
@@ -56,7 +56,7 @@ class Concept:
     descriptions: list[str] = field(default_factory=list)
 
     def add(self, names: list[str], keywords: list[str]) -> None:
-        """Join what another picture of the thing is called."""
+        """Join what another image of the thing is called."""
         self.names += [name for name in names if name not in self.names]
         self.keywords += [word for word in keywords if word not in self.keywords]
 
@@ -70,7 +70,7 @@ class Concept:
         return ", ".join([self.names[0], *self.keywords[:keywords]])
 
     def texts(self) -> list[str]:
-        """Every text that the concept's pictures are trained with; the first is its name."""
+        """Every text that the concept's images are trained with; the first is its name."""
         texts = self.names[:3]
         if self.keywords:
             texts = [*texts, self.headline(6)]
@@ -80,24 +80,24 @@ class Concept:
         return texts + self.descriptions
 
 
-def read_corpus(cache: Path, gallery: Path) -> tuple[list[Picture], dict[str, Concept]]:
-    """Fetch, render and name every training picture.
+def read_corpus(cache: Path, gallery: Path) -> tuple[list[CorpusImage], dict[str, Concept]]:
+    """Fetch, render and name every training image.
 
     Args:
         cache: where packages are unpacked and drawings rendered (once).
         gallery: the demo's gallery, whose ``captions.csv`` says what to leave out.
     """
     shown = _shown_in(gallery)
-    pictures: list[Picture] = []
+    images: list[CorpusImage] = []
     concepts: dict[str, Concept] = defaultdict(Concept)
-    for picture, names, keywords in _everything(cache, shown):
-        pictures.append(picture)
-        concepts[picture.concept].add(names, keywords)
-    return pictures, dict(concepts)
+    for image, names, keywords in _everything(cache, shown):
+        images.append(image)
+        concepts[image.concept].add(names, keywords)
+    return images, dict(concepts)
 
 
 def _shown_in(gallery: Path) -> set[str]:
-    """``package: path without suffix`` of the gallery's pictures."""
+    """``package: path without suffix`` of the gallery's images."""
     with (gallery / "captions.csv").open(encoding="utf-8", newline="") as table:
         rows = [row["source"].partition(": ") for row in csv.DictReader(table)]
     return {
@@ -106,7 +106,7 @@ def _shown_in(gallery: Path) -> set[str]:
     }
 
 
-_Named = tuple[Picture, list[str], list[str]]
+_Named = tuple[CorpusImage, list[str], list[str]]
 
 
 def _everything(cache: Path, shown: set[str]) -> Iterator[_Named]:
@@ -124,7 +124,7 @@ def _everything(cache: Path, shown: set[str]) -> Iterator[_Named]:
         for icon in icons.names:
             name = _words(icon)
             if name and "abstract" not in name:
-                yield Picture(icons.render(icon), f"icon:{name}", package.name), [name], []
+                yield CorpusImage(icons.render(icon), f"icon:{name}", package.name), [name], []
 
 
 def _clip_art(cache: Path, shown: set[str]) -> Iterator[_Named]:
@@ -143,7 +143,7 @@ def _clip_art(cache: Path, shown: set[str]) -> Iterator[_Named]:
         names, keywords = _clip_art_names(relative, text)
         rendered = cache / "rendered" / "openclipart" / (name.replace("/", "__") + ".png")
         if names and render(text, rendered):
-            yield Picture(rendered, f"clip:{names[0]}", "openclipart"), names, keywords
+            yield CorpusImage(rendered, f"clip:{names[0]}", "openclipart"), names, keywords
 
 
 def _clip_art_names(relative: Path, text: str) -> tuple[list[str], list[str]]:
@@ -199,10 +199,10 @@ class _EmojiNames:
             self._names[_code(entry["hexcode"])] = known
 
     def named(self, code: str, path: Path, source: str) -> Iterator[_Named]:
-        """The picture with its texts; nothing if the emoji is left out."""
+        """The image with its texts; nothing if the emoji is left out."""
         known = self._names.get(_code(code))
         if known is not None:
-            yield Picture(path, f"emoji:{_code(code)}", source), *known
+            yield CorpusImage(path, f"emoji:{_code(code)}", source), *known
 
     def code_of(self, icon: str) -> str | None:
         """The code points of an icon that is called like an emoji."""
@@ -216,12 +216,12 @@ def _noto(cache: Path, emoji: _EmojiNames) -> Iterator[_Named]:
         path = root / "img" / "google" / "64" / entry["image"]
         if not entry.get("has_img_google") or not path.exists():
             continue
-        for picture, names, keywords in emoji.named(entry["unified"], path, "noto"):
+        for image, names, keywords in emoji.named(entry["unified"], path, "noto"):
             short = [re.sub(r"[_-]", " ", name) for name in entry["short_names"]]
             if names[0].startswith("flag of "):
                 short = []
             more = [name for name in short if not any(map(str.isdigit, name))]
-            yield picture, [*names, *(name for name in more if name not in names)], keywords
+            yield image, [*names, *(name for name in more if name not in names)], keywords
 
 
 def _emoji_icons(package: Package, cache: Path, emoji: _EmojiNames) -> Iterator[_Named]:
@@ -233,8 +233,8 @@ def _emoji_icons(package: Package, cache: Path, emoji: _EmojiNames) -> Iterator[
     for icon, code in codes.items():
         if icon in icons.names:
             for found in emoji.named(code, Path(), package.name):
-                picture = Picture(icons.render(icon), found[0].concept, package.name)
-                yield picture, found[1], found[2]
+                image = CorpusImage(icons.render(icon), found[0].concept, package.name)
+                yield image, found[1], found[2]
 
 
 def _words(text: str) -> str:

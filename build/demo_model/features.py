@@ -1,4 +1,4 @@
-"""What the backbone sees of many pictures, plain and disturbed, kept between runs."""
+"""What the backbone sees of many images, plain and disturbed, kept between runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from build.demo_model.backbone import SIDE, see
 from build.demo_model.kept import kept_as
+from models.images import decode
 from models.manifest import Preprocessing
-from models.pictures import decode
 from models.preprocessing import preprocess
 
 # Drawings keep their proportions and lose their empty border; nothing is cropped away.
@@ -40,12 +40,12 @@ _Colour = tuple[int, int, int]
 def extract(
     backbone: nn.Module, paths: Sequence[Path], disturbance: int | None, kept: Path
 ) -> NDArray[np.float32]:
-    """The features of pictures, float32 ``[n, 2136]``.
+    """The features of images, float32 ``[n, 2136]``.
 
     Args:
         backbone: see :mod:`build.demo_model.backbone`.
-        paths: the pictures.
-        disturbance: None for the pictures as they are, else the seed of a random
+        paths: the images.
+        disturbance: None for the images as they are, else the seed of a random
             background, turn, crop, colour, and size for each.
         kept: the file that holds the result between runs.
     """
@@ -81,7 +81,7 @@ class _Pixels(Dataset[torch.Tensor]):
 
 
 def disturb(image: Image.Image, rng: random.Random) -> Image.Image:
-    """The picture on another ground, turned, cropped, stretched, recoloured: RGB."""
+    """The image on another ground, turned, cropped, stretched, recoloured: RGB."""
     image = image.convert("RGBA")
     image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BICUBIC)
     ground = _ground(rng)
@@ -89,23 +89,23 @@ def disturb(image: Image.Image, rng: random.Random) -> Image.Image:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if rng.random() < 0.4:
         image = image.rotate(rng.uniform(-18, 18), Image.Resampling.BICUBIC, expand=True)
-    picture = _trimmed_on(image, ground)
+    image = _trimmed_on(image, ground)
     if rng.random() < 0.3:
         share = rng.uniform(0.75, 1)
-        left = rng.uniform(0, picture.width * (1 - share))
-        top = rng.uniform(0, picture.height * (1 - share))
-        right, bottom = left + picture.width * share, top + picture.height * share
-        picture = picture.crop((int(left), int(top), int(right) + 1, int(bottom) + 1))
+        left = rng.uniform(0, image.width * (1 - share))
+        top = rng.uniform(0, image.height * (1 - share))
+        right, bottom = left + image.width * share, top + image.height * share
+        image = image.crop((int(left), int(top), int(right) + 1, int(bottom) + 1))
     if rng.random() < 0.3:
-        width = max(1, int(picture.width * rng.uniform(0.75, 1.3)))
-        picture = picture.resize((width, picture.height))
+        width = max(1, int(image.width * rng.uniform(0.75, 1.3)))
+        image = image.resize((width, image.height))
     if rng.random() < 0.5:
-        picture = ImageEnhance.Color(picture).enhance(rng.uniform(0.4, 1.4))
-        picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.75, 1.2))
-        picture = ImageEnhance.Contrast(picture).enhance(rng.uniform(0.7, 1.3))
+        image = ImageEnhance.Color(image).enhance(rng.uniform(0.4, 1.4))
+        image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.75, 1.2))
+        image = ImageEnhance.Contrast(image).enhance(rng.uniform(0.7, 1.3))
     if rng.random() < 0.08:
-        picture = picture.convert("L").convert("RGB")
-    return _padded(picture, ground, rng.choice([0, 0, 0, 0.15, 0.35]))
+        image = image.convert("L").convert("RGB")
+    return _padded(image, ground, rng.choice([0, 0, 0, 0.15, 0.35]))
 
 
 def _ground(rng: random.Random) -> _Colour:
@@ -120,13 +120,13 @@ def _ground(rng: random.Random) -> _Colour:
 def _trimmed_on(image: Image.Image, ground: _Colour) -> Image.Image:
     box = image.getchannel("A").getbbox()
     image = image.crop(box) if box else image
-    picture = Image.new("RGB", image.size, ground)
-    picture.paste(image, mask=image.getchannel("A"))
-    return picture
+    canvas = Image.new("RGB", image.size, ground)
+    canvas.paste(image, mask=image.getchannel("A"))
+    return canvas
 
 
-def _padded(picture: Image.Image, ground: _Colour, border: float) -> Image.Image:
-    side = round(max(picture.size) / (1 - border))
+def _padded(image: Image.Image, ground: _Colour, border: float) -> Image.Image:
+    side = round(max(image.size) / (1 - border))
     square = Image.new("RGB", (side, side), ground)
-    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return square

@@ -1,4 +1,4 @@
-"""Training the picture tower's head on drawings and their texts."""
+"""Training the image tower's head on drawings and their texts."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _TARGET_TEMPERATURE = 0.07
 class Drawings:
     """What the head learns from.
 
-    ``features`` is ``[views, pictures, 2136]``; ``concept`` ``[pictures]`` names each
-    picture's concept by number; ``texts`` are the vectors of all concepts' texts in their
+    ``features`` is ``[views, images, 2136]``; ``concept`` ``[images]`` names each
+    image's concept by number; ``texts`` are the vectors of all concepts' texts in their
     concepts' order, ``starts`` ``[concepts + 1]`` where each concept's begin; ``weight``
-    ``[pictures]`` says how often each picture is drawn.
+    ``[images]`` says how often each image is drawn.
     """
 
     features: torch.Tensor
@@ -44,13 +44,13 @@ def train_head(drawings: Drawings, *, epochs: float, seed: int) -> Head:
     texts are to it, since "dog" is no wrong answer to "dog face".
     """
     torch.manual_seed(seed)
-    views, pictures, _ = drawings.features.shape
+    views, images, _ = drawings.features.shape
     mean = drawings.features.mean((0, 1))
     deviation = drawings.features.std((0, 1)) + 1e-3
     head = Head(mean, deviation, drawings.texts.shape[1], _DROPOUT)
     optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_DECAY)
     counts = drawings.starts[1:] - drawings.starts[:-1]
-    steps = int(epochs * pictures / _BATCH)
+    steps = int(epochs * images / _BATCH)
     for step in trange(steps, desc="head", unit="step"):
         rows = torch.multinomial(drawings.weight, _BATCH, replacement=True)
         view = torch.randint(views, (_BATCH,))

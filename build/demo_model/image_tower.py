@@ -1,10 +1,10 @@
-"""The picture tower: a frozen backbone, ConSE, and heads that have learned drawings.
+"""The image tower: a frozen backbone, ConSE, and heads that have learned drawings.
 
 ConSE (Norouzi et al. 2014, "Zero-shot learning by convex combination of semantic
-embeddings") takes what the classifier thinks of a picture and mixes the *text* vectors
+embeddings") takes what the classifier thinks of an image and mixes the *text* vectors
 of the likeliest classes.  It knows photographs.  The heads map the backbone's features,
-and have been trained on drawings.  A picture's vector is the sum of both.  Each part is as
-long as its voices agree, and ConSE's weighs more the more the picture looks like a
+and have been trained on drawings.  An image's vector is the sum of both.  Each part is as
+long as its voices agree, and ConSE's weighs more the more the image looks like a
 photograph: that of a known thing is ConSE's matter, a drawing the heads'.
 """
 
@@ -22,7 +22,7 @@ from build.demo_model.backbone import FEATURES, see
 TEMPERATURE = 1.0
 NEAREST_CLASSES = 50
 HIDDEN = 512
-# So far on the way from drawings to photographs a picture counts as a photograph: those of
+# So far on the way from drawings to photographs an image counts as a photograph: those of
 # single things on white do not come farther.
 _SURE = 0.25
 
@@ -89,7 +89,7 @@ class ConSE(nn.Module):
 
 
 class PhotographGate(nn.Module):
-    """How much a picture looks like a photograph rather than a drawing.
+    """How much an image looks like a photograph rather than a drawing.
 
     The direction is Fisher's linear discriminant, its covariance that of the drawings with
     the diagonal doubled.
@@ -120,13 +120,13 @@ class PhotographGate(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """Pictures to vectors: float32 ``[n, 3, 260, 260]`` to ``[n, dim]``, unit length.
+    """Images to vectors: float32 ``[n, 3, 260, 260]`` to ``[n, dim]``, unit length.
 
     Args:
         backbone: see :mod:`build.demo_model.backbone`.
         head: features to vectors of at most unit length.
         conse: class scores to vectors.
-        gate: which of the two weights applies to a picture, and how far.
+        gate: which of the two weights applies to an image, and how far.
         weights: of ConSE in a drawing and in a photograph; the head's is 1.
     """
 
@@ -146,11 +146,11 @@ class ImageTower(nn.Module):
         self.weights = weights
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Preprocessed pictures to their vectors."""
+        """Preprocessed images to their vectors."""
         return self.embed(see(self.backbone, pixels))
 
     def embed(self, features: torch.Tensor) -> torch.Tensor:
-        """The vectors of pictures whose features (:func:`see`) are known."""
+        """The vectors of images whose features (:func:`see`) are known."""
         scores = self.backbone.classifier(features[:, :FEATURES])
         drawing, photograph = self.weights
         weight = drawing + (photograph - drawing) * self.gate(features)

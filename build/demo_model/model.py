@@ -22,6 +22,6 @@ class DemoModel(nn.Module):
         return vectors
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Vectors ``[n, 384]`` of preprocessed pictures ``[n, 3, 260, 260]``."""
+        """Vectors ``[n, 384]`` of preprocessed images ``[n, 3, 260, 260]``."""
         vectors: torch.Tensor = self.visual(pixels)
         return vectors

@@ -61,7 +61,7 @@ def export_variants(model: DemoModel, tokenizer: SimpleTokenizer, output: Path) 
 
 
 class _NoHead(nn.Module):
-    """Has no opinion of any picture."""
+    """Has no opinion of any image."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features ``[n, f]`` to zeros ``[n, 1]``."""

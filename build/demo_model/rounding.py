@@ -1,4 +1,4 @@
-"""Make the picture tower as small as it is stored, before anything is measured on it."""
+"""Make the image tower as small as it is stored, before anything is measured on it."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Set A holds the stamps whose caption is the name of an emoji, set B all of them; a
 stamp's caption is the English first line of the text beside it.  Left out are
 ``symbols/`` (letters, digits, coins) and mirrored copies.  The recipe never trains on
-these pictures and never chooses by them.
+these images and never chooses by them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RENDERED_WIDTH = 384
 
 @dataclass(frozen=True)
 class Stamp:
-    """A picture of the package and its caption."""
+    """An image of the package and its caption."""
 
     source: Path
     name: str
@@ -34,10 +34,10 @@ class Stamp:
 
 
 def write_evaluation_sets(output: Path, cache: Path) -> dict[str, int]:
-    """Write ``set-a``, ``set-b`` (pictures with text sidecars) and the questions.
+    """Write ``set-a``, ``set-b`` (images with text sidecars) and the questions.
 
     Returns:
-        How many pictures each set has.
+        How many images each set has.
     """
     stamps = list_stamps(fetch(STAMPS, cache))
     emoji = json.loads((fetch(NOTO_EMOJI, cache) / "emoji.json").read_text("utf-8"))

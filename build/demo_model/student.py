@@ -32,7 +32,7 @@ _ALIGN_RATE = 3e-4
 _ALIGN_LESSONS = 256
 _ALIGN_TEXTS = 192
 _ALIGN_PARTS = 4
-_ALIGN_PICTURES = 1024
+_ALIGN_IMAGES = 1024
 _ALIGN_SHARE = 0.15
 
 
@@ -168,17 +168,17 @@ def distil(
 
 @dataclass(frozen=True)
 class Answers:
-    """Texts and the pictures that answer them.
+    """Texts and the images that answer them.
 
     ``texts`` are those of all concepts in their concepts' order, ``starts``
-    ``[concepts + 1]`` says where each concept's begin; ``pictures`` are the picture tower's
+    ``[concepts + 1]`` says where each concept's begin; ``images`` are the image tower's
     vectors ``[n, 384]``, ``concept`` ``[n]`` the concept of each, ``weight`` ``[n]`` how
     often each is drawn.
     """
 
     texts: Sequence[str]
     starts: NDArray[np.int64]
-    pictures: torch.Tensor
+    images: torch.Tensor
     concept: torch.Tensor
     weight: torch.Tensor
 
@@ -193,10 +193,10 @@ def align(
     steps: int,
     seed: int,
 ) -> None:
-    """Draw the student towards the pictures that its texts should find.
+    """Draw the student towards the images that its texts should find.
 
-    The picture tower stays as it is.  Half of each batch goes on learning from the
-    teacher (see :func:`distil`), so that words without a picture keep their meaning.
+    The image tower stays as it is.  Half of each batch goes on learning from the
+    teacher (see :func:`distil`), so that words without an image keep their meaning.
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -215,14 +215,14 @@ def align(
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps)) + 0.01
             group["lr"] = _ALIGN_RATE * min(1.0, (step + 1) / 50) * cosine
         rows = next(lessons)
-        drawn = torch.multinomial(answers.weight, _ALIGN_PICTURES, replacement=True)
+        drawn = torch.multinomial(answers.weight, _ALIGN_IMAGES, replacement=True)
         concept = answers.concept[drawn]
         mine = concept[:_ALIGN_TEXTS]
         chosen = rng.integers(answers.starts[mine], answers.starts[mine + 1])
         with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", torch.bfloat16):
             vectors = embed(student, _padded(ids, lengths, rows)).float()
             queries = _embed_parts(student, asked, asked_lengths, chosen).float()
-        scores = queries @ answers.pictures[drawn].T / _SIMILARITY_TEMPERATURE
+        scores = queries @ answers.images[drawn].T / _SIMILARITY_TEMPERATURE
         hits = scores.masked_fill(mine[:, None] != concept[None, :], -torch.inf)
         missed = (scores.logsumexp(1) - hits.logsumexp(1)).mean()
         loss = _distance(vectors, goals[rows]) + _ALIGN_SHARE * missed

@@ -1,4 +1,4 @@
-"""MPNet, the sentence encoder whose space the demo model's texts and pictures share."""
+"""MPNet, the sentence encoder whose space the demo model's texts and images share."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The texts on which the student learns what the teacher makes of them.
 
-Names, keywords and definitions of the pictures and of ImageNet's classes; WordNet's
+Names, keywords and definitions of the images and of ImageNet's classes; WordNet's
 words, definitions and examples; and phrases made of them as people search: with
 articles, colours, places, "a photo of", "something used to".  And two lists that were
 written for this recipe: descriptions of common things that do not say the name

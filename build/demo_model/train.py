@@ -1,7 +1,7 @@
 """The recipe from registry packages to a checkpoint.
 
 Everything that takes long is kept in the work folder: stopped and started again, the
-recipe goes on where it was.  Its settings were chosen on captioned pictures of the demo's
+recipe goes on where it was.  Its settings were chosen on captioned images of the demo's
 own gallery, which the training never sees.
 """
 
@@ -93,8 +93,8 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     work.mkdir(parents=True, exist_ok=True)
     log = Log(work / "training.log")
     cache = work / "cache"
-    pictures, concepts = read_corpus(cache, gallery)
-    log(f"{len(pictures)} drawings of {len(concepts)} concepts")
+    images, concepts = read_corpus(cache, gallery)
+    log(f"{len(images)} drawings of {len(concepts)} concepts")
     teacher = Teacher(fetch_teacher(cache), work)
     descriptions = _unlike_questions(read_descriptions(), teacher, log)
     define(concepts, teacher, cache)
@@ -106,7 +106,7 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     fold_norms(backbone)
     round_to_storage(backbone)
     views = [
-        extract(backbone, [p.path for p in pictures], view, work / f"features-{view}.npy")
+        extract(backbone, [p.path for p in images], view, work / f"features-{view}.npy")
         for view in _VIEWS
     ]
     stamps = work / "stamps"
@@ -114,7 +114,7 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     stamp_paths = sorted((stamps / "set-b").rglob("*.png"))
     seen = extract(backbone, stamp_paths, None, work / "features-stamps.npy")
     twins = _nearest(views[0], seen) > _TWIN
-    log(f"{int(twins.sum())} drawings left out as twins of evaluation pictures")
+    log(f"{int(twins.sum())} drawings left out as twins of evaluation images")
 
     tokenizer = make_tokenizer()
     lessons, targets = _lessons(cache, concepts, descriptions, teacher)
@@ -140,11 +140,11 @@ def train(work: Path, gallery: Path) -> tuple[DemoModel, SimpleTokenizer]:
     row_of = {key: row for row, key in enumerate(keys)}
     drawings = Drawings(
         features=torch.from_numpy(np.stack(views)[:, kept]),
-        concept=torch.tensor([row_of[pictures[row].concept] for row in kept]),
+        concept=torch.tensor([row_of[images[row].concept] for row in kept]),
         texts=torch.from_numpy(encode(student, tokenizer, flat)),
         starts=torch.tensor(np.cumsum([0, *(len(several) for several in texts)])),
         weight=torch.tensor(
-            [_SILHOUETTE_WEIGHT if pictures[row].source == _SILHOUETTES else 1.0 for row in kept]
+            [_SILHOUETTE_WEIGHT if images[row].source == _SILHOUETTES else 1.0 for row in kept]
         ),
     )
     heads = []

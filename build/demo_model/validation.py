@@ -13,7 +13,7 @@ from torch import nn
 from build.captions import read_captions
 from build.demo_model.features import extract
 from build.demo_model.student import encode
-from build.evaluate import Pictures, read_queries
+from build.evaluate import Images, read_queries
 
 # Questions about the gallery; no choice goes by those about the stamps.
 GALLERY_QUESTIONS = Path(__file__).with_name("gallery_questions.json")
@@ -21,7 +21,7 @@ GALLERY_QUESTIONS = Path(__file__).with_name("gallery_questions.json")
 
 @dataclass(frozen=True)
 class Validation:
-    """Captioned pictures that training does not see: their features, and by kind the
+    """Captioned images that training does not see: their features, and by kind the
     queries with their hits."""
 
     features: torch.Tensor
@@ -41,7 +41,7 @@ def read_validation(backbone: nn.Module, gallery: Path, work: Path) -> Validatio
             hits[caption.metadata["kind"]].setdefault(caption.text, []).append(row)
     features = extract(backbone, paths, None, work / "features-gallery.npy")
     queries = {kind: list(by_caption.items()) for kind, by_caption in hits.items()}
-    candidates = Pictures(gallery, names, features, [None] * len(names), [])
+    candidates = Images(gallery, names, features, [None] * len(names), [])
     queries["question"] = [
         (query.text, sorted(query.hits)) for query in read_queries(GALLERY_QUESTIONS, candidates)
     ]

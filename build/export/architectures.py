@@ -67,7 +67,7 @@ def table(found: dict[str, dict[str, Any]]) -> str:
             "",
             f"Of the {len(found)} architectures of open_clip {version}, {exported} were exported "
             "with random weights and verified against open_clip here: 76 texts one by one and in "
-            "batches, and 8 pictures, to 1e-4. Those that need something of the Hugging Face hub "
+            "batches, and 8 images, to 1e-4. Those that need something of the Hugging Face hub "
             "(a tokenizer, the settings of a text tower), which could not be reached, were not "
             "tried, nor were those of more than 500 million parameters; neither is known to fail. "
             "Text towers and tokenizers of the kinds that need the hub are tested on small ones "
@@ -81,7 +81,7 @@ def table(found: dict[str, dict[str, Any]]) -> str:
             "docs/architectures.md`.",
             "",
             "| architecture | million parameters | result | text tower | texts | "
-            "largest difference, text and picture |",
+            "largest difference, text and image |",
             "|---|---:|---|---|---|---|",
             *(_row(name, one) for name, one in sorted(found.items(), key=_order)),
             "",

@@ -218,7 +218,7 @@ def _kind(activation: nn.Module) -> Activation:
 
 
 def _preprocessing(model: Any) -> Preprocessing:
-    """open_clip's own settings of the picture tower."""
+    """open_clip's own settings of the image tower."""
     settings = open_clip.transform.PreprocessCfg(**open_clip.get_model_preprocess_cfg(model))
     size = settings.size
     height, width = size if isinstance(size, tuple | list) else (size, size)

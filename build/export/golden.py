@@ -1,6 +1,6 @@
-"""The golden embeddings of a package: what open_clip gives for some texts and one picture.
+"""The golden embeddings of a package: what open_clip gives for some texts and one image.
 
-They come from open_clip's own tokenizer, picture transform and model in float32, never from
+They come from open_clip's own tokenizer, image transform and model in float32, never from
 the exported graphs; what compares with them is :mod:`models.golden`.
 """
 
@@ -15,8 +15,8 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from build.errors import BuildError
 from build.export.checkpoint import Checkpoint
 from build.export.verify import TOLERANCE
-from models.golden import compare_picture, compare_texts, pack, text_drift
-from models.golden_picture import golden_picture
+from models.golden import compare_image, compare_texts, pack, text_drift
+from models.golden_image import golden_image
 from models.image_encoder import ImageEncoder
 from models.manifest import DamagedError, Golden, GoldenText, ModelCard, Tolerance
 from models.text_encoder import TextEncoder
@@ -43,7 +43,7 @@ def golden_embeddings(checkpoint: Checkpoint) -> Golden:
     """What open_clip gives, with the tolerance that float32 graphs are held to.
 
     The tolerance is the export's own, :data:`build.export.verify.TOLERANCE`.  It is the same
-    for the picture, since :func:`models.preprocessing.preprocess` gives the same pixels as
+    for the image, since :func:`models.preprocessing.preprocess` gives the same pixels as
     open_clip to the bit, in every resize mode and interpolation.
     """
     ids = checkpoint.tokenizer(list(_TEXTS), context_length=checkpoint.context_length)
@@ -60,8 +60,8 @@ def golden_embeddings(checkpoint: Checkpoint) -> Golden:
         ),
         is_train=False,
     )
-    pixels = transform(golden_picture())
-    picture = checkpoint.model.encode_image(pixels.unsqueeze(0))[0]  # type: ignore[operator]
+    pixels = transform(golden_image())
+    image = checkpoint.model.encode_image(pixels.unsqueeze(0))[0]  # type: ignore[operator]
     float32 = Tolerance(largest=TOLERANCE, because="float32 sums in another order")
     return Golden(
         computed_by=", ".join(
@@ -72,8 +72,8 @@ def golden_embeddings(checkpoint: Checkpoint) -> Golden:
             for text, vector in zip(_TEXTS, texts, strict=True)
         ],
         text_tolerance=float32,
-        picture=_packed(picture),
-        picture_tolerance=float32,
+        image=_packed(image),
+        image_tolerance=float32,
     )
 
 
@@ -85,7 +85,7 @@ def refuse_other_embeddings(folder: Path, card: ModelCard) -> None:
     """
     try:
         compare_texts(folder, card, Tokenizer.load(folder, card), TextEncoder(folder, card))
-        compare_picture(folder, card, ImageEncoder(folder, card))
+        compare_image(folder, card, ImageEncoder(folder, card))
     except DamagedError as error:
         raise BuildError(
             f"the export drifts from open_clip. {error} Nothing was written."

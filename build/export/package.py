@@ -23,7 +23,7 @@ from build.export.text_graph import text_graph
 from build.export.text_tower import take_apart
 from build.export.tokenizer_file import write_tokenizer
 from build.export.traced import image_graph, masks_its_padding, traced_text_graph
-from build.export.verify import verification_texts, verify_pictures, verify_texts
+from build.export.verify import verification_texts, verify_images, verify_texts
 from models.manifest import (
     IMAGE_ENCODER,
     MODEL_CARD,
@@ -34,7 +34,7 @@ from models.manifest import (
     record_files,
 )
 
-_PICTURES = 8
+_IMAGES = 8
 _LIBRARIES = ("torch", "open_clip_torch", "onnx", "onnxruntime", "tokenizers")
 
 
@@ -95,7 +95,7 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
         preprocessing=checkpoint.preprocessing,
         verification=Verification(
             texts=len(verification_texts()),
-            pictures=_PICTURES,
+            images=_IMAGES,
             max_text_difference=0,
             max_image_difference=0,
         ),
@@ -105,7 +105,7 @@ def _export_into(folder: Path, checkpoint: Checkpoint, precision: Precision) -> 
     )
     measured = {
         "max_text_difference": verify_texts(checkpoint, card, folder),
-        "max_image_difference": verify_pictures(checkpoint, card, folder),
+        "max_image_difference": verify_images(checkpoint, card, folder),
     }
     refuse_other_embeddings(folder, card)
     chosen: dict[str, Any] = {}

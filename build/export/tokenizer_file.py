@@ -42,7 +42,9 @@ def _byte_pairs(
     tokenizer: open_clip_tokenizer.SimpleTokenizer, context_length: int
 ) -> tuple[tokenizers.Tokenizer, TextTokens]:
     if tokenizer.reduction_fn is not None:
-        raise BuildError("the tokenizer drops tokens of long texts by lot; that cannot be exported")
+        raise BuildError(
+            "the tokenizer drops tokens of long texts at random; that cannot be exported"
+        )
     merges = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.__getitem__)
     model = models.BPE(vocab=dict(tokenizer.encoder), merges=merges, end_of_word_suffix="</w>")
     fast = tokenizers.Tokenizer(model)

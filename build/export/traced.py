@@ -1,4 +1,4 @@
-"""Towers as PyTorch's own exporter sees them: every picture tower, and odd text towers."""
+"""Towers as PyTorch's own exporter sees them: every image tower, and odd text towers."""
 
 from __future__ import annotations
 

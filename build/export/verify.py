@@ -73,24 +73,24 @@ def verify_texts(checkpoint: Checkpoint, card: ModelCard, folder: Path) -> float
     )
 
 
-def verify_pictures(checkpoint: Checkpoint, card: ModelCard, folder: Path) -> float:
-    """The largest difference of a picture's vector from open_clip's, over 8 pictures.
+def verify_images(checkpoint: Checkpoint, card: ModelCard, folder: Path) -> float:
+    """The largest difference of an image's vector from open_clip's, over 8 images.
 
     Raises:
-        BuildError: names the picture that drifts.
+        BuildError: names the image that drifts.
     """
-    pixels = np.stack([preprocess(picture, card.preprocessing) for picture in sample_pictures(8)])
+    pixels = np.stack([preprocess(image, card.preprocessing) for image in sample_images(8)])
     with torch.no_grad():
         features = checkpoint.model.encode_image(torch.from_numpy(pixels))  # type: ignore[operator]
         expected = torch.nn.functional.normalize(features, dim=-1)
     found = ImageEncoder(folder, card).encode(pixels)
-    return _largest(found, expected.numpy(), [f"sample picture {n}" for n in range(8)])
+    return _largest(found, expected.numpy(), [f"sample image {n}" for n in range(8)])
 
 
-def sample_pictures(count: int) -> list[Image.Image]:
-    """Pictures of waves and noise in every proportion, the same each time."""
+def sample_images(count: int) -> list[Image.Image]:
+    """Images of waves and noise in every proportion, the same each time."""
     chance = np.random.default_rng(0)
-    pictures = []
+    images = []
     for _ in range(count):
         height, width = chance.integers(60, 400, size=2)
         rows, columns = np.mgrid[0:height, 0:width]
@@ -102,8 +102,8 @@ def sample_pictures(count: int) -> list[Image.Image]:
         ]
         noise = chance.normal(0, 0.2, (height, width, 3))
         values = np.clip((np.stack(waves, axis=-1) + noise + 1) * 127, 0, 255)
-        pictures.append(Image.fromarray(values.astype(np.uint8)))
-    return pictures
+        images.append(Image.fromarray(values.astype(np.uint8)))
+    return images
 
 
 def _largest(

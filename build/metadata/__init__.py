@@ -1,4 +1,4 @@
-"""What pictures say of themselves: XMP, IPTC and EXIF, in their files and in those beside them.
+"""What images say of themselves: XMP, IPTC and EXIF, in their files and in those beside them.
 
 Each reader gives *fields* by the names that a bundle has for them:
 
@@ -18,7 +18,7 @@ from typing import Any
 
 Fields = dict[str, Any]
 
-# Where a picture was taken tells where somebody lives: it is given to nobody who did not ask.
+# Where an image was taken tells where somebody lives: it is given to nobody who did not ask.
 ONLY_WITH_ALL = frozenset(
     {
         "exposure_seconds",

@@ -1,4 +1,4 @@
-"""What is said of a picture, by several mouths, as one."""
+"""What is said of an image, by several mouths, as one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INSTEAD_OF_A_CAPTION = ("headline", "title")
 
 @dataclass(frozen=True)
 class Description:
-    """What is said of a picture, and by whom.
+    """What is said of an image, and by whom.
 
     ``metadata`` holds all that is neither caption nor alt text; ``sources`` says of caption, alt
     text and each field where it comes from; a field that is not in it comes from a sidecar.
@@ -54,7 +54,7 @@ def combine(said: Iterable[tuple[str, Fields]]) -> Description:
         if not caption and isinstance(fields.get(name), str):
             caption = fields[name]
             sources["caption"] = sources[name]
-    # What is not named comes from beside the picture: so most answers stay short.
+    # What is not named comes from beside the image: so most answers stay short.
     named = {
         name: source
         for name, source in sources.items()
@@ -66,7 +66,7 @@ def combine(said: Iterable[tuple[str, Fields]]) -> Description:
 def written_by_programs(
     said: Mapping[str, Fields], level: Metadata
 ) -> Iterator[tuple[str, Fields]]:
-    """What a picture's file and an XMP file beside it say, in rising order of precedence.
+    """What an image's file and an XMP file beside it say, in rising order of precedence.
 
     Args:
         said: fields by source.

@@ -1,4 +1,4 @@
-"""What a picture's file says of the picture."""
+"""What an image's file says of the image."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from build.metadata.exif import exif_fields
 from build.metadata.iptc import iptc_fields
 from build.metadata.xmp import read_xmp, xmp_fields
 
-# To be raised when more is read, or is read otherwise: each picture is then looked at again.
+# To be raised when more is read, or is read otherwise: each image is then looked at again.
 READING = 1
 # Of Adobe's "Photoshop File Formats", image resources.
 _PHOTOSHOP_XMP = 1060
 
 
 class Embedded:
-    """Gathers the fields that a picture's file holds, by the standard they are written in.
+    """Gathers the fields that an image's file holds, by the standard they are written in.
 
         >>> embedded = Embedded()
         >>> read(content, inspect=embedded.inspect)
         >>> embedded.fields
         {'xmp': {'alt_text': 'A fox looks back'}, 'exif': {'taken_at': '2019-07-04T12:30:00'}}
 
-    Nothing that is wrong with them is an error: the picture is there without.
+    Nothing that is wrong with them is an error: the image is there without.
     """
 
     def __init__(self) -> None:
         self.fields: dict[str, Fields] = {}
 
     def inspect(self, image: Image.Image) -> None:
-        """Take in what the file of a decoded picture says."""
+        """Take in what the file of a decoded image says."""
         readers: dict[str, Callable[[Image.Image], Fields]] = {
             "xmp": _xmp,
             "iptc": _iptc,

@@ -13,7 +13,7 @@ from build.metadata import Fields
 from build.metadata.values import camera, date, degrees, kept, number, rating, text
 
 _RATING = 0x4746
-# What cameras and programs write where a person would describe the picture.
+# What cameras and programs write where a person would describe the image.
 _NO_DESCRIPTION = re.compile(
     r"""(olympus|minolta|konica\ minolta|kenox|samsung|sony|lg|polaroid|vivitar|digital|my)?\W*
         (digital\ still\ camera|digital\ camera|dsc|beautiful)?\W*
@@ -32,7 +32,7 @@ _WINDOWS_TITLE, _WINDOWS_COMMENT, _WINDOWS_AUTHOR, _WINDOWS_KEYWORDS = (
 
 
 def exif_fields(exif: Image.Exif) -> Fields:
-    """What is said in EXIF that pictures are sought by."""
+    """What is said in EXIF that images are sought by."""
     base, ifd = ExifTags.Base, ExifTags.IFD
     photo, place = exif.get_ifd(ifd.Exif), exif.get_ifd(ifd.GPSInfo)
     gps = ExifTags.GPS

@@ -1,4 +1,4 @@
-"""IPTC-IIM: what newsrooms wrote into pictures before XMP, and many still do.
+"""IPTC-IIM: what newsrooms wrote into images before XMP, and many still do.
 
 Format: IPTC-NAA Information Interchange Model 4.2, chapters 5 (record 1) and 6 (record 2).
 """
@@ -19,7 +19,7 @@ _HEADLINE, _CREDIT, _COPYRIGHT, _CAPTION = 105, 110, 116, 120
 
 
 def iptc_fields(records: Records) -> Fields:
-    """What is said in IPTC-IIM that pictures are sought by."""
+    """What is said in IPTC-IIM that images are sought by."""
 
     def all_of(number: int) -> list[str]:
         value = records.get((2, number), [])

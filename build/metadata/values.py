@@ -1,4 +1,4 @@
-"""Texts, dates and numbers as the makers of pictures' files write them."""
+"""Texts, dates and numbers as the makers of images' files write them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def date(value: object) -> str | None:
 
     Takes what EXIF (``2019:07:04 12:30:00``), IPTC (``20190704``, with ``00`` for what is not
     known) and XMP (ISO 8601) write.  The zone is left out: what counts is the clock where the
-    picture was taken, and so dates compare as texts.
+    image was taken, and so dates compare as texts.
     """
     line = text(value)
     match = None if line is None else _DATE.fullmatch(line)

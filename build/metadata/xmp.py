@@ -1,6 +1,6 @@
-"""XMP: the XML in which programs write what people say of a picture.
+"""XMP: the XML in which programs write what people say of an image.
 
-It lies in the picture's file or in one beside it, and whoever sends a picture has written it: it
+It lies in the image's file or in one beside it, and whoever sends an image has written it: it
 is read by a parser that opens nothing, expands nothing, and knows no document type.
 
 Format: ISO 16684-1, section 7, which names the part of RDF/XML that XMP is.
@@ -71,7 +71,7 @@ def read_xmp(packet: bytes) -> dict[str, Value]:
 
 
 def xmp_fields(properties: dict[str, Value]) -> Fields:
-    """What is said in XMP that pictures are sought by.
+    """What is said in XMP that images are sought by.
 
     Alt text: IPTC Photo Metadata Standard 2021.1, "Alt Text (Accessibility)".
     """

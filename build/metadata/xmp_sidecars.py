@@ -1,4 +1,4 @@
-"""XMP files beside pictures, as Lightroom, darktable, digiKam and Bridge write them."""
+"""XMP files beside images, as Lightroom, darktable, digiKam and Bridge write them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from build.metadata.xmp import LARGEST, read_xmp, xmp_fields
 _SUFFIX = ".xmp"
 
 
-def read_xmp_sidecars(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Fields], list[str]]:
-    """What XMP files say of pictures: ``photo.xmp``, and over it ``photo.jpg.xmp``.
+def read_xmp_sidecars(root: Path, images: Sequence[str]) -> tuple[dict[str, Fields], list[str]]:
+    """What XMP files say of images: ``photo.xmp``, and over it ``photo.jpg.xmp``.
 
     Args:
         root: the root of the tree.
-        pictures: paths relative to it, with ``/``.
+        images: paths relative to it, with ``/``.
 
     Returns:
-        The fields by picture (those of which nothing is said are left out), and warnings for
+        The fields by image (those of which nothing is said are left out), and warnings for
         the user.
     """
     by_folder: dict[str, dict[str, str]] = {}
     said: dict[str, Fields] = {}
     warnings: list[str] = []
-    for picture in pictures:
-        name = PurePosixPath(picture)
+    for image in images:
+        name = PurePosixPath(image)
         folder = str(name.parent)
         if folder not in by_folder:
             by_folder[folder] = _sidecars(root / folder)
@@ -42,7 +42,7 @@ def read_xmp_sidecars(root: Path, pictures: Sequence[str]) -> tuple[dict[str, Fi
             except (OSError, ValueError) as error:
                 warnings.append(f"{path.relative_to(root).as_posix()}: {error}: left out")
         if fields:
-            said[picture] = fields
+            said[image] = fields
     return said, warnings
 
 

@@ -35,7 +35,7 @@ _AT_ONCE = 1000
 _REMEMBERED_SECONDS = 60.0
 _MOST_REMEMBERED = 4096
 # How much of an HNSW graph is looked at; more than usual, since texts lie elsewhere than images
-# (models/index.py).  Other kinds of index ignore it.
+# (models/vector_index.py).  Other kinds of index ignore it.
 _BREADTH = 512
 
 

@@ -1,8 +1,8 @@
 """What the clients of clip-retrieval's back end ask: ``clip_retrieval.clip_client.ClipClient``.
 
 The requests and answers are those of ``rom1504/clip-retrieval`` (``clip_client.py``,
-``clip_back.py``).  A picture's ``id`` is its position in the index, which lasts as long as the
-bundle does.  There is one index, of pictures, and no model that rates them: what a client says of
+``clip_back.py``).  An image's ``id`` is its position in the index, which lasts as long as the
+bundle does.  There is one index, of images, and no model that rates them: what a client says of
 safety, violence and aesthetics has no effect, as where the original has no such model.
 """
 
@@ -28,12 +28,12 @@ from serving.plan import Vector
 from serving.protocols.protocol import Protocol, Question
 from serving.ticket import Ticket
 from serving.uploads import within_json
-from serving.wire.fields import MAX_QUERY, Position, ResultCount, SentPicture
+from serving.wire.fields import MAX_QUERY, Position, ResultCount, SentImage
 from serving.wire.requests import ImageSearchRequest, SearchRequest
 from serving.wire.responses import Json
 
 INDEX = "sightline"
-# The original's: above this cosine to one that comes before it a picture is a duplicate.
+# The original's: above this cosine to one that comes before it an image is a duplicate.
 _DUPLICATE = 0.94
 _MAX_IDS = 1000
 _USUAL = 100
@@ -43,14 +43,14 @@ IndexName = Annotated[Literal["sightline"], Field(description="as at /indices-li
 
 
 class KnnRequest(Question):
-    """``POST /knn-service``: pictures by a text, else by a picture, else by a vector."""
+    """``POST /knn-service``: images by a text, else by an image, else by a vector."""
 
     text: str | None = None
-    image: SentPicture | None = Field(None, description="as base64")
+    image: SentImage | None = Field(None, description="as base64")
     image_url: str | None = Field(None, description="refused: no address is fetched")
     embedding_input: list[StrictFloat] | None = None
     modality: Literal["image"] = "image"
-    num_images: ResultCount = Field(_USUAL, description="how many pictures, before duplicates go")
+    num_images: ResultCount = Field(_USUAL, description="how many images, before duplicates go")
     indice_name: IndexName | None = None
     deduplicate: bool = False
     use_mclip: Literal[False] = Field(False, description="there is one text encoder")
@@ -59,11 +59,11 @@ class KnnRequest(Question):
     @classmethod
     def _no_address(cls, given: str | None) -> None:
         if given is not None:
-            raise ValueError("no address is fetched: send the picture itself as 'image'")
+            raise ValueError("no address is fetched: send the image itself as 'image'")
 
 
 class KnnResult(BaseModel):
-    """One picture found, with the fields of its metadata; ``url`` is a thumbnail's."""
+    """One image found, with the fields of its metadata; ``url`` is a thumbnail's."""
 
     model_config = ConfigDict(extra="allow")
     id: int
@@ -74,7 +74,7 @@ class KnnResult(BaseModel):
 
 
 class KnnResponse(RootModel[list[KnnResult]]):
-    """The pictures found, best first."""
+    """The images found, best first."""
 
 
 class IndicesResponse(RootModel[list[str]]):
@@ -82,14 +82,14 @@ class IndicesResponse(RootModel[list[str]]):
 
 
 class MetadataRequest(Question):
-    """``POST /metadata``: what is known of some pictures."""
+    """``POST /metadata``: what is known of some images."""
 
     ids: Annotated[list[Position], Field(max_length=_MAX_IDS)]
     indice_name: IndexName | None = None
 
 
 class Metadata(BaseModel):
-    """What is known of one picture: ``image_path``, ``caption``, ``url`` and its metadata."""
+    """What is known of one image: ``image_path``, ``caption``, ``url`` and its metadata."""
 
     id: int
     metadata: dict[str, Any]
@@ -145,7 +145,7 @@ class _ClipRetrieval:
             try:
                 items = await engine.planner.look_up(engine.bundle.collection.get, question.ids)
             except KeyError as error:
-                raise RequestError(404, f"ids: no picture has the id {error}", "ids") from None
+                raise RequestError(404, f"ids: no image has the id {error}", "ids") from None
             answer = [
                 {"id": item.position, "metadata": _metadata(item, engine, request)}
                 for item in items
@@ -195,7 +195,7 @@ def protocol(exchange: Exchange) -> Protocol:
             Operation(
                 "post",
                 "/knn-service",
-                "Find the pictures that resemble a text, a picture or a vector, for ClipClient",
+                "Find the images that resemble a text, an image or a vector, for ClipClient",
                 body=KnnRequest,
                 answer=KnnResponse,
                 errors=(*OF_QUESTIONS, 501),
@@ -210,11 +210,11 @@ def protocol(exchange: Exchange) -> Protocol:
             Operation(
                 "post",
                 "/metadata",
-                "What is known of some pictures, for clients of clip-retrieval",
+                "What is known of some images, for clients of clip-retrieval",
                 body=MetadataRequest,
                 answer=MetadataResponse,
                 errors=(*OF_QUESTIONS, 404),
             ): answers.metadata,
         },
-        pictures=frozenset({"/knn-service"}),
+        images=frozenset({"/knn-service"}),
     )

@@ -1,6 +1,6 @@
-"""OpenAI's embeddings, as its clients and LangChain's ask for them; with pictures, too.
+"""OpenAI's embeddings, as its clients and LangChain's ask for them; with images, too.
 
-``POST /v1/embeddings`` and ``GET /v1/models`` are those of OpenAI's API reference.  For pictures
+``POST /v1/embeddings`` and ``GET /v1/models`` are those of OpenAI's API reference.  For images
 there are two forms: Jina's, ``{"input": [{"text": "a fox"}, {"image": "data:image/png;…"}]}``, and
 Infinity's, ``{"modality": "image", "input": ["data:image/png;…"]}``.
 """
@@ -33,7 +33,7 @@ from serving.operations import OF_QUESTIONS, Operation
 from serving.protocols.protocol import Protocol, Question
 from serving.ticket import Ticket
 from serving.uploads import Upload, within_json
-from serving.wire.fields import MAX_IMAGES, MAX_QUERY, QueryText, SentPicture
+from serving.wire.fields import MAX_IMAGES, MAX_QUERY, QueryText, SentImage
 from serving.wire.responses import Json
 
 # OpenAI's own limit.
@@ -41,10 +41,10 @@ MAX_INPUTS = 2048
 
 
 class Input(Question):
-    """A text or a picture."""
+    """A text or an image."""
 
     text: QueryText | None = None
-    image: SentPicture | None = None
+    image: SentImage | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Input:
@@ -54,12 +54,12 @@ class Input(Question):
 
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY, "pattern": r"\S"}
-_PICTURE = {"type": "string", "minLength": 1, "contentEncoding": "base64"}
+_IMAGE = {"type": "string", "minLength": 1, "contentEncoding": "base64"}
 _ONE = {
     "anyOf": [
         _TEXT,
         {"type": "object", "properties": {"text": _TEXT}, "required": ["text"]},
-        {"type": "object", "properties": {"image": _PICTURE}, "required": ["image"]},
+        {"type": "object", "properties": {"image": _IMAGE}, "required": ["image"]},
     ]
 }
 # As it is sent: a single one, or several.
@@ -100,9 +100,9 @@ class EmbeddingsRequest(Question):
 
     @field_validator("input")
     @classmethod
-    def _few_pictures(cls, given: list[Input]) -> list[Input]:
+    def _few_images(cls, given: list[Input]) -> list[Input]:
         if sum(one.image is not None for one in given) > MAX_IMAGES:
-            raise ValueError(f"at most {MAX_IMAGES} pictures at once")
+            raise ValueError(f"at most {MAX_IMAGES} images at once")
         return given
 
 
@@ -115,7 +115,7 @@ class Embedding(BaseModel):
 
 
 class Usage(BaseModel):
-    """The tokens of the texts; pictures have none."""
+    """The tokens of the texts; images have none."""
 
     prompt_tokens: int
     total_tokens: int
@@ -174,7 +174,7 @@ class _OpenAI:
 
             async def work(ticket: Ticket) -> tuple[Encoded, NDArray[np.float32]]:
                 encoded = await engine.encode_texts(texts, ticket)
-                return encoded, await engine.encode_pictures(uploads, ticket)
+                return encoded, await engine.encode_images(uploads, ticket)
 
             encoded, of_images = await self._exchange.in_time(request, work)
 
@@ -249,7 +249,7 @@ def protocol(exchange: Exchange) -> Protocol:
             Operation(
                 "post",
                 "/v1/embeddings",
-                "Turn texts and pictures into vectors, for OpenAI's clients",
+                "Turn texts and images into vectors, for OpenAI's clients",
                 body=EmbeddingsRequest,
                 answer=EmbeddingsResponse,
                 error=OpenAIError,
@@ -264,7 +264,7 @@ def protocol(exchange: Exchange) -> Protocol:
                 errors=(503,),
             ): answers.models,
         },
-        pictures=frozenset({"/v1/embeddings"}),
+        images=frozenset({"/v1/embeddings"}),
         in_words=_in_words,
     )
 

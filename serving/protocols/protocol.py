@@ -17,12 +17,12 @@ from serving.operations import Operation
 class Protocol:
     """The routes of one protocol.
 
-    ``pictures`` are the paths whose bodies may carry pictures; ``in_words`` says what went
+    ``images`` are the paths whose bodies may carry images; ``in_words`` says what went
     wrong, None for as everywhere else.
     """
 
     handlers: Mapping[Operation, Handler]
-    pictures: frozenset[str] = frozenset()
+    images: frozenset[str] = frozenset()
     in_words: InWords | None = None
 
     @property

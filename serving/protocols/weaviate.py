@@ -19,23 +19,23 @@ from serving.operations import OF_QUESTIONS, Operation
 from serving.protocols.protocol import Protocol, Question
 from serving.ticket import Ticket
 from serving.uploads import within_json
-from serving.wire.fields import MAX_IMAGES, MAX_QUERY, MAX_TEXTS, SentPicture
+from serving.wire.fields import MAX_IMAGES, MAX_QUERY, MAX_TEXTS, SentImage
 from serving.wire.responses import Json
 
 
 class VectorizeRequest(Question):
-    """``POST /vectorize``: an object's texts and pictures.
+    """``POST /vectorize``: an object's texts and images.
 
     A text may have any length, as an object's may: what no model reads of it is left out.
     """
 
     # Go writes a list that there is not as null.
     texts: Annotated[list[str], Field(max_length=MAX_TEXTS)] | None = None
-    images: Annotated[list[SentPicture], Field(max_length=MAX_IMAGES)] | None = None
+    images: Annotated[list[SentImage], Field(max_length=MAX_IMAGES)] | None = None
 
 
 class VectorizeResponse(BaseModel):
-    """L2-normalised vectors in the order of the texts, and of the pictures."""
+    """L2-normalised vectors in the order of the texts, and of the images."""
 
     textVectors: list[list[float]]  # noqa: N815
     imageVectors: list[list[float]]  # noqa: N815
@@ -61,14 +61,14 @@ class _Weaviate:
         question = await read(request, VectorizeRequest)
         texts = [text[:MAX_QUERY] for text in question.texts or ()]
         uploads = [
-            within_json(picture, f"images.{place}", self._exchange.max_upload)
-            for place, picture in enumerate(question.images or ())
+            within_json(image, f"images.{place}", self._exchange.max_upload)
+            for place, image in enumerate(question.images or ())
         ]
         with self._exchange.engine() as engine:
 
             async def work(ticket: Ticket) -> Any:
                 encoded = await engine.encode_texts(texts, ticket)
-                return encoded.vectors, await engine.encode_pictures(uploads, ticket)
+                return encoded.vectors, await engine.encode_images(uploads, ticket)
 
             of_texts, of_images = await self._exchange.in_time(request, work)
             return await numbers(
@@ -98,7 +98,7 @@ def protocol(exchange: Exchange) -> Protocol:
             Operation(
                 "post",
                 "/vectorize",
-                "Turn texts and pictures into vectors, for Weaviate",
+                "Turn texts and images into vectors, for Weaviate",
                 body=VectorizeRequest,
                 answer=VectorizeResponse,
                 error=WeaviateError,
@@ -129,7 +129,7 @@ def protocol(exchange: Exchange) -> Protocol:
                 key=False,
             ): answers.ready,
         },
-        pictures=frozenset({"/vectorize"}),
+        images=frozenset({"/vectorize"}),
         in_words=_in_words,
     )
 

@@ -54,18 +54,18 @@ _DATA_URL = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
-def _base64_of(picture: str) -> str:
-    """What is base64 of a picture; it is decoded where that harms nobody."""
-    if head := _DATA_URL.match(picture):
-        return picture[head.end() :]
-    if _ADDRESS.match(picture):
+def _base64_of(image: str) -> str:
+    """What is base64 of an image; it is decoded where that harms nobody."""
+    if head := _DATA_URL.match(image):
+        return image[head.end() :]
+    if _ADDRESS.match(image):
         raise ValueError(
-            "no address is fetched: send the picture itself, as base64 or 'data:image/…;base64,…'"
+            "no address is fetched: send the image itself, as base64 or 'data:image/…;base64,…'"
         )
-    return picture
+    return image
 
 
-SentPicture = Annotated[
+SentImage = Annotated[
     str,
     StringConstraints(min_length=1),
     AfterValidator(_base64_of),

@@ -23,7 +23,7 @@ from serving.wire.fields import (
     Offset,
     QueryText,
     ResultCount,
-    SentPicture,
+    SentImage,
     T,
     Weight,
 )
@@ -46,12 +46,12 @@ def _read_json(written: object) -> object:
 class QueryPart(_Request):
     """One of several things that are sought together.
 
-    A text, a picture of the bundle or one that is sent; what counts less than nothing is avoided.
+    A text, an image of the bundle or one that is sent; what counts less than nothing is avoided.
     """
 
-    text: QueryText | None = Field(None, description="what the picture shows")
-    like: str | None = Field(None, description="the id of a picture that it should resemble")
-    image: SentPicture | None = Field(None, description="a picture, as base64 or as a data URL")
+    text: QueryText | None = Field(None, description="what the image shows")
+    like: str | None = Field(None, description="the id of an image that it should resemble")
+    image: SentImage | None = Field(None, description="an image, as base64 or as a data URL")
     weight: Weight = 1.0
 
     @model_validator(mode="after")
@@ -64,20 +64,20 @@ class QueryPart(_Request):
 class _Question(_Request):
     """What any search may ask."""
 
-    like: str | None = Field(None, description="the id of a picture that it should resemble")
+    like: str | None = Field(None, description="the id of an image that it should resemble")
     queries: Annotated[list[QueryPart], Field(min_length=1, max_length=MAX_TERMS)] | None = Field(
         None,
-        description="texts and pictures that are sought together, each by its weight",
+        description="texts and images that are sought together, each by its weight",
         examples=[[{"text": "a beach"}, {"text": "people", "weight": -0.5}]],
     )
     sort: Annotated[str, Field(min_length=1, max_length=MAX_NAME + 1)] | None = Field(
         None,
-        description="the order of the relevant pictures: relevance, path, a field of the metadata, "
+        description="the order of the relevant images: relevance, path, a field of the metadata, "
         "or spread, which mixes them; backwards with a minus. With it nothing need be sought",
         examples=["-taken_at"],
     )
     query: QueryText | None = Field(
-        None, validate_default=True, description="what the picture shows", examples=["a red fox"]
+        None, validate_default=True, description="what the image shows", examples=["a red fox"]
     )
     syntax: Literal["plain", "algebra"] = Field(
         "plain", description="how query is read; as algebra: 2:beach + sunset - people"
@@ -87,10 +87,10 @@ class _Question(_Request):
     )
     mode: Literal["auto", "text", "image"] | None = Field(
         None,
-        description="find by looks (image), by the words that are said of a picture (text), or by "
+        description="find by looks (image), by the words that are said of an image (text), or by "
         "both; without it as image, but not told",
     )
-    k: ResultCount = Field(DEFAULT_K, description="how many pictures")
+    k: ResultCount = Field(DEFAULT_K, description="how many images")
     offset: Offset | None = Field(
         None,
         description="how many of the first to pass over; with it, 0 too, total_relevant is told; "
@@ -104,12 +104,12 @@ class _Question(_Request):
     )
     facets: FieldNames | None = Field(
         None,
-        description="fields of the metadata: how many pictures have which values of each",
+        description="fields of the metadata: how many images have which values of each",
         examples=[["licence", "taken_at"]],
     )
     facets_of: Among = Field(
         "relevant",
-        description="count the relevant pictures, of those that can be paged to, or all that match "
+        description="count the relevant images, of those that can be paged to, or all that match "
         "the filter and what is quoted, as it is anyway where nothing is sought",
     )
     min_similarity: float | None = Field(None, ge=-1, le=1, description="leave out what is below")
@@ -117,7 +117,7 @@ class _Question(_Request):
         None,
         ge=0,
         le=1,
-        description="show pictures that are alike once, the best of them: how alike, as a cosine; "
+        description="show images that are alike once, the best of them: how alike, as a cosine; "
         "0.95 for copies in other sizes, cuttings and bursts",
         examples=[0.95],
     )
@@ -128,7 +128,7 @@ class _Question(_Request):
         description="how much the relevant ones that follow each other are to differ: 0 not at "
         "all, 1 whatever their relevance",
     )
-    include_embeddings: bool = Field(False, description="send each picture's vector too")
+    include_embeddings: bool = Field(False, description="send each image's vector too")
 
     @field_validator("offset")
     @classmethod
@@ -152,7 +152,7 @@ class _Question(_Request):
 
     @property
     def order(self) -> str | None:
-        """The order of the pictures, None where it is by relevance."""
+        """The order of the images, None where it is by relevance."""
         return None if self.sort == RELEVANCE else self.sort
 
     @property
@@ -163,11 +163,11 @@ class _Question(_Request):
 
 
 class SearchRequest(_Question):
-    """``POST /search``: the pictures that a text describes, or that resemble one.
+    """``POST /search``: the images that a text describes, or that resemble one.
 
-    ``query`` is needed unless ``like`` names a picture, or ``queries`` say what is sought; with
-    several of these the pictures near all of them are.  Where ``sort`` gives an order, nothing
-    need be sought: then it is that of all pictures that meet the filter.
+    ``query`` is needed unless ``like`` names an image, or ``queries`` say what is sought; with
+    several of these the images near all of them are.  Where ``sort`` gives an order, nothing
+    need be sought: then it is that of all images that meet the filter.
     """
 
     @field_validator("query")
@@ -187,18 +187,18 @@ class SearchRequest(_Question):
 
     @property
     def seeks(self) -> bool:
-        """Whether anything is sought, or pictures are only put into order."""
+        """Whether anything is sought, or images are only put into order."""
         return self._seeks(dict(self))
 
 
 class ImageSearchRequest(_Question):
-    """``POST /search_by_image``: the fields of a form beside the picture itself."""
+    """``POST /search_by_image``: the fields of a form beside the image itself."""
 
-    weight: Weight = Field(1.0, description="how much the picture counts")
+    weight: Weight = Field(1.0, description="how much the image counts")
 
     @classmethod
     def _seeks(cls, given: Mapping[str, Any]) -> bool:
-        """The picture itself is sought."""
+        """The image itself is sought."""
         return True
 
     @field_validator("k", "offset", mode="before")
@@ -226,7 +226,7 @@ class FacetsRequest(_Request):
         None, description="fields of the metadata; without any those that make good filters"
     )
     filter: Conditions | None = Field(
-        None, description="count the pictures that match it only: as in a search, in JSON"
+        None, description="count the images that match it only: as in a search, in JSON"
     )
 
     @field_validator("filter", mode="before")
@@ -237,13 +237,13 @@ class FacetsRequest(_Request):
 
 
 class EncodeRequest(_Request):
-    """``POST /encode``: the vectors of some texts, and of some pictures.
+    """``POST /encode``: the vectors of some texts, and of some images.
 
-    A picture is sent as base64, bare or as a data URL.
+    An image is sent as base64, bare or as a data URL.
     """
 
-    images: Annotated[list[SentPicture], Field(max_length=MAX_IMAGES)] = Field(
-        default_factory=list, description="pictures, as base64 or as data URLs"
+    images: Annotated[list[SentImage], Field(max_length=MAX_IMAGES)] = Field(
+        default_factory=list, description="images, as base64 or as data URLs"
     )
     texts: Annotated[list[QueryText], Field(max_length=MAX_TEXTS)] = Field(
         default_factory=list, validate_default=True, description="texts"

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from serving.facets import Facet
 
 
-class PictureFacts(BaseModel):
-    """What is known of a picture, whatever is sought.
+class ImageFacts(BaseModel):
+    """What is known of an image, whatever is sought.
 
     ``sources`` says where caption, alt text and each field of the metadata come from
-    (:class:`models.items.Item`); ``text`` is what can be read in the picture; ``width`` and
-    ``height`` are the original's, in pixels; ``thumbhash`` is the picture in some 25 bytes, as
+    (:class:`models.items.Item`); ``text`` is what can be read in the image; ``width`` and
+    ``height`` are the original's, in pixels; ``thumbhash`` is the image in some 25 bytes, as
     base64, to be shown until the thumbnail has come (https://evanw.github.io/thumbhash/).
     """
 
@@ -32,12 +32,12 @@ class PictureFacts(BaseModel):
     text: str | None = None
 
 
-class SearchResult(PictureFacts):
-    """One picture of an answer.
+class SearchResult(ImageFacts):
+    """One image of an answer.
 
     ``similarity`` is the cosine, -1..1, null where nothing was sought; ``relevant`` is false far
     below the best (:mod:`models.relevance`).  ``score`` and ``matched`` are there where a mode was
-    asked for: what the order goes by, and the rank in each ranking that the picture is in,
+    asked for: what the order goes by, and the rank in each ranking that the image is in,
     ``image`` for its looks or a column of :mod:`models.words`.  ``duplicates`` and
     ``duplicate_ids`` are there where images were folded: how many more candidates look like this
     one, and the ids of the ten best of them.
@@ -53,12 +53,12 @@ class SearchResult(PictureFacts):
 
 
 class SearchResponse(BaseModel):
-    """The pictures found, best first.
+    """The images found, best first.
 
-    ``total_relevant`` is there where an offset was given: how many pictures are relevant, of those
+    ``total_relevant`` is there where an offset was given: how many images are relevant, of those
     that can be paged to; those that were folded count as one.  ``suggestion`` is what the query may
     have meant, where that was asked for and it has words that nobody knows.  ``facets`` are there
-    where fields were named, by their names.  ``warnings`` tell of conditions that no picture could
+    where fields were named, by their names.  ``warnings`` tell of conditions that no image could
     meet, and of fields that none has, and are there only then.
     """
 
@@ -94,7 +94,7 @@ class InfoResponse(BaseModel):
 
     version: str
     speech: bool
-    pictures: int
+    images: int
     model: dict[str, Any]
     index: dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""Embed a folder of pictures into a bundle.
+"""Embed a folder of images into a bundle.
 
 A build that is stopped goes on where it was when it is started again; one that is repeated
 embeds only what changed.  `search` and `serve` take this bundle unless they are told otherwise.

@@ -1,4 +1,4 @@
-"""Let assistants look for pictures in a running service, over MCP.
+"""Let assistants look for images in a running service, over MCP.
 
 Over stdin and stdout, for a client that starts it, or over HTTP.  SIGHTLINE_SERVICE_URL and
 SIGHTLINE_API_KEY say where the service is.

@@ -1,6 +1,6 @@
-"""Index a folder of pictures, serve it and show the page, until Ctrl-C.
+"""Index a folder of images, serve it and show the page, until Ctrl-C.
 
-Without a folder these are the pictures that come with Sightline.  A second time only what has
+Without a folder these are the images that come with Sightline.  A second time only what has
 changed is embedded.
 """
 
@@ -24,7 +24,7 @@ _LOOK_EVERY_SECONDS = 0.2
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
     parser.add_argument(
-        "images", type=Path, nargs="?", default=_GALLERY, metavar="FOLDER", help="your pictures"
+        "images", type=Path, nargs="?", default=_GALLERY, metavar="FOLDER", help="your images"
     )
     parser.add_argument(
         "--bundle", type=Path, help="where the bundle is kept; by default in a cache folder"
@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _index(images: Path, model: Path | None, bundle: Path) -> None:
     # Here, since they take long to import.
+    from build.bundle_from_images import IndexOptions, build_index
     from build.commands.index import summary
-    from build.index import IndexOptions, build_index
     from build.packages import DEMO_MODEL
 
     options = IndexOptions(output=bundle, model=model or DEMO_MODEL, images=images)

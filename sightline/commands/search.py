@@ -1,4 +1,4 @@
-"""Find pictures by describing them: their paths, best first, one a line.
+"""Find images by describing them: their paths, best first, one a line.
 
     sightline search "a red fox" -k 20 | xargs -d '\n' cp -t ~/foxes
 
@@ -20,9 +20,9 @@ from sightline import bundles
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
-    parser.add_argument("query", help="what the pictures show")
+    parser.add_argument("query", help="what the images show")
     parser.add_argument("--bundle", type=Path, help="default: the one used last")
-    parser.add_argument("-k", type=int, metavar="N", help="how many pictures; default 5")
+    parser.add_argument("-k", type=int, metavar="N", help="how many images; default 5")
     parser.add_argument(
         "--json", action="store_true", help="print the answer as POST /search gives it"
     )
@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pydantic_core import to_json
 
     from models.bundle import Bundle
+    from models.images import decode
     from models.modes import on_white
-    from models.pictures import decode
     from serving.answer import result_fields
     from serving.engine import Engine
     from serving.errors import RequestError
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         wanted = sys.stdout.isatty() and not arguments.no_previews
         preview = preview_for(os.environ) if wanted else None
-        root = Path(settings.images or bundle.manifest.picture_root or "")
+        root = Path(settings.images or bundle.manifest.image_root or "")
         for result in fields["results"]:
             item = bundle.items.find(result["id"]) if preview else None
             small = bundle.thumbnail(item) if item else None

@@ -61,7 +61,7 @@ def _names_nothing(manifest: dict[str, object]) -> None:
     manifest["files"] = {}
 
 
-def _has_more_pictures(manifest: dict[str, object]) -> None:
+def _has_more_images(manifest: dict[str, object]) -> None:
     manifest["pictures"] = 10**9
 
 
@@ -76,7 +76,7 @@ def _asks_for_all(manifest: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [_names_another, _names_nothing, _has_more_pictures, _is_wider, _asks_for_all]
+    "change", [_names_another, _names_nothing, _has_more_images, _is_wider, _asks_for_all]
 )
 def test_a_manifest_that_lies_is_refused(
     bundle: Path, change: Callable[[dict[str, object]], None]

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from build.index import IndexOptions, build_index
+from build.bundle_from_images import IndexOptions, build_index
 from models.bundle import Bundle
 from serving.app import App
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask, search
 from tests.tiny_package import write_tiny_package
 
@@ -31,14 +31,14 @@ QUERIES = [
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """One whose pictures have names, captions and metadata of hostile making."""
+    """One whose images have names, captions and metadata of hostile making."""
     images = tmp_path / "images"
     images.mkdir()
     package = tmp_path / "package"
     write_tiny_package(package, pretrained="random")
     name = "\"onerror='alert(1)' <img src=x>.png"
-    (images / name).write_bytes(picture(1))
-    (images / "$(touch pwned);'.png").write_bytes(picture(2))
+    (images / name).write_bytes(image_bytes(1))
+    (images / "$(touch pwned);'.png").write_bytes(image_bytes(2))
     with (images / "captions.csv").open("w", newline="") as stream:
         rows = csv.writer(stream)
         rows.writerow(["image_path", "caption", "=cmd|' /C calc'!A0", "'); DROP TABLE facts; --"])

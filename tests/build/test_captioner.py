@@ -15,13 +15,13 @@ from build import captioner as module
 from build.__main__ import main
 from build.captioner import Captioner
 from models.bundle import Bundle
+from models.images import read_content
 from models.items import Item
 from models.manifest import Manifest
-from models.pictures import read_content
 from tests.conftest import ROOT
 from tests.tools import require_module
 
-WORDS = ["a", "picture", "of", "red", "green", "blue", "fox", "tree", "house", "sea"]
+WORDS = ["a", "image", "of", "red", "green", "blue", "fox", "tree", "house", "sea"]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def captioner(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_weights(model: object, folder: Path, *, seed: int) -> None:
-    """Large ones, so that what is said depends on the picture; norms stay as they are."""
+    """Large ones, so that what is said depends on the image; norms stay as they are."""
     import torch
 
     torch.manual_seed(seed)
@@ -89,7 +89,7 @@ def write_tokenizer(folder: Path) -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Twelve pictures: the fourth has a caption, the last two are one twice."""
+    """Twelve images: the fourth has a caption, the last two are one twice."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(12):
@@ -111,13 +111,13 @@ def command(photos: Path, tmp_path: Path, tiny_package: Path) -> list[str]:
 
 @pytest.fixture
 def described(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many pictures each batch had that the model was asked about."""
+    """How many images each batch had that the model was asked about."""
     batches: list[int] = []
     describe = Captioner.describe
 
-    def counted(self: Captioner, pictures: Sequence[Image.Image]) -> list[str]:
-        batches.append(len(pictures))
-        return describe(self, pictures)
+    def counted(self: Captioner, images: Sequence[Image.Image]) -> list[str]:
+        batches.append(len(images))
+        return describe(self, images)
 
     monkeypatch.setattr(Captioner, "describe", counted)
     return batches
@@ -132,7 +132,7 @@ def alt_texts(bundle: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_only_pictures_without_a_caption_and_only_new_ones_are_described(
+def test_only_images_without_a_caption_and_only_new_ones_are_described(
     captioner: Path,
     photos: Path,
     tmp_path: Path,
@@ -153,7 +153,7 @@ def test_only_pictures_without_a_caption_and_only_new_ones_are_described(
         assert item.caption is None
         assert {word.lower() for word in item.alt_text.split()} <= set(WORDS)
     assert len({item.alt_text for item in written}) == 10
-    assert sum(described) == 10, "the picture that is there twice is described once"
+    assert sum(described) == 10, "the image that is there twice is described once"
     facts = Manifest.read(bundle).captioner
     assert facts is not None
     assert facts.name == "tiny"
@@ -203,12 +203,12 @@ import sys, time
 from build import captioner
 from build.__main__ import main
 describe = captioner.Captioner.describe
-def slowly(self, pictures):
+def slowly(self, images):
     if slowly.called:
         print("stopped here", flush=True)
         time.sleep(600)
     slowly.called = True
-    return describe(self, pictures)
+    return describe(self, images)
 slowly.called = False
 captioner.Captioner.describe = slowly
 main(sys.argv[1:])
@@ -240,17 +240,17 @@ def test_a_killed_build_goes_on(
 
 
 @pytest.mark.slow
-def test_what_is_said_of_a_picture_depends_on_no_other(captioner: Path, photos: Path) -> None:
+def test_what_is_said_of_an_image_depends_on_no_other(captioner: Path, photos: Path) -> None:
     speaker = Captioner(captioner)
-    pictures = [Image.open(path).convert("RGB") for path in sorted(photos.glob("*.png"))[:8]]
-    pictures[1:3] = [Image.new("RGB", (1, 1)), Image.new("RGB", (3, 500))]
-    together = speaker.describe(pictures)
-    assert together == [speaker.describe([picture])[0] for picture in pictures]
+    images = [Image.open(path).convert("RGB") for path in sorted(photos.glob("*.png"))[:8]]
+    images[1:3] = [Image.new("RGB", (1, 1)), Image.new("RGB", (3, 500))]
+    together = speaker.describe(images)
+    assert together == [speaker.describe([image])[0] for image in images]
 
 
-def test_a_picture_that_changed_meanwhile_is_not_described(photos: Path) -> None:
-    assert module._picture(photos / "00.png", read_content, b"another") is None
-    assert module._picture(photos / "gone.png", read_content, b"another") is None
+def test_an_image_that_changed_meanwhile_is_not_described(photos: Path) -> None:
+    assert module._image(photos / "00.png", read_content, b"another") is None
+    assert module._image(photos / "gone.png", read_content, b"another") is None
 
 
 @pytest.mark.slow

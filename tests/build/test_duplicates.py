@@ -17,16 +17,16 @@ from PIL import Image
 
 from build import duplicates
 from build.__main__ import main
+from build.bundle_from_images import IndexOptions, build_index
 from build.duplicates import find_duplicates
-from build.index import IndexOptions, build_index
 from models.bundle import Bundle
 from models.folding import fold
 from models.manifest import LOOKS
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.tiny_package import DIM
 
 DIFFERENT = 12
-# Of each picture there is one twice as large, and of every third one that is trimmed as well.
+# Of each image there is one twice as large, and of every third one that is trimmed as well.
 ODD_NAME = 'tall <b>&"x".png'
 
 
@@ -34,7 +34,7 @@ ODD_NAME = 'tall <b>&"x".png'
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
     for seed in range(DIFFERENT):
-        own = Image.open(io.BytesIO(picture(seed)))
+        own = Image.open(io.BytesIO(image_bytes(seed)))
         own.save(folder / f"{seed:02}-a.png")
         large = own.resize((120, 96), Image.Resampling.BICUBIC)
         large.save(folder / (f"{seed:02}-b.jpg" if seed else ODD_NAME), quality=90)
@@ -80,7 +80,7 @@ def test_the_list_has_each_group_with_its_largest_first(
         item.id: item.image_path for item in opened.items
     }
     folded = 12 + 4
-    assert f"12 groups: {folded} pictures look like another one of the 28" in shown.err
+    assert f"12 groups: {folded} images look like another one of the 28" in shown.err
     assert "looks.bin" not in shown.err
 
 
@@ -136,7 +136,7 @@ def test_the_sheet_shows_the_groups(bundle: Path, tmp_path: Path) -> None:
     words = ["duplicates", str(bundle), "--sheet", str(sheet), "--output", str(output)]
     assert main(words) == 0
     page = Page(sheet.read_text("utf-8"))
-    assert "Groups of pictures that look alike: 12." in page.text
+    assert "Groups of images that look alike: 12." in page.text
     assert page.elements.count("h2") == 12
     assert len(page.images) == 28
     # Neither markup nor anything to be loaded comes from the names.

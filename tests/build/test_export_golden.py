@@ -18,7 +18,7 @@ from build.export import Checkpoint, export, load_checkpoint
 from build.export.golden import golden_embeddings
 from build.packages import open_package
 from models.golden import unpack
-from models.golden_picture import golden_picture
+from models.golden_image import golden_image
 from models.manifest import TEXT_ENCODER, DamagedError, Preprocessing
 from models.preprocessing import preprocess
 from tests.altered import constant_answer
@@ -35,12 +35,12 @@ def vit() -> Checkpoint:
 @pytest.mark.parametrize("resize_mode", ["shortest", "squash", "longest"])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 @pytest.mark.parametrize("size", [(224, 224), (160, 224)])
-def test_pictures_are_preprocessed_as_by_open_clip_to_the_bit(
+def test_images_are_preprocessed_as_by_open_clip_to_the_bit(
     resize_mode: Literal["shortest", "squash", "longest"],
     interpolation: Literal["bicubic", "bilinear"],
     size: tuple[int, int],
 ) -> None:
-    """What the picture's tolerance rests on: that preprocessing needs none."""
+    """What the image's tolerance rests on: that preprocessing needs none."""
     mean, std = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
     transform = open_clip.image_transform(
         size,
@@ -60,15 +60,15 @@ def test_pictures_are_preprocessed_as_by_open_clip_to_the_bit(
         interpolation=interpolation,
         fill_color=7,
     )
-    expected = transform(golden_picture()).numpy()
-    np.testing.assert_array_equal(preprocess(golden_picture(), ours), expected)
+    expected = transform(golden_image()).numpy()
+    np.testing.assert_array_equal(preprocess(golden_image(), ours), expected)
 
 
 def test_a_float32_package_holds_what_open_clip_gives(vit: Checkpoint, tmp_path: Path) -> None:
     card = export(vit, tmp_path / "package", "fp32")
     golden = card.golden
     assert golden.computed_by == f"open_clip_torch {open_clip.__version__}, torch 2.14.1"
-    assert golden.text_tolerance == golden.picture_tolerance
+    assert golden.text_tolerance == golden.image_tolerance
     assert golden.text_tolerance.largest == 1e-4
     texts = [each.text for each in golden.texts]
     assert len(texts) == 6
@@ -77,22 +77,22 @@ def test_a_float32_package_holds_what_open_clip_gives(vit: Checkpoint, tmp_path:
         ids = open_clip.get_tokenizer("ViT-B-32")(texts)
         assert int((ids != 0).sum(1).max()) == 77
         expected = vit.model.encode_text(ids, normalize=True)  # type: ignore[operator]
-        picture = vit.model.encode_image(transform(golden_picture())[None], normalize=True)  # type: ignore[operator]
+        image = vit.model.encode_image(transform(golden_image())[None], normalize=True)  # type: ignore[operator]
     for each, vector in zip(golden.texts, expected, strict=True):
         np.testing.assert_allclose(unpack(each.embedding), vector, atol=1e-6)
-    np.testing.assert_allclose(unpack(golden.picture), picture[0], atol=1e-6)
+    np.testing.assert_allclose(unpack(golden.image), image[0], atol=1e-6)
 
 
 def test_an_int8_package_has_room_for_its_own_rounding(
     vit: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # int8 is asked for: how well it finds pictures is not looked at, and takes minutes.
-    monkeypatch.setattr(build.export.gate, "_PICTURES", 12)
+    # int8 is asked for: how well it finds images is not looked at, and takes minutes.
+    monkeypatch.setattr(build.export.gate, "_IMAGES", 12)
     package = tmp_path / "package"
     golden = export(vit, package, "int8").golden
     assert 1e-3 < golden.text_tolerance.largest < 2e-2
     assert golden.text_tolerance.because.startswith("2 times what the int8 text graph differed")
-    assert golden.picture_tolerance.largest == 1e-4
+    assert golden.image_tolerance.largest == 1e-4
     with torch.no_grad():
         ids = vit.tokenizer([golden.texts[1].text])
         expected = vit.model.encode_text(ids, normalize=True)[0]  # type: ignore[operator]
@@ -110,17 +110,17 @@ def test_pixels_that_are_not_open_clip_s_refuse_the_export(
 ) -> None:
     def squashed(image: object, preprocessing: Preprocessing) -> object:
         settings = preprocessing.model_copy(update={"resize_mode": "squash"})
-        return preprocess(golden_picture(), settings)
+        return preprocess(golden_image(), settings)
 
     monkeypatch.setattr(models.preprocessing, "preprocess", squashed)
-    with pytest.raises(BuildError, match=r"the golden picture gets another .* Nothing was written"):
+    with pytest.raises(BuildError, match=r"the golden image gets another .* Nothing was written"):
         export(vit, tmp_path / "package", "fp32")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_other_ways_of_seeing_give_other_embeddings(vit: Checkpoint) -> None:
-    """The picture is one that tells them apart."""
-    plain = unpack(golden_embeddings(vit).picture)
+    """The image is one that tells them apart."""
+    plain = unpack(golden_embeddings(vit).image)
     for changed in (
         {"mean": (0.5, 0.5, 0.5)},
         {"interpolation": "bilinear"},
@@ -128,5 +128,5 @@ def test_other_ways_of_seeing_give_other_embeddings(vit: Checkpoint) -> None:
         {"resize_mode": "longest"},
     ):
         preprocessing = vit.preprocessing.model_copy(update=changed)
-        other = unpack(golden_embeddings(replace(vit, preprocessing=preprocessing)).picture)
+        other = unpack(golden_embeddings(replace(vit, preprocessing=preprocessing)).image)
         assert np.abs(other - plain).max() > 1e-3, changed

@@ -45,7 +45,7 @@ def test_words_find_more_and_take_nothing_from_descriptions(
 ) -> None:
     sheet = tmp_path / "sheet.html"
     printed, kinds = evaluated(demo_bundle, tmp_path, "--split", "test", "--sheet", str(sheet))
-    assert printed.startswith("159 questions, 711 pictures")
+    assert printed.startswith("159 questions, 711 images")
     assert "✓ sought" in sheet.read_text("utf-8")
 
     def recall(kind: str, way: str) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from models.manifest import IMAGE_ENCODER, TEXT_ENCODER
 from tests.altered import alter_constant, flip_first
-from tests.build.pictures import plant
+from tests.build.images import plant
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
     ("graph", "constant", "told"),
     [
         (TEXT_ENCODER, "table", "the text 'a red fox in the snow' gets another embedding here"),
-        (IMAGE_ENCODER, "bias", "the golden picture gets another embedding here"),
+        (IMAGE_ENCODER, "bias", "the golden image gets another embedding here"),
     ],
 )
 def test_one_flipped_constant_is_refused_before_anything_is_embedded(

@@ -1,4 +1,4 @@
-"""From a folder of pictures to a bundle, with the command that a user types."""
+"""From a folder of images to a bundle, with the command that a user types."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ import pytest
 from PIL import Image
 
 import build.embed as build_embed
+from build.bundle_from_images import IndexOptions, Outcome, build_index
 from build.errors import BuildError
-from build.index import IndexOptions, Outcome, build_index
 from build.journal import Journal
 from build.thumbhash import thumbhash
 from models.bundle import Bundle
+from models.images import ImageError, decode
 from models.items import Item, item_id
 from models.manifest import MANIFEST, DamagedError, Manifest
-from models.pictures import PictureError, decode
 from models.preprocessing import preprocess, reduced_side
-from tests.build.pictures import BROKEN, picture, plant, plant_broken
+from tests.build.images import BROKEN, image_bytes, plant, plant_broken
 from tests.tiny_package import write_tiny_package
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def build(images: Path, bundle: Path, tiny_package: Path) -> Build:
-    """Build the bundle of the pictures, within this process."""
+    """Build the bundle of the images, within this process."""
 
     def build(**options: Any) -> Outcome:
         given = {"output": bundle, "model": tiny_package, "images": images} | options
@@ -78,7 +78,7 @@ def build(images: Path, bundle: Path, tiny_package: Path) -> Build:
     return build
 
 
-def test_a_folder_becomes_a_bundle_that_finds_its_pictures(
+def test_a_folder_becomes_a_bundle_that_finds_its_images(
     images: Path, bundle: Path, tiny_package: Path
 ) -> None:
     plant_broken(images)
@@ -92,12 +92,12 @@ def test_a_folder_becomes_a_bundle_that_finds_its_pictures(
     assert last.startswith(COUNTS.format(found=36, embedded=24, reused=0, skipped=12))
     for reason, count in Counter(BROKEN.values()).items():
         assert f"{reason} {count}" in last
-    assert "captions.csv: 1 rows name no picture" in built.stderr
+    assert "captions.csv: 1 rows name no image" in built.stderr
 
     opened = Bundle.open(bundle)
     manifest = opened.manifest
-    assert manifest.pictures == 24
-    assert manifest.picture_root == str(images)
+    assert manifest.images == 24
+    assert manifest.image_root == str(images)
     assert {each.path: each.reason for each in manifest.skipped} == BROKEN
     assert all(each.detail for each in manifest.skipped)
     assert {"faiss-cpu", "onnxruntime", "pillow", "python"} <= set(manifest.versions)
@@ -134,8 +134,8 @@ def test_only_what_changed_is_embedded(images: Path, bundle: Path, build: Build)
     again = build()
     assert (again.reused, again.changed) == (24, False)
 
-    (images / "new.png").write_bytes(picture(1000))
-    (images / "a/0000.jpg").write_bytes(picture(1001, "jpg"))
+    (images / "new.png").write_bytes(image_bytes(1000))
+    (images / "a/0000.jpg").write_bytes(image_bytes(1001, "jpg"))
     (images / "b/0001.png").unlink()
     (images / "c/0002.webp").rename(images / "c/moved.webp")
     os.utime(images / "d/0003.gif")
@@ -165,7 +165,7 @@ def test_nothing_is_forgotten_that_may_come_back(
     away, lost = tmp_path / "away", images / "a"
     images.rename(away)
     images.mkdir()
-    with pytest.raises(BuildError, match="holds no pictures"):
+    with pytest.raises(BuildError, match="holds no images"):
         build(prune=True)
     images.rmdir()
     with pytest.raises(BuildError, match="is no folder"):
@@ -188,7 +188,7 @@ def test_nothing_is_forgotten_that_may_come_back(
 def test_what_the_machine_could_not_do_is_tried_again(
     images: Path, build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is wrong with the picture itself is not."""
+    """Whatever is wrong with the image itself is not."""
     (images / "broken.jpg").write_bytes(b"broken")
     tried: list[bytes] = []
     read = build_embed.read
@@ -196,19 +196,19 @@ def test_what_the_machine_could_not_do_is_tried_again(
     def fails(content: bytes, **options: Any) -> Any:
         tried.append(content)
         if content == first:
-            raise PictureError("too large", "it does not fit into memory", lasting=False)
+            raise ImageError("too large", "it does not fit into memory", lasting=False)
         return read(content, **options)
 
     first = (images / "a/0000.jpg").read_bytes()
     monkeypatch.setattr(build_embed, "read", fails)
     time.sleep(2.5)
-    assert build().skipped == {"too large": 1, "not a picture": 1}
+    assert build().skipped == {"too large": 1, "not an image": 1}
     assert len(tried) == 25
     tried.clear()
-    assert build().skipped == {"too large": 1, "not a picture": 1}
+    assert build().skipped == {"too large": 1, "not an image": 1}
     assert tried == [first]
     monkeypatch.undo()
-    assert (build().embedded, build().skipped) == (24, {"not a picture": 1})
+    assert (build().embedded, build().skipped) == (24, {"not an image": 1})
 
 
 def test_a_bundle_of_an_older_format_is_replaced_and_nothing_embedded_anew(
@@ -329,7 +329,7 @@ def test_nothing_to_embed_is_an_error(
     build()
     before = content(bundle)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BuildError, match="holds no pictures"):
+    with pytest.raises(BuildError, match="holds no images"):
         build(images=tmp_path / "empty")
     plant_broken(tmp_path / "broken")
     with pytest.raises(BuildError, match=r"all 12 were skipped \(bomb\.bmp: too large; "):
@@ -361,17 +361,17 @@ def test_an_encoder_that_fails_is_named(build: Build, bundle: Path, tmp_path: Pa
     card = write_tiny_package(tmp_path / "wide")
     wide = card.preprocessing.model_copy(update={"width": 64, "height": 64})
     card.model_copy(update={"preprocessing": wide}).write(tmp_path / "wide")
-    with pytest.raises(DamagedError, match=r"wide: the picture encoder fails: .*dimension"):
+    with pytest.raises(DamagedError, match=r"wide: the image encoder fails: .*dimension"):
         build(model=tmp_path / "wide")
     assert not bundle.parent.exists()
 
 
-def test_an_encoder_that_fails_on_one_picture_names_it(
+def test_an_encoder_that_fails_on_one_image_names_it(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wide = np.zeros((3, 64, 64), dtype=np.float32)
     monkeypatch.setattr("build.embed.preprocess", lambda image, preprocessing: wide)
-    with pytest.raises(BuildError, match=r"picture encoder fails on it: .*dimension"):
+    with pytest.raises(BuildError, match=r"image encoder fails on it: .*dimension"):
         build()
 
 
@@ -395,7 +395,7 @@ def test_two_builds_at_once_do_not_meet(
     assert content(bundle) == before
 
 
-def test_pictures_that_change_hands_at_any_thread_count(
+def test_images_that_change_hands_at_any_thread_count(
     bundle: Path, build: Build, tmp_path: Path
 ) -> None:
     build(threads=1)
@@ -424,18 +424,18 @@ def test_vectors_that_exist_become_a_bundle(
     for position, row in enumerate((2, 1, 0)):
         unit = rows[row] / np.linalg.norm(rows[row])
         np.testing.assert_allclose(opened.index.reconstruct(position), unit, atol=1e-6)
-    assert opened.manifest.picture_root is None
+    assert opened.manifest.image_root is None
     item = opened.items.get([0])[0]
     assert (item.width, item.height) == (None, None)
     assert opened.thumbnails.get(0) is None
     assert item.thumbhash is None
 
 
-def test_vectors_that_exist_meet_their_pictures(
+def test_vectors_that_exist_meet_their_images(
     images: Path, bundle: Path, tmp_path: Path, build: Build
 ) -> None:
     (images / "b/0001.txt").write_text("An owl")
-    (images / "broken.jpg").write_text("no picture")
+    (images / "broken.jpg").write_text("no image")
     x, paths = save_vectors(tmp_path, ["b\\0001.png", "gone.jpg", "broken.jpg"])
     assert build(embeddings=x, paths=paths).without_file == 2
     opened = Bundle.open(bundle)
@@ -449,7 +449,7 @@ def test_vectors_that_exist_meet_their_pictures(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--output", "b"], "no pictures: give --images DIR, or --embeddings"),
+        (["--output", "b"], "no images: give --images DIR, or --embeddings"),
         (["--output", "b", "--embeddings", "x.npy", "--paths", "p"], "--embeddings needs --model"),
         (["--output", "b", "--embeddings", "x.npy", "--model", "PACKAGE"], "needs --paths"),
         (["--output", "b", "--images", "i", "--paths", "p.txt"], "--embeddings, which is missing"),
@@ -537,7 +537,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_bundle(
     assert run(*arguments(undisturbed)).returncode == 0
     seconds = time.monotonic() - started
     expected = content(undisturbed)
-    assert (expected["pictures"], len(expected["skipped"])) == (488, 12)
+    assert (expected["images"], len(expected["skipped"])) == (488, 12)
 
     moments = random.Random(0)
     unfinished = went_on = turn = 0

@@ -18,16 +18,16 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-import models.index
-from build.evaluate import read_pictures
-from build.index import IndexOptions, Outcome, build_index
+import models.vector_index
+from build.bundle_from_images import IndexOptions, Outcome, build_index
+from build.evaluate import read_images
 from build.packages import open_package
 from models.bundle import Bundle
+from models.images import decode
 from models.items import Item
-from models.pictures import decode
 from models.preprocessing import preprocess, reduced_side
 from serving import originals
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,9 +43,9 @@ def items(bundle: Path) -> dict[str, Item]:
 
 
 def facts(key: str) -> dict[str, Any]:
-    """What img2dataset writes of a picture."""
+    """What img2dataset writes of an image."""
     return {
-        "caption": f"The picture {key}",
+        "caption": f"The image {key}",
         "url": f"https://example.org/{key}.jpg",
         "licence": "CC0-1.0",
         "original_width": 1200,
@@ -69,8 +69,8 @@ def test_what_img2dataset_has_downloaded_as_files(tmp_path: Path, tiny_package: 
     for number, key in enumerate(KEYS):
         folder = images / key[:5]
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{key}.jpg").write_bytes(picture(number, "jpg"))
-        (folder / f"{key}.txt").write_text(f"The picture {key}")
+        (folder / f"{key}.jpg").write_bytes(image_bytes(number, "jpg"))
+        (folder / f"{key}.txt").write_text(f"The image {key}")
         (folder / f"{key}.json").write_text(json.dumps(facts(key), indent=4))
         parquet.write_table(pyarrow.table({"key": KEYS}), images / f"{key[:5]}.parquet")
         (images / f"{key[:5]}_stats.json").write_text('{"count": 3, "successes": 3}')
@@ -81,7 +81,7 @@ def test_what_img2dataset_has_downloaded_as_files(tmp_path: Path, tiny_package: 
     found = items(bundle)
     assert list(found) == [f"{key[:5]}/{key}.jpg" for key in KEYS]
     for key, item in zip(KEYS, found.values(), strict=True):
-        assert (item.caption, item.alt_text) == (f"The picture {key}",) * 2
+        assert (item.caption, item.alt_text) == (f"The image {key}",) * 2
         assert item.metadata == {"url": f"https://example.org/{key}.jpg", **SAID}
 
 
@@ -91,9 +91,9 @@ def pack(images: Path, shard: int, count: int, **others: dict[str, Any]) -> None
     with tarfile.open(images / f"{shard:05}.tar", "w") as tar:
         for number in range(count):
             key = f"{shard:05}{number:04}"
-            said = facts(key) | others.get(f"picture_{number}", {})
+            said = facts(key) | others.get(f"image_{number}", {})
             for suffix, content in (
-                ("jpg", picture(shard * 1000 + number, "jpg")),
+                ("jpg", image_bytes(shard * 1000 + number, "jpg")),
                 ("txt", said["caption"].encode()),
                 ("json", json.dumps(said, indent=4).encode()),
             ):
@@ -108,7 +108,7 @@ def test_what_img2dataset_has_downloaded_as_tars(tmp_path: Path, tiny_package: P
     images, bundle = tmp_path / "downloaded", tmp_path / "bundles" / "photos"
     pack(images, 0, 3)
     pack(images, 1, 2)
-    (images / "loose.png").write_bytes(picture(7))
+    (images / "loose.png").write_bytes(image_bytes(7))
     built = run("--images", images, "--output", bundle, "--model", tiny_package)
     assert built.returncode == 0, built.stderr
     assert "warning" not in built.stderr
@@ -118,13 +118,13 @@ def test_what_img2dataset_has_downloaded_as_tars(tmp_path: Path, tiny_package: P
     assert list(found) == [*in_tars, "loose.png"]
     for path in in_tars:
         key = Path(path).stem
-        assert found[path].caption == found[path].alt_text == f"The picture {key}"
+        assert found[path].caption == found[path].alt_text == f"The image {key}"
         assert found[path].metadata == {"url": f"https://example.org/{key}.jpg", **SAID}
         assert (found[path].width, found[path].height) == (60, 48)
         assert originals.find(images, path, with_gps=True) is None
     with closing(Bundle.open(bundle)) as opened:
         card, position = opened.manifest.model, found[in_tars[3]].position
-        image = decode(picture(1000, "jpg"), reduce_to=reduced_side(card.preprocessing))
+        image = decode(image_bytes(1000, "jpg"), reduce_to=reduced_side(card.preprocessing))
         pixels = preprocess(image, card.preprocessing)
         vector = opened.image_encoder.encode(pixels[np.newaxis])[0]
         assert (vector == opened.index.reconstruct(position)).all()
@@ -143,7 +143,7 @@ def test_a_tar_is_renewed_as_a_folder_is(tmp_path: Path, tiny_package: Path) -> 
 
     pack(images, 0, 3)
     assert (build().embedded, build().changed) == (3, False)
-    pack(images, 0, 3, picture_1={"caption": "A red fox"})
+    pack(images, 0, 3, image_1={"caption": "A red fox"})
     renewed = build()
     assert (renewed.reused, renewed.changed) == (3, True)
     assert items(bundle)["00000.tar/000000001.jpg"].alt_text == "A red fox"
@@ -167,18 +167,18 @@ def test_a_captioner_sees_what_is_in_tars(
     tmp_path: Path, tiny_package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Measures:
-        """Says of a picture how large it is."""
+        """Says of an image how large it is."""
 
         def __init__(self, folder: Path) -> None:
             assert folder == tmp_path / "measures"
 
-        def describe(self, pictures: Sequence[Image.Image]) -> list[str]:
-            return ["{} by {}".format(*each.size) for each in pictures]
+        def describe(self, images: Sequence[Image.Image]) -> list[str]:
+            return ["{} by {}".format(*each.size) for each in images]
 
     monkeypatch.setattr("build.captioner.Captioner", Measures)
     (tmp_path / "measures").mkdir()
     (tmp_path / "measures" / "config.json").write_text("{}")
-    pack(tmp_path / "downloaded", 0, 2, picture_1={"caption": ""})
+    pack(tmp_path / "downloaded", 0, 2, image_1={"caption": ""})
     bundle = tmp_path / "bundles" / "photos"
     build_index(
         IndexOptions(
@@ -189,20 +189,20 @@ def test_a_captioner_sees_what_is_in_tars(
         )
     )
     said = [(item.alt_text, item.sources["alt_text"]) for item in items(bundle).values()]
-    assert said == [("The picture 000000000", "sidecar"), ("60 by 48", "captioner")]
+    assert said == [("The image 000000000", "sidecar"), ("60 by 48", "captioner")]
 
 
 def test_a_model_is_evaluated_on_tars(tmp_path: Path, tiny_package: Path) -> None:
     pack(tmp_path / "downloaded", 0, 3)
     package = open_package(tiny_package)
-    found = read_pictures(tmp_path / "downloaded", package.card, package.image_encoder)
+    found = read_images(tmp_path / "downloaded", package.card, package.image_encoder)
     assert found.paths == [f"00000.tar/{key}.jpg" for key in KEYS[:3]]
-    assert found.captions == [f"The picture {key}" for key in KEYS[:3]]
+    assert found.captions == [f"The image {key}" for key in KEYS[:3]]
 
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Path:
-    """The folder that clip-retrieval writes for 80 pictures, with five texts."""
+    """The folder that clip-retrieval writes for 80 images, with five texts."""
     folder = tmp_path / "embedded"
     random = np.random.default_rng(0)
     for name in ("img_emb", "metadata", "text_emb"):
@@ -225,7 +225,7 @@ def test_what_clip_retrieval_has_embedded(
     assert built.returncode == 0, built.stderr
     assert "embedded 80 (of which 80 reused), 80 of them without a file" in built.stdout
     item = items(bundle)["000010007"]
-    assert item.caption == item.alt_text == "The picture 000010007"
+    assert item.caption == item.alt_text == "The image 000010007"
     assert item.sources["caption"] == "sidecar"
     assert item.metadata == {"url": "https://example.org/000010007.jpg", **SAID}
     row = np.load(embedded / "img_emb/img_emb_1.npy")[7].astype(np.float32)
@@ -237,7 +237,7 @@ def test_what_clip_retrieval_has_embedded(
 def test_an_index_is_tuned_with_the_texts_that_came_along(
     tmp_path: Path, tiny_package: Path, embedded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 50)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 50)
     bundle = tmp_path / "bundles" / "photos"
     build_index(IndexOptions(output=bundle, model=tiny_package, embeddings=embedded))
     with closing(Bundle.open(bundle)) as opened:

@@ -1,4 +1,4 @@
-"""What exiftool has written into pictures, in an index of them."""
+"""What exiftool has written into images, in an index of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from build.index import IndexOptions, build_index
+from build.bundle_from_images import IndexOptions, build_index
 from models.bundle import Bundle
 from models.items import Item
 from tests.tools import require_tool
@@ -36,7 +36,7 @@ XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
 
 
 def exiftool(folder: Path, said: dict[str, dict[str, Any]]) -> None:
-    """Write tags into pictures, by their names in the folder."""
+    """Write tags into images, by their names in the folder."""
     program = require_tool("exiftool", reason="metadata is written by another program than ours")
     table = folder.parent / "tags.json"
     rows = [{"SourceFile": str(folder / name)} | tags for name, tags in said.items()]
@@ -147,7 +147,7 @@ def test_where_and_how_it_was_taken_only_for_those_who_ask(
     assert indexed(folder, tiny_package, metadata="none")["a.jpg"].metadata == {}
 
 
-def test_files_beside_a_picture_come_before_what_is_in_it(
+def test_files_beside_an_image_come_before_what_is_in_it(
     tmp_path: Path, tiny_package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "photographs"
@@ -174,7 +174,7 @@ def test_files_beside_a_picture_come_before_what_is_in_it(
     assert "c.xmp: has a document type" in capsys.readouterr().err
 
 
-def test_alt_text_can_be_written_beside_a_picture(tmp_path: Path, tiny_package: Path) -> None:
+def test_alt_text_can_be_written_beside_an_image(tmp_path: Path, tiny_package: Path) -> None:
     folder = tmp_path / "photographs"
     folder.mkdir()
     Image.new("RGB", (60, 40), "red").save(folder / "a.jpg")

@@ -48,7 +48,7 @@ def test_an_architecture_exports_and_is_verified(
     card = export(load_random(model), tmp_path / "package", "fp32")
     assert card.any_length is any_length
     assert card.verification.texts >= 64
-    assert card.verification.pictures == 8
+    assert card.verification.images == 8
     assert 0 < card.verification.max_text_difference <= 1e-4
     assert 0 < card.verification.max_image_difference <= 1e-4
     assert open_package(tmp_path / "package").card == card
@@ -82,7 +82,7 @@ def test_auto_keeps_fp32_where_nothing_else_finds_the_same(
     tiny: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build.export.precision, "LEAST_OVERLAP", 1.01)
-    monkeypatch.setattr(build.export.gate, "_PICTURES", 24)
+    monkeypatch.setattr(build.export.gate, "_IMAGES", 24)
     card = export(tiny, tmp_path / "package", "auto")
     assert card.text_precision == "fp32"
     assert card.text_finer_parts == {}

@@ -15,7 +15,7 @@ from build.__main__ import main
 from models.bundle import Bundle
 from models.items import Item
 from models.manifest import Manifest
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.service.conftest import serving
 from tests.tools import require_module
 
@@ -91,7 +91,7 @@ def signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     large = Image.new("RGB", (4200, 2600), "#d8d4c8")
     ImageDraw.Draw(large).text((2500, 2000), "SMALL PRINT", "black", font("DejaVuSans-Bold", 40))
     large.save(folder / "large.jpg", quality=90)
-    (folder / "blobs.png").write_bytes(picture(1))
+    (folder / "blobs.png").write_bytes(image_bytes(1))
     letter = Image.new("RGB", (200, 200), "white")
     ImageDraw.Draw(letter).text((70, 40), "A", "black", font("DejaVuSans-Bold", 100))
     letter.save(folder / "letter.png")

@@ -12,9 +12,9 @@ import pytest
 from build.packages import open_package
 from build.senseless import floor
 from models.bundle import Bundle
-from models.index import VectorIndex
 from models.items import Item
 from models.relevance import relevant
+from models.vector_index import VectorIndex
 from tests.tiny_package import write_tiny_package
 
 pytestmark = pytest.mark.slow

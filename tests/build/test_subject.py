@@ -16,11 +16,11 @@ from PIL import Image
 
 from build.subject import subject
 from models.bundle import Bundle
-from models.index import VectorIndex
+from models.images import decode
 from models.items import Item
-from models.pictures import decode
 from models.preprocessing import preprocess
 from models.relevance import relevant
+from models.vector_index import VectorIndex
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ def encoded(bundle: Bundle, texts: list[str]) -> Vectors:
 
 
 def shown(bundle: Bundle, vectors: Vectors, texts: list[str]) -> list[NDArray[np.bool_]]:
-    """Of each text, which pictures are relevant, in the order of the pictures."""
+    """Of each text, which images are relevant, in the order of the images."""
     index = VectorIndex.build(vectors, "ip")
     known = subject(index, bundle.tokenizer, bundle.text_encoder)
     found = []
@@ -118,7 +118,7 @@ def test_some_of_a_collection_are_some_of_it(opened: Bundle) -> None:
 
 
 def test_a_mixed_collection_is_judged_as_ever(opened: Bundle) -> None:
-    """To the picture: the rule for collections of one thing says nothing of this one."""
+    """To the image: the rule for collections of one thing says nothing of this one."""
     known = opened.manifest.subject
     assert known is not None
     captions = [item.caption for item in opened.items if item.caption]
@@ -130,7 +130,7 @@ def test_a_mixed_collection_is_judged_as_ever(opened: Bundle) -> None:
         assert relevant(found, background, subject=known).tolist() == usual.tolist()
 
 
-def test_copies_of_one_picture_are_all_relevant(opened: Bundle) -> None:
+def test_copies_of_one_image_are_all_relevant(opened: Bundle) -> None:
     encoder = opened.image_encoder
     assert encoder is not None
     preprocessing = opened.manifest.model.preprocessing
@@ -148,12 +148,12 @@ def test_copies_of_one_picture_are_all_relevant(opened: Bundle) -> None:
         assert flags.all(), (query, flags)
 
 
-def altered(picture: Image.Image) -> Iterator[bytes]:
-    """A picture, cut and compressed otherwise again and again."""
+def altered(image: Image.Image) -> Iterator[bytes]:
+    """An image, cut and compressed otherwise again and again."""
     for number in range(12):
-        width, height = picture.size
+        width, height = image.size
         edge = number / 100
         box = (int(width * edge), int(height * edge), width - int(width * edge), height)
         stream = io.BytesIO()
-        picture.crop(box).save(stream, "JPEG", quality=95 - 4 * number)
+        image.crop(box).save(stream, "JPEG", quality=95 - 4 * number)
         yield stream.getvalue()

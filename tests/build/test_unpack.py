@@ -15,11 +15,11 @@ from pyarrow import parquet
 
 import build.unpack
 from build.__main__ import main
+from build.bundle_from_images import IndexOptions, build_index
 from build.errors import BuildError
-from build.index import IndexOptions, build_index
 from models.bundle import Bundle
 from models.manifest import INDEX, Manifest
-from tests.build.pictures import plant
+from tests.build.images import plant
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +31,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory, tiny_package: Path) -> Path:
-    """A few pictures, some of which have captions and metadata."""
+    """A few images, some of which have captions and metadata."""
     folder = tmp_path_factory.mktemp("exported")
     plant(folder / "images", 24)
     (folder / "images/a/0000.json").write_text(
@@ -42,7 +42,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, tiny_package: Path) -> Path
 
 
 def known(bundle: Path) -> list[dict[str, Any]]:
-    """All that is known of the pictures of a bundle, in order."""
+    """All that is known of the images of a bundle, in order."""
     told = [asdict(item) for item in Bundle.open(bundle).items]
     for each in told:
         del each["position"]
@@ -55,7 +55,7 @@ def test_what_was_exported_makes_the_same_index_again(
     out = tmp_path / "deep" / "out"
     exported = command("export", bundle, "--to", "npy", "--output", out)
     assert exported.returncode == 0, exported.stderr
-    assert exported.stdout == f"{out} has 24 pictures\n"
+    assert exported.stdout == f"{out} has 24 images\n"
     assert sorted(path.name for path in out.iterdir()) == [
         "embeddings.npy",
         "items.jsonl",

@@ -14,11 +14,11 @@ import pytest
 from watchfiles import Change
 
 import build.watch
+from build.bundle_from_images import IndexOptions, Outcome
 from build.errors import BuildError
-from build.index import IndexOptions, Outcome
 from build.watch import Changes, keep_current, told
 from models.bundle import Bundle
-from tests.build.pictures import picture, plant
+from tests.build.images import image_bytes, plant
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +59,7 @@ def test_what_comes_and_goes_is_in_the_next_bundle(
             before = paths(bundle)
             gone = min(before)
             (images / gone).unlink()
-            (images / "new.png").write_bytes(picture(99))
+            (images / "new.png").write_bytes(image_bytes(99))
             assert "is ready: found 3; embedded 3 (of which 2 reused)" in told_next(watching.stdout)
             assert paths(bundle) == before - {gone} | {"new.png"}
         finally:

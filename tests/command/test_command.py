@@ -121,7 +121,7 @@ def test_ctrl_c_is_told_and_has_a_code_of_its_own(
     def interrupted(options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("build.index.build_index", interrupted)
+    monkeypatch.setattr("build.bundle_from_images.build_index", interrupted)
     assert main(["index", "--images", str(tmp_path), "--output", str(tmp_path / "b")]) == 130
     assert "stopped; the same command goes on from here" in capsys.readouterr().err
 

@@ -72,10 +72,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     (wheel,) = folder.glob("sightline-*.whl")
     install = ["install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
     subprocess.run([*_PIP, *install, "--target", str(site), str(wheel)], check=True, cwd=folder)
-    images = empty / "pictures"
+    images = empty / "images"
     images.mkdir(parents=True)
-    for picture in sorted(GALLERY.glob("*.webp"))[:10]:
-        shutil.copy(picture, images)
+    for image in sorted(GALLERY.glob("*.webp"))[:10]:
+        shutil.copy(image, images)
     # A folder called like the package, as the checkout has it, which is not what is meant.
     (empty / "sightline").mkdir()
     (empty / "sightline" / "__init__.py").write_text("raise RuntimeError('not this one')\n")
@@ -84,7 +84,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 @pytest.fixture(scope="module")
 def indexed(installed: Installed) -> subprocess.CompletedProcess[str]:
-    return installed.run("index", "--images", "pictures", "--output", "my bundle")
+    return installed.run("index", "--images", "images", "--output", "my bundle")
 
 
 def test_the_wheel_has_one_name(installed: Installed) -> None:
@@ -136,7 +136,7 @@ def test_serve_answers_this_machine_until_ctrl_c(installed: Installed) -> None:
 def test_open_shows_the_page_until_ctrl_c(installed: Installed) -> None:
     ports = free_port(), free_port()
     options = ["--no-browser", "--port", str(ports[0]), "--page-port", str(ports[1])]
-    opened = installed.start("open", "pictures", *options)
+    opened = installed.start("open", "images", *options)
     try:
         with httpx.Client(trust_env=False) as client:
             service, page = (f"http://127.0.0.1:{port}" for port in ports)
@@ -168,7 +168,7 @@ def test_open_shows_the_page_until_ctrl_c(installed: Installed) -> None:
             httpx.get(address, trust_env=False)
     # Beside those of other folders.
     (bundle,) = (installed.folder / "cache" / "sightline" / "bundles").glob("[!.]*")
-    assert bundle.name.startswith("pictures-")
+    assert bundle.name.startswith("images-")
 
 
 def _wait(client: httpx.Client, address: str, process: subprocess.Popen[str]) -> None:

@@ -41,14 +41,14 @@ def test_a_search_is_answered(confined: Container) -> None:
     assert thumbnail.headers["Content-Type"] == "image/webp"
 
 
-def test_without_the_picture_encoder_a_picture_is_refused_clearly(confined: Container) -> None:
+def test_without_the_image_encoder_an_image_is_refused_clearly(confined: Container) -> None:
     answer = httpx.post(
         f"{confined.url}/search_by_image",
         files={"image": (ROOT / "docs" / "page.png").read_bytes()},
         trust_env=False,
     )
     assert answer.status_code == 501
-    assert "picture encoder" in answer.json()["error"]["message"]
+    assert "image encoder" in answer.json()["error"]["message"]
 
 
 def test_it_is_confined(confined: Container) -> None:

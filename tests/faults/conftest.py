@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from build.output import _exchange
+from build.atomic_output import _exchange
 from tests.service.conftest import Service, bundles, wait_for
 
 __all__ = ["bundles"]
@@ -49,7 +49,7 @@ def exchange(tmp_path: Path) -> Exchange:
     """Lets two folders change names in one step, as a build does.
 
     Where the file system has no such step (NFS, some of FUSE) a build cannot promise what these
-    tests show (:mod:`build.output`).
+    tests show (:mod:`build.atomic_output`).
     """
     one, other = tmp_path / "one name", tmp_path / "another"
     one.mkdir()

@@ -94,7 +94,7 @@ async def header_flood(port: int) -> None:
 
 
 async def bomb(port: int) -> None:
-    """A picture of 256 million pixels in few bytes."""
+    """An image of 256 million pixels in few bytes."""
     content = png(255_999_999, 1)
     body = (
         b'--b\r\nContent-Disposition: form-data; name="image"; filename="x.png"\r\n'

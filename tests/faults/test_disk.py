@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.build.pictures import plant
+from tests.build.images import plant
 from tests.faults.conftest import Figure, in_own_mounts, needs_mounts
 from tests.service.conftest import ROOT, running
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, needs_mounts]
 
 
 def noise() -> bytes:
-    """A picture of 4 MB, since noise cannot be packed."""
+    """An image of 4 MB, since noise cannot be packed."""
     pixels = np.random.default_rng(0).integers(0, 256, (1200, 1200, 3), dtype=np.uint8)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
@@ -32,13 +32,13 @@ def test_uploads_that_find_no_room_are_refused_and_leave_nothing(
 ) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    picture = noise()
+    image = noise()
     mounts = in_own_mounts(f"mount -t tmpfs -o size=8m none {small}")
     log = tmp_path / "log"
     with running(demo_bundle, log, before=mounts, TMPDIR=str(small)) as service:
 
         def upload(_: int) -> int:
-            files = {"image": ("x.png", picture, "image/png")}
+            files = {"image": ("x.png", image, "image/png")}
             return service.post("/search_by_image", files=files).status_code
 
         with ThreadPoolExecutor(8) as pool:
@@ -67,7 +67,7 @@ def test_a_build_on_a_full_disk_says_so_and_leaves_the_bundle_that_is_there(
     look = f"""{sys.executable} -c "
 from pathlib import Path
 from models.bundle import Bundle
-print(len(Bundle.open(Path('{disk}/photos')).items), 'pictures are there')
+print(len(Bundle.open(Path('{disk}/photos')).items), 'images are there')
 " """
     steps = [
         f"mount -t tmpfs -o size=600k none {disk}",
@@ -80,7 +80,7 @@ print(len(Bundle.open(Path('{disk}/photos')).items), 'pictures are there')
     ]
     run = subprocess.run([*in_own_mounts(*steps), "true"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count("3 pictures are there") == 2
+    assert run.stdout.count("3 images are there") == 2
     full, read_only = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
     assert "No space left on device" in full or "disk is full" in full
     assert "cannot be written" in read_only

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from build.output import Output
+from build.atomic_output import Output
 from tests.faults.conftest import SOAK, Exchange, Figure
 from tests.tools import require_tool
 

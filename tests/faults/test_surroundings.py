@@ -90,14 +90,14 @@ def control_group(memory: int) -> Iterator[Path]:
         group.rmdir()
 
 
-@pytest.mark.parametrize(("pictures", "megabytes"), [(True, 384), (False, 256)])
+@pytest.mark.parametrize(("images", "megabytes"), [(True, 384), (False, 256)])
 def test_the_demo_lives_in_little_memory(
-    pictures: bool, megabytes: int, demo_bundle: Path, tmp_path: Path, figure: Figure
+    images: bool, megabytes: int, demo_bundle: Path, tmp_path: Path, figure: Figure
 ) -> None:
     """With its image encoder, and deployed without."""
     bundle = tmp_path / "bundle"
     shutil.copytree(demo_bundle, bundle)
-    if not pictures:
+    if not images:
         manifest = Manifest.read(bundle)
         files = {name: file for name, file in manifest.files.items() if name != IMAGE_ENCODER}
         manifest.model_copy(update={"files": files}).write(bundle)
@@ -111,7 +111,7 @@ def test_the_demo_lives_in_little_memory(
     figure(f"0 of {len(load.outcomes)} searches failed in a control group of {megabytes} MB")
 
 
-def large_pictures(folder: Path) -> list[Path]:
+def large_images(folder: Path) -> list[Path]:
     """Some of which decoding would take more memory than the tests leave; all are small files."""
     folder.mkdir()
     paths = []
@@ -138,14 +138,14 @@ def often_sides() -> list[int]:
     return [6930, 10_000, 15_000] if SOAK else [6930]
 
 
-def test_pictures_larger_than_memory_are_refused(
+def test_images_larger_than_memory_are_refused(
     demo_bundle: Path, tmp_path: Path, figure: Figure
 ) -> None:
     with control_group(512 << 20) as group:
         inside = ["sh", "-ec", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"]
         with running(demo_bundle, tmp_path / "log", before=inside) as service:
             statuses = []
-            for path in large_pictures(tmp_path / "large"):
+            for path in large_images(tmp_path / "large"):
                 files = {"image": path.read_bytes()}
                 statuses.append(service.post("/search_by_image", files=files).status_code)
             assert_well(service)
@@ -153,10 +153,8 @@ def test_pictures_larger_than_memory_are_refused(
     figure(f"{statuses.count(413)} of {len(statuses)} uploads refused in 512 MB, none fatal")
 
 
-def test_pictures_larger_than_memory_are_left_out_of_a_build(
-    tmp_path: Path, figure: Figure
-) -> None:
-    paths = large_pictures(tmp_path / "large")
+def test_images_larger_than_memory_are_left_out_of_a_build(tmp_path: Path, figure: Figure) -> None:
+    paths = large_images(tmp_path / "large")
     Image.new("RGB", (60, 40), "red").save(tmp_path / "large" / "small.png")
     command = [sys.executable, "-m", "build", "index", "--images", str(tmp_path / "large")]
     command += ["--output", str(tmp_path / "bundle")]
@@ -168,7 +166,7 @@ def test_pictures_larger_than_memory_are_left_out_of_a_build(
     manifest = Manifest.read(tmp_path / "bundle")
     assert {each.reason for each in manifest.skipped} == {"too large"}
     assert "this machine has memory for" in manifest.skipped[0].detail
-    assert manifest.pictures + len(manifest.skipped) == len(paths) + 1
+    assert manifest.images + len(manifest.skipped) == len(paths) + 1
     figure(f"{len(manifest.skipped)} of {len(paths)} skipped by name in {megabytes} MB")
 
 

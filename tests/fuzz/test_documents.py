@@ -66,7 +66,7 @@ def test_a_manifest_is_read_or_refused(data: st.DataObject, written: bytes) -> N
 
 @given(data=st.data())
 @tries(600)
-def test_a_sealed_manifest_that_says_something_else_is_read_or_refused(
+def test_a_manifest_with_its_checksum_that_says_something_else_is_read_or_refused(
     data: st.DataObject, written: bytes
 ) -> None:
     document = json.loads(written)
@@ -82,10 +82,10 @@ def test_a_sealed_manifest_that_says_something_else_is_read_or_refused(
             # Something else has taken the place of what was there.
             continue
     with bounded():
-        read(seal(document))
+        read(with_checksum(document))
 
 
-def seal(document: dict[str, Any]) -> bytes:
+def with_checksum(document: dict[str, Any]) -> bytes:
     """As a build would have written it."""
     document = {key: value for key, value in document.items() if key != "seal"}
     body = json.dumps(document, indent=2)[:-2].encode(errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""What pictures say of themselves, broken: the picture is there without it, or is refused."""
+"""What images say of themselves, broken: the image is there without it, or is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from build.metadata.description import combine, written_by_programs
 from build.metadata.embedded import Embedded
 from build.metadata.xmp import read_xmp, xmp_fields
-from models.pictures import PictureError, read
+from models.images import ImageError, read
 from tests.dng import dng
 from tests.fuzz.conftest import bounded, tries
 from tests.fuzz.edits import edited
@@ -59,12 +59,12 @@ CORPUS = list(_corpus())
 @pytest.mark.filterwarnings("default::UserWarning")
 @given(content=edited(CORPUS))
 @tries(1000)
-def test_what_a_picture_says_is_read_or_left_out(content: bytes) -> None:
+def test_what_an_image_says_is_read_or_left_out(content: bytes) -> None:
     embedded = Embedded()
     with bounded():
         try:
             read(content, reduce_to=224, inspect=embedded.inspect)
-        except PictureError as error:
+        except ImageError as error:
             event(error.reason)
             return
         said = combine(written_by_programs(embedded.fields, "all"))

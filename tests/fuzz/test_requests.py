@@ -9,7 +9,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from serving.app import App
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.fuzz.conftest import bounded, tries
 from tests.fuzz.edits import edited
 from tests.fuzz.test_documents import JSON
@@ -82,12 +82,12 @@ def form(*parts: tuple[str, bytes]) -> bytes:
 
 
 FORMS = [
-    form(('name="image"; filename="x.png"', picture(1))),
-    form(('name="image"; filename="x.png"', picture(2)), ('name="k"', b"7")),
-    form(('name="k"', b"7"), ('name="image"; filename="../../etc/passwd"', picture(3))),
-    form(('name="image"', picture(1))),
+    form(('name="image"; filename="x.png"', image_bytes(1))),
+    form(('name="image"; filename="x.png"', image_bytes(2)), ('name="k"', b"7")),
+    form(('name="k"', b"7"), ('name="image"; filename="../../etc/passwd"', image_bytes(3))),
+    form(('name="image"', image_bytes(1))),
     form(
-        ('name="image"; filename="x.png"', picture(2)),
+        ('name="image"; filename="x.png"', image_bytes(2)),
         ('name="queries"', b'[{"text": "fox", "weight": -1}]'),
         ('name="filter"', b'{"kind": "odd"}'),
         ('name="weight"', b"0.5"),

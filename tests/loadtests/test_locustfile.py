@@ -60,8 +60,8 @@ def test_every_kind_of_request_is_made_and_none_fails(demo_bundle: Path, tmp_pat
             seconds=6,
             SIGHTLINE_API_KEY="k",
         )
-    names = ("k=5", "k=20", "filter", "by picture")
-    for name in (*(f"search {name}" for name in names), "thumbnail", "picture", "nonsense"):
+    names = ("k=5", "k=20", "filter", "by image")
+    for name in (*(f"search {name}" for name in names), "thumbnail", "image", "nonsense"):
         assert int(rows[name]["Request Count"]) > 0, told
     assert int(rows["Aggregated"]["Failure Count"]) == 0, told
     # How fast it is here says nothing of what others promise: anything else would be a fault.

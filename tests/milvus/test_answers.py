@@ -111,10 +111,10 @@ def test_whatever_is_asked_is_answered_the_same(local: App, far: App, demo: Bund
     )
 
 
-def test_a_picture_that_is_sent_finds_the_same(local: App, far: App) -> None:
-    picture = Path("demo/gallery/animals/pika.jpg").read_bytes()
+def test_an_image_that_is_sent_finds_the_same(local: App, far: App) -> None:
+    image = Path("demo/gallery/animals/pika.jpg").read_bytes()
     found = [
-        ask(app, "POST", "/search_by_image", files={"image": picture}, data={"k": "9"}).json()
+        ask(app, "POST", "/search_by_image", files={"image": image}, data={"k": "9"}).json()
         for app in (local, far)
     ]
     here, there = ([one["id"] for one in each["results"]] for each in found)

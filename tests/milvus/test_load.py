@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from build.__main__ import main
+from build.bundle_from_images import IndexOptions, build_index
 from build.errors import BuildError
-from build.index import IndexOptions, build_index
 from build.load import load, write_front
 from models.bundle import Bundle
 from models.milvus.collection import MilvusCollection
 from models.milvus.writer import Writer
 from serving.settings import Settings
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.milvus.collections import Place, wait_for
 from tests.tiny_package import write_tiny_package
 
@@ -30,7 +30,7 @@ def build(folder: Path, names: range, seed: int = 0) -> Bundle:
     for old in images.iterdir():
         old.unlink()
     for number in names:
-        (images / f"{number}.png").write_bytes(picture(number))
+        (images / f"{number}.png").write_bytes(image_bytes(number))
     bundle = folder / f"bundle-{names.start}-{seed}"
     build_index(IndexOptions(output=bundle, model=package, images=images, threads=1))
     return Bundle.open(bundle)
@@ -51,8 +51,8 @@ def test_a_load_is_done_again_and_goes_on(
         assert main(["load", str(bundle.folder), "--to", to, "--service", str(front)]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told == [
-        f"{address} has 6 pictures: 4 written, 2 there already, 0 removed",
-        f"{address} has 6 pictures: 0 written, 6 there already, 0 removed",
+        f"{address} has 6 images: 4 written, 2 there already, 0 removed",
+        f"{address} has 6 images: 0 written, 6 there already, 0 removed",
     ]
     wait_for(address, bundle, COUNT)
     front_bundle = Bundle.open(front, elsewhere=lambda own: MilvusCollection(address, own))
@@ -106,7 +106,7 @@ def test_who_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_the_settings_lead_there(tmp_path: Path, place: Place) -> None:
-    from serving.opening import open_bundle
+    from serving.bundle_opening import open_bundle
 
     bundle = build(tmp_path, range(2))
     address = place("settings")

@@ -150,7 +150,7 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 30) ->
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same pictures by two models; tests must not alter them."""
+    """The same images by two models; tests must not alter them."""
     first, second = (build_bundle(tmp_path_factory.mktemp("bundles"), seed=seed) for seed in (0, 1))
     return first, second
 

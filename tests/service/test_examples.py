@@ -30,7 +30,7 @@ def run(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Any:
     return start
 
 
-def test_python_searches_by_words_and_by_a_picture(run: Any) -> None:
+def test_python_searches_by_words_and_by_an_image(run: Any) -> None:
     words = run(sys.executable, "examples/search.py", "a red fox")
     assert words.returncode == 0, words.stderr
     assert len(words.stdout.splitlines()) == 3

@@ -15,7 +15,7 @@ import pytest
 
 from models.manifest import IMAGE_ENCODER, TEXT_ENCODER, Manifest
 from tests.altered import alter_attribute, alter_constant, constant_answer, flip_first
-from tests.build.pictures import plant
+from tests.build.images import plant
 from tests.service.conftest import ROOT, free_port, serving, start_service
 
 
@@ -79,10 +79,10 @@ def test_the_demo_is_refused_with_another_epsilon(demo_bundle: Path, tmp_path: P
     assert re.search(r"largest difference 0\.\d+ where 0\.015 is allowed", said), said
 
 
-def test_another_picture_graph_is_refused_too(bundle: Path, tmp_path: Path) -> None:
+def test_another_image_graph_is_refused_too(bundle: Path, tmp_path: Path) -> None:
     alter_constant(bundle, IMAGE_ENCODER, "bias", flip_first)
     said = refusal(bundle, tmp_path / "log")
-    assert f"error: {bundle}: the golden picture gets another embedding here" in said
+    assert f"error: {bundle}: the golden image gets another embedding here" in said
     assert "largest difference 0." in said
 
 
@@ -98,7 +98,7 @@ def test_several_workers_are_not_even_started(
     assert "Traceback" not in said
 
 
-def test_a_bundle_without_its_picture_encoder_is_served(bundle: Path, tmp_path: Path) -> None:
+def test_a_bundle_without_its_image_encoder_is_served(bundle: Path, tmp_path: Path) -> None:
     manifest = Manifest.read(bundle)
     files = {name: record for name, record in manifest.files.items() if name != IMAGE_ENCODER}
     manifest.model_copy(update={"files": files}).write(bundle)

@@ -1,4 +1,4 @@
-"""The routes besides search: pictures, facts, probes, keys, overload."""
+"""The routes besides search: images, facts, probes, keys, overload."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.service.conftest import Serve
 
 
 @pytest.fixture(scope="module")
-def picture(client: httpx.Client) -> dict[str, Any]:
+def image(client: httpx.Client) -> dict[str, Any]:
     result: dict[str, Any] = client.post("/search", json={"query": "a guitar", "k": 1}).json()[
         "results"
     ][0]
@@ -44,17 +44,17 @@ def test_a_bentoml_client_can_search(client: httpx.Client) -> None:
     assert less == client.post("/search", json={"queries": parts, "k": 2}).json() != answer
 
 
-def test_a_bentoml_client_can_send_a_picture_and_more(
-    client: httpx.Client, picture: dict[str, Any], tmp_path: Path
+def test_a_bentoml_client_can_send_an_image_and_more(
+    client: httpx.Client, image: dict[str, Any], tmp_path: Path
 ) -> None:
     import bentoml
 
     file = tmp_path / "guitar.png"
-    file.write_bytes(client.get(f"/images/{picture['id']}").content)
+    file.write_bytes(client.get(f"/images/{image['id']}").content)
     beside = [{"text": "a drum", "weight": 2}]
     with bentoml.SyncHTTPClient(str(client.base_url)) as typed:
         sent = typed.search_by_image(image=file, k=3, weight=0.5, queries=beside)
-    like = {"like": picture["id"], "weight": 0.5}
+    like = {"like": image["id"], "weight": 0.5}
     same = client.post("/search", json={"queries": [like, *beside], "k": 3}).json()
     assert [one["id"] for one in sent["results"]] == [one["id"] for one in same["results"]]
 
@@ -62,8 +62,8 @@ def test_a_bentoml_client_can_send_a_picture_and_more(
 def test_info_tells_the_model_and_no_local_path(client: httpx.Client) -> None:
     facts = client.get("/info").json()
     assert facts["model"]["embedding_dim"] > 0
-    assert facts["pictures"] >= 500
-    assert "picture_root" not in facts
+    assert facts["images"] >= 500
+    assert "image_root" not in facts
 
 
 @pytest.mark.parametrize(
@@ -75,27 +75,27 @@ def test_info_tells_the_model_and_no_local_path(client: httpx.Client) -> None:
         "/image?path=demo/../../../etc/passwd",
         "/image?path=captions.csv",
         "/images/../../etc/passwd",
-        "/images/nosuchpicture",
+        "/images/nosuchimage",
         "/images/",
     ],
 )
-def test_no_file_but_the_bundles_pictures_is_served(client: httpx.Client, path: str) -> None:
+def test_no_file_but_the_bundles_images_is_served(client: httpx.Client, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 404
     assert "root:" not in response.text
 
 
-def test_a_picture_by_its_path(client: httpx.Client, picture: dict[str, Any]) -> None:
-    response = client.get("/image", params={"path": picture["image_path"]})
+def test_an_image_by_its_path(client: httpx.Client, image: dict[str, Any]) -> None:
+    response = client.get("/image", params={"path": image["image_path"]})
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith("image/")
     assert client.get("/image").status_code == 400
 
 
-def test_thumbnails_are_kept_by_the_browser(client: httpx.Client, picture: dict[str, Any]) -> None:
-    first = client.get(picture["image_url"])
+def test_thumbnails_are_kept_by_the_browser(client: httpx.Client, image: dict[str, Any]) -> None:
+    first = client.get(image["image_url"])
     assert "immutable" in first.headers["Cache-Control"]
-    again = client.get(picture["image_url"], headers={"If-None-Match": first.headers["ETag"]})
+    again = client.get(image["image_url"], headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304
     assert again.content == b""
 
@@ -124,9 +124,7 @@ def test_encode_gives_unit_vectors(client: httpx.Client) -> None:
 def test_texts_sent_at_once_are_encoded_together_and_apart_all_the_same(
     client: httpx.Client,
 ) -> None:
-    requests = [
-        [f"picture {number} {row}" for row in range(number % 3 + 1)] for number in range(60)
-    ]
+    requests = [[f"image {number} {row}" for row in range(number % 3 + 1)] for number in range(60)]
 
     async def all_at_once() -> list[Any]:
         base = str(client.base_url)
@@ -147,13 +145,13 @@ def _batches(client: httpx.Client) -> float:
     return next(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
-def test_requests_are_counted_by_route(client: httpx.Client, picture: dict[str, Any]) -> None:
-    client.get(picture["image_url"])
+def test_requests_are_counted_by_route(client: httpx.Client, image: dict[str, Any]) -> None:
+    client.get(image["image_url"])
     text = client.get("/metrics").text
     assert 'bentoml_service_request_total{endpoint="/images/{id}"' in text
     assert "sightline_encode_seconds_bucket" in text
     assert "sightline_search_seconds_bucket" in text
-    assert picture["id"] not in text
+    assert image["id"] not in text
 
 
 def test_a_key_is_asked_for_everywhere_but_at_the_probes(serve: Serve) -> None:

@@ -131,7 +131,7 @@ def test_a_bad_request_in_a_crowd_harms_no_neighbour(client: httpx.Client) -> No
     assert statuses == [404, 200] * 20
 
 
-def test_like_finds_the_picture_itself_first(client: httpx.Client) -> None:
+def test_like_finds_the_image_itself_first(client: httpx.Client) -> None:
     [guitar] = search(client, query="a guitar", k=1)
     [same, other] = search(client, like=guitar["id"], k=2)
     assert same["id"] == guitar["id"]
@@ -152,13 +152,13 @@ def test_negative_moves_the_unwanted_down(client: httpx.Client) -> None:
 
 def test_a_filter_keeps_to_the_metadata(client: httpx.Client) -> None:
     licences = {
-        result["metadata"].get("licence") for result in search(client, query="a picture", k=100)
+        result["metadata"].get("licence") for result in search(client, query="an image", k=100)
     }
     licence = sorted(licence for licence in licences if licence)[0]
-    found = search(client, query="a picture", k=100, filter={"licence": licence})
+    found = search(client, query="an image", k=100, filter={"licence": licence})
     assert found
     assert {result["metadata"]["licence"] for result in found} == {licence}
-    assert search(client, query="a picture", filter={"licence": "no such licence"}) == []
+    assert search(client, query="an image", filter={"licence": "no such licence"}) == []
 
 
 def test_min_similarity_cuts_off(client: httpx.Client) -> None:
@@ -169,17 +169,17 @@ def test_min_similarity_cuts_off(client: httpx.Client) -> None:
     assert all(result["similarity"] >= middle - 1e-6 for result in kept)
 
 
-def test_a_thousand_pictures_are_paged_through(client: httpx.Client) -> None:
+def test_a_thousand_images_are_paged_through(client: httpx.Client) -> None:
     bodies = [{"query": "an animal", "k": 50, "offset": offset} for offset in range(0, 1000, 50)]
     answers = [client.post("/search", json=body).json() for body in bodies]
     ids = [result["id"] for answer in answers for result in answer["results"]]
-    assert len(set(ids)) == len(ids) == min(1000, client.get("/info").json()["pictures"])
+    assert len(set(ids)) == len(ids) == min(1000, client.get("/info").json()["images"])
     assert ids[:100] == [hit["id"] for hit in search(client, query="an animal", k=100)]
     [total] = {answer["total_relevant"] for answer in answers}
     assert total == sum(hit["relevant"] for answer in answers for hit in answer["results"])
 
 
-def test_what_is_said_of_a_picture_finds_it(client: httpx.Client) -> None:
+def test_what_is_said_of_an_image_finds_it(client: httpx.Client) -> None:
     """A name that no model can know, in two of the gallery's columns."""
     name = "Dcoetzee"
     assert all(name not in str(one["metadata"]) for one in search(client, query=name, k=12))
@@ -206,26 +206,26 @@ def test_the_time_is_told_apart(client: httpx.Client) -> None:
     assert all(0 <= float(milliseconds) < 10_000 for milliseconds in steps.values())
 
 
-def test_every_result_has_alt_text_and_a_picture(client: httpx.Client) -> None:
+def test_every_result_has_alt_text_and_an_image(client: httpx.Client) -> None:
     for result in search(client, query="an animal", k=30):
         assert result["alt_text"].strip()
         assert result["alt_text"] != Path(result["image_path"]).name
-        picture = client.get(result["image_url"])
-        assert picture.status_code == 200
-        assert picture.headers["Content-Type"] == "image/webp"
+        image = client.get(result["image_url"])
+        assert image.status_code == 200
+        assert image.headers["Content-Type"] == "image/webp"
 
 
-def test_a_picture_finds_itself(client: httpx.Client) -> None:
+def test_an_image_finds_itself(client: httpx.Client) -> None:
     [guitar] = search(client, query="a guitar", k=1)
-    picture = client.get(f"/images/{guitar['id']}").content
-    response = client.post("/search_by_image", files={"image": picture}, data={"k": "2"})
+    image = client.get(f"/images/{guitar['id']}").content
+    response = client.post("/search_by_image", files={"image": image}, data={"k": "2"})
     assert response.status_code == 200, response.text
     results = response.json()["results"]
     assert len(results) == 2
     assert results[0]["id"] == guitar["id"]
 
 
-def test_a_picture_in_json_and_words_beside_an_upload_are_the_same(client: httpx.Client) -> None:
+def test_an_image_in_json_and_words_beside_an_upload_are_the_same(client: httpx.Client) -> None:
     [guitar] = search(client, query="a guitar", k=1)
     content = client.get(f"/images/{guitar['id']}").content
     inline = "data:image/png;base64," + base64.b64encode(content).decode()
@@ -240,14 +240,14 @@ def test_a_picture_in_json_and_words_beside_an_upload_are_the_same(client: httpx
 @pytest.mark.parametrize(
     ("files", "data"),
     [
-        ({"image": b"this is no picture"}, {}),
+        ({"image": b"this is no image"}, {}),
         ({"image": b""}, {}),
         ({"photo": b"x"}, {}),
         ({"image": b"x"}, {"k": "0"}),
         ({"image": b"x"}, {"k": "three"}),
     ],
 )
-def test_what_is_no_picture_is_refused(
+def test_what_is_no_image_is_refused(
     client: httpx.Client, files: dict[str, bytes], data: dict[str, str]
 ) -> None:
     response = client.post("/search_by_image", files=files, data=data)

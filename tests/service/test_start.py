@@ -79,8 +79,8 @@ def test_serving_needs_nothing_heavy(demo_bundle: Path) -> None:
         with TestClient(service.Sightline.to_asgi()) as client:
             answer = client.post("/search", json={"query": "a guitar"})
             assert answer.status_code == 200, answer.text
-            picture = client.get(answer.json()["results"][0]["image_url"]).content
-            answer = client.post("/search_by_image", files={"image": picture})
+            image = client.get(answer.json()["results"][0]["image_url"]).content
+            answer = client.post("/search_by_image", files={"image": image})
             assert answer.status_code == 200, answer.text
         """
     )

@@ -16,20 +16,20 @@ import httpx
 import pytest
 import uvicorn
 
-from build.index import IndexOptions, build_index
+from build.bundle_from_images import IndexOptions, build_index
 from models.bundle import Bundle
 from models.milvus.address import Address
 from serving.app import App, create_app
 from serving.connection import Connection
 from serving.server import listen
 from serving.settings import Settings
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.tiny_package import write_tiny_package
 
 T = TypeVar("T")
 
 DIFFERENT = 70
-# Every picture lies there three times, so that every answer has equals in it.
+# Every image lies there three times, so that every answer has equals in it.
 COPIES = 3
 
 # The address of a collection in Milvus, where the tests' applications then search.
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def build_bundle(folder: Path, *, seed: int = 0) -> Path:
-    """A bundle of ``3 * DIFFERENT`` pictures with metadata; another seed gives another model."""
+    """A bundle of ``3 * DIFFERENT`` images with metadata; another seed gives another model."""
     package = folder / "package"
     write_tiny_package(package, seed=seed, pretrained="random")
     images = folder / "images"
@@ -61,7 +61,7 @@ def build_bundle(folder: Path, *, seed: int = 0) -> Path:
         for number in range(DIFFERENT):
             for copy in range(COPIES):
                 name = f"{number:02}-{copy}.png"
-                (images / name).write_bytes(picture(number))
+                (images / name).write_bytes(image_bytes(number))
                 kind = "odd" if number % 2 else "even"
                 rows.writerow([name, f"blobs number {number}", 1950 + number, kind])
     build_index(IndexOptions(output=folder / "bundle", model=package, images=images, threads=1))

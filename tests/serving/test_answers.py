@@ -45,7 +45,7 @@ def expected(bundle: Bundle, sought: Vector, k: int) -> list[tuple[str, float]]:
 
 def assert_found(results: list[dict[str, Any]], bundle: Bundle, sought: Vector, k: int) -> None:
     wanted = expected(bundle, sought, k)
-    assert [result["id"] for result in results] == [picture for picture, _ in wanted]
+    assert [result["id"] for result in results] == [image for image, _ in wanted]
     for result, (_, cosine) in zip(results, wanted, strict=True):
         assert result["similarity"] == pytest.approx(cosine, abs=2e-6)
 
@@ -61,7 +61,7 @@ def test_what_is_not_wanted_is_taken_off_by_half(app: App, opened: Bundle) -> No
     assert NEGATIVE_WEIGHT == 0.5
 
 
-def test_a_picture_and_a_text_together_are_what_lies_between(app: App, opened: Bundle) -> None:
+def test_an_image_and_a_text_together_are_what_lies_between(app: App, opened: Bundle) -> None:
     position = 100
     [item] = opened.items.get([position])
     sought = text(opened, QUERY) + opened.index.reconstruct(position)
@@ -72,20 +72,18 @@ def test_a_picture_and_a_text_together_are_what_lies_between(app: App, opened: B
     ]
 
 
-def test_a_picture_alone_finds_itself_and_its_copies(app: App, opened: Bundle) -> None:
+def test_an_image_alone_finds_itself_and_its_copies(app: App, opened: Bundle) -> None:
     [item] = opened.items.get([30])
     results = search(app, like=item.id, k=4)
     assert [result["similarity"] for result in results[:COPIES]] == [1.0] * COPIES
     assert_found(results, opened, opened.index.reconstruct(30), 4)
 
 
-def test_a_picture_that_is_sent_finds_itself(app: App, opened: Bundle) -> None:
+def test_an_image_that_is_sent_finds_itself(app: App, opened: Bundle) -> None:
     [item] = opened.items.get([33])
-    picture = ask(app, "GET", f"/images/{item.id}")
-    assert picture.headers["content-type"] == "image/png"
-    response = ask(
-        app, "POST", "/search_by_image", files={"image": picture.content}, data={"k": "3"}
-    )
+    image = ask(app, "GET", f"/images/{item.id}")
+    assert image.headers["content-type"] == "image/png"
+    response = ask(app, "POST", "/search_by_image", files={"image": image.content}, data={"k": "3"})
     results = response.json()["results"]
     assert item.id in [result["id"] for result in results]
     assert [result["similarity"] for result in results] == [1.0] * COPIES
@@ -95,7 +93,7 @@ def test_a_filter_keeps_to_what_it_names(app: App, opened: Bundle) -> None:
     results = search(app, query=QUERY, k=100, filter={"kind": "odd"})
     odd = {item.id for item in opened.items if item.metadata["kind"] == "odd"}
     wanted = [one for one in expected(opened, text(opened, QUERY), 3 * DIFFERENT) if one[0] in odd]
-    assert [result["id"] for result in results] == [picture for picture, _ in wanted[:100]]
+    assert [result["id"] for result in results] == [image for image, _ in wanted[:100]]
 
 
 def test_what_is_relevant_follows_the_rule(app: App, opened: Bundle) -> None:
@@ -172,7 +170,7 @@ def test_a_query_that_was_asked_before_is_answered_alike(make: Make) -> None:
         assert search(remembering, query=QUERY) == search(forgetting, query=QUERY)
 
 
-def test_a_condition_that_no_picture_can_meet_is_told(app: App) -> None:
+def test_a_condition_that_no_image_can_meet_is_told(app: App) -> None:
     answer = ask(app, "POST", "/search", json={"query": QUERY, "filter": {"yaer": 1960}}).json()
     assert answer["results"] == []
     assert "yaer" in answer["warnings"][0]
@@ -197,7 +195,7 @@ def test_pages_are_one_list_cut_into_pieces(
     assert len(set(ids)) == len(ids)
     cosines = expected(opened, text(opened, QUERY), 3 * DIFFERENT)
     if not asked:
-        assert ids == [picture for picture, _ in cosines]
+        assert ids == [image for image, _ in cosines]
     if "min_similarity" in asked:
         assert 0 < len(ids) == sum(cosine >= 0 for _, cosine in cosines) < 3 * DIFFERENT
     # On every page, whatever is on it, the last of which is empty.

@@ -159,7 +159,7 @@ def test_every_answer_names_the_bundle_and_the_model(app: App, opened: Bundle) -
         assert answer.headers["x-sightline-bundle"] == version
         assert answer.headers["content-type"] == "application/json"
     assert info.json()["version"] == version
-    assert info.json()["pictures"] == len(opened.items)
+    assert info.json()["images"] == len(opened.items)
 
 
 def test_probes_and_metrics_are_plain_text(app: App) -> None:

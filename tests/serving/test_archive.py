@@ -17,7 +17,7 @@ from serving import zipped
 from serving.app import App
 from serving.gps import without_gps
 from serving.wire.fields import MAX_ARCHIVED
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask, error_of, search
 from tests.tools import require_tool
 from tests.unit.test_gps import with_exif
@@ -81,7 +81,7 @@ def test_another_program_unpacks_it(app: App, tmp_path: Path) -> None:
 def test_what_cannot_be_had_is_told(make: Make, root: Path) -> None:
     app = make(images=root)
     here, gone = found(app, 2)
-    content = put(root, here["image_path"], picture(1)).read_bytes()
+    content = put(root, here["image_path"], image_bytes(1)).read_bytes()
     with archive(app, here["id"], gone["id"], "f" * 16, here["id"]) as opened:
         small = f"{gone['image_path']}.thumbnail.webp"
         about = "_about this archive.txt"
@@ -106,7 +106,7 @@ def test_where_they_were_taken_stays_here(make: Make, root: Path) -> None:
 def test_what_makes_no_sense_is_refused(make: Make, root: Path) -> None:
     app = make(images=root, max_archive_mb=0.001)
     [hit, *_] = found(app)
-    put(root, hit["image_path"], picture(1) + bytes(2000))
+    put(root, hit["image_path"], image_bytes(1) + bytes(2000))
     many = [f"{number:016x}" for number in range(MAX_ARCHIVED + 1)]
     for ids, status, message in (
         ([], 400, "which images?"),
@@ -165,7 +165,7 @@ def test_it_is_read_no_faster_than_it_is_taken(make: Make, root: Path) -> None:
     app = make(images=root)
     hits = found(app)
     for hit in hits:
-        put(root, hit["image_path"], picture(1) + bytes(8 << 20))
+        put(root, hit["image_path"], image_bytes(1) + bytes(8 << 20))
     sent: list[int] = []
 
     async def run() -> None:
@@ -182,7 +182,7 @@ def test_it_is_read_no_faster_than_it_is_taken(make: Make, root: Path) -> None:
 def test_only_so_many_are_under_way_and_one_that_is_left_ends(make: Make, root: Path) -> None:
     app = make(images=root)
     [hit, *_] = found(app)
-    put(root, hit["image_path"], picture(1) + bytes(8 << 20))
+    put(root, hit["image_path"], image_bytes(1) + bytes(8 << 20))
 
     async def run() -> None:
         callers = [Caller(app, hit["id"]) for _ in range(4)]
@@ -212,7 +212,7 @@ def test_an_original_that_ends_badly_ends_the_archive(
 ) -> None:
     app = make(images=root)
     [hit, *_] = found(app)
-    put(root, hit["image_path"], picture(1))
+    put(root, hit["image_path"], image_bytes(1))
 
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:

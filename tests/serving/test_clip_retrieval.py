@@ -15,7 +15,7 @@ from models.bundle import Bundle
 from serving.app import App
 from serving.protocols.clip_retrieval import _without_duplicates
 from tests import clip_client
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import COPIES, Make, ask, error_of, listening, search
 
 Client = Callable[..., Any]
@@ -55,10 +55,10 @@ def test_a_text_finds_what_a_search_finds(client: Client, app: App, opened: Bund
     assert httpx.get(first["url"]).headers["content-type"] == "image/webp"
 
 
-def test_a_picture_and_a_vector_find_the_picture(
+def test_an_image_and_a_vector_find_the_image(
     client: Client, opened: Bundle, tmp_path: Path
 ) -> None:
-    (tmp_path / "photo.png").write_bytes(picture(3))
+    (tmp_path / "photo.png").write_bytes(image_bytes(3))
     found = client(num_images=3, deduplicate=False).query(image=str(tmp_path / "photo.png"))
     assert {one["image_path"] for one in found} == {f"03-{copy}.png" for copy in range(COPIES)}
     assert found[0]["similarity"] == pytest.approx(1, abs=1e-4)
@@ -72,7 +72,7 @@ def test_of_duplicates_the_first_is_left(client: Client) -> None:
     everything = client(num_images=60, deduplicate=False).query(text="a red fox")
     left = client(num_images=60).query(text="a red fox")
     assert {one["image_path"][:2] for one in left} <= {one["image_path"][:2] for one in everything}
-    # Each picture is there three times, of which the first comes first.
+    # Each image is there three times, of which the first comes first.
     assert 1 < len(left) <= 60 / COPIES
     assert all(one["image_path"].endswith("-0.png") for one in left)
 

@@ -18,28 +18,28 @@ import numpy as np
 import pytest
 
 import serving.engine
-import serving.picture_queue
+import serving.image_queue
 import serving.queues
 import serving.search
 from models.bundle import Bundle, Scrubbed
 from models.database import SlowQueryError
-from models.index import VectorIndex
 from models.items import ItemStore
 from models.manifest import DamagedError
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 from serving import plan, planner
 from serving.cache import VectorCache
 from serving.engine import Engine, _cut
 from serving.errors import RequestError
+from serving.image_queue import ImageQueue
 from serving.metrics import Metrics
-from serving.picture_queue import PictureQueue
 from serving.plan import Weighted
 from serving.search import Searcher
 from serving.settings import Settings
 from serving.ticket import Ticket
 from serving.timing import Timing
 from serving.wire.requests import EncodeRequest, ImageSearchRequest, SearchRequest
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 
 QUERY = "a red fox in the snow"
 
@@ -239,58 +239,64 @@ def test_and_too_many_of_them_are_refused(opened: Bundle, monkeypatch: pytest.Mo
     engine.close()
 
 
-def test_to_encode_a_picture_is_part_of_encoding(
+def test_to_encode_an_image_is_part_of_encoding(
     engine: Engine, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
-    clock.takes(1, PictureQueue, "_encode")
+    clock.takes(1, ImageQueue, "_encode")
     clock.takes(2, Searcher, "vectors")
-    found = asyncio.run(engine.search_by_image(lambda: picture(1)))
+    found = asyncio.run(engine.search_by_image(lambda: image_bytes(1)))
     assert found.timing == Timing(encode=3)
-    label = '{method_name="picture"}'
+    label = '{method_name="image"}'
     assert counted(metrics, f"bentoml_service_adaptive_batch_size_sum{label}") == 1
     assert len(found.hits) == 5
     assert (
-        len(asyncio.run(engine.search_by_image(lambda: picture(1), ImageSearchRequest(k=7))).hits)
+        len(
+            asyncio.run(
+                engine.search_by_image(lambda: image_bytes(1), ImageSearchRequest(k=7))
+            ).hits
+        )
         == 7
     )
 
 
-def test_a_picture_that_took_too_long_is_not_encoded(engine: Engine) -> None:
+def test_an_image_that_took_too_long_is_not_encoded(engine: Engine) -> None:
     async def late() -> object:
         now = asyncio.get_running_loop().time()
-        return await engine.search_by_image(lambda: picture(1), ticket=Ticket(deadline=now + 0.02))
+        return await engine.search_by_image(
+            lambda: image_bytes(1), ticket=Ticket(deadline=now + 0.02)
+        )
 
-    decode = serving.picture_queue.decode
+    decode = serving.image_queue.decode
 
     def slowly(*arguments: Any, **options: Any) -> Any:
         time.sleep(0.05)
         return decode(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving.picture_queue, "decode", slowly)
+        patch.setattr(serving.image_queue, "decode", slowly)
         patch.setattr(type(engine.bundle.image_encoder), "encode", lambda *_: pytest.fail("late"))
         assert refused(late).status == 504
 
 
-def test_without_its_picture_encoder_a_service_says_so(engine: Engine) -> None:
+def test_without_its_image_encoder_a_service_says_so(engine: Engine) -> None:
     engine = Engine(replace(engine.bundle, image_encoder=None), Settings(), Metrics())
     error = refused(lambda: engine.encode(EncodeRequest(images=["eA=="])))
     assert error.status == 501
-    error = refused(lambda: engine.search_by_image(lambda: picture(1)))
+    error = refused(lambda: engine.search_by_image(lambda: image_bytes(1)))
     assert error.status == 501
-    assert error.message == "this service was deployed without its picture encoder: search by text"
+    assert error.message == "this service was deployed without its image encoder: search by text"
     engine.close()
 
 
 @pytest.mark.parametrize(
     ("content", "status", "message"),
     [
-        (b"x", 400, "image: not a picture: no picture format that is known"),
-        (picture(1), 413, "image: too large: "),
+        (b"x", 400, "image: not an image: no image format that is known"),
+        (image_bytes(1), 413, "image: too large: "),
     ],
 )
-def test_a_picture_that_cannot_be_had_is_the_sender_s(
+def test_an_image_that_cannot_be_had_is_the_sender_s(
     opened: Bundle, content: bytes, status: int, message: str
 ) -> None:
     engine = Engine(opened, Settings(max_pixels=10), Metrics())
@@ -331,21 +337,21 @@ def test_long_texts_are_encoded_in_parts_that_let_others_in(
     assert parts >= tokens / engine._batches.part > 1
 
 
-def test_pictures_are_encoded_after_the_texts_as_if_searched_by(engine: Engine) -> None:
-    sent = [base64.b64encode(picture(seed)).decode() for seed in (1, 2)]
+def test_images_are_encoded_after_the_texts_as_if_searched_by(engine: Engine) -> None:
+    sent = [base64.b64encode(image_bytes(seed)).decode() for seed in (1, 2)]
     vectors = asyncio.run(engine.encode(EncodeRequest(texts=[QUERY], images=sent)))
     alone = [asyncio.run(engine.encode(EncodeRequest(images=[one]))) for one in sent]
     texts = asyncio.run(engine.encode(EncodeRequest(texts=[QUERY])))
     assert vectors.tolist() == np.concatenate([texts, *alone]).tolist()
     by_vector = asyncio.run(engine.search_by_vector(vectors[1] * 3, 4))
-    by_image = asyncio.run(engine.search_by_image(lambda: picture(1), ImageSearchRequest(k=4)))
+    by_image = asyncio.run(engine.search_by_image(lambda: image_bytes(1), ImageSearchRequest(k=4)))
     assert [hit.item for hit in by_vector.hits] == [hit.item for hit in by_image.hits]
     assert by_vector.hits[0].similarity == pytest.approx(1)
 
 
-def test_pictures_under_way_are_as_many_as_uploads_may_be(opened: Bundle) -> None:
-    engine = Engine(opened, Settings(max_picture_queue=4), Metrics())
-    sent = base64.b64encode(picture(1)).decode()
+def test_images_under_way_are_as_many_as_uploads_may_be(opened: Bundle) -> None:
+    engine = Engine(opened, Settings(max_image_queue=4), Metrics())
+    sent = base64.b64encode(image_bytes(1)).decode()
 
     async def crowd(*sizes: int) -> list[Any]:
         requests = [EncodeRequest(images=[sent] * size) for size in sizes]
@@ -360,14 +366,14 @@ def test_pictures_under_way_are_as_many_as_uploads_may_be(opened: Bundle) -> Non
     engine.close()
 
 
-def test_a_picture_that_is_none_harms_no_neighbour(
+def test_an_image_that_is_none_harms_no_neighbour(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    good, bad = base64.b64encode(picture(1)).decode(), "eA=="
+    good, bad = base64.b64encode(image_bytes(1)).decode(), "eA=="
 
     async def together() -> list[Any]:
         return await asyncio.gather(
-            engine.search_by_image(lambda: picture(1)),
+            engine.search_by_image(lambda: image_bytes(1)),
             engine.encode(EncodeRequest(images=[bad, good])),
             engine.encode(EncodeRequest(images=[good])),
             return_exceptions=True,
@@ -383,10 +389,10 @@ def test_a_picture_that_is_none_harms_no_neighbour(
 def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> None:
     engine = Engine(opened, Settings(), Metrics())
     asyncio.run(engine.search(SearchRequest(query=QUERY, filter={"kind": "odd"})))
-    asyncio.run(engine.search_by_image(lambda: picture(1)))
+    asyncio.run(engine.search_by_image(lambda: image_bytes(1)))
     threads = [
         each
-        for pool in (engine._batch_thread, engine._pictures._thread, engine.planner._threads)
+        for pool in (engine._batch_thread, engine._images._thread, engine.planner._threads)
         for each in pool._threads
     ]
     assert len(threads) == 3
@@ -395,7 +401,7 @@ def test_once_closed_it_answers_nothing_and_leaves_no_thread(opened: Bundle) -> 
         thread.join(10)
         assert not thread.is_alive()
     assert refused(lambda: engine.search(SearchRequest(query=QUERY))).status == 503
-    assert refused(lambda: engine.search_by_image(lambda: picture(1))).status == 503
+    assert refused(lambda: engine.search_by_image(lambda: image_bytes(1))).status == 503
     assert refused(lambda: engine.encode(EncodeRequest(texts=["x"]))).status == 503
 
 
@@ -527,7 +533,7 @@ def test_a_plan_costs_what_there_is_to_encode() -> None:
 def test_closing_waits_for_nothing_and_the_bundle_for_everything(
     opened: Bundle, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
-    """A batch, a picture and a look-up that are under way read the bundle to their end."""
+    """A batch, an image and a look-up that are under way read the bundle to their end."""
     names = sorted(("search", "_encode", "look-up"), key=lambda name: name == last)
     gates = {name: threading.Event() for name in names}
     begun: list[str] = []
@@ -544,7 +550,7 @@ def test_closing_waits_for_nothing_and_the_bundle_for_everything(
         begun.append(name)
         gates[name].wait(10)
 
-    for owner, name in ((Searcher, "search"), (PictureQueue, "_encode")):
+    for owner, name in ((Searcher, "search"), (ImageQueue, "_encode")):
         work = getattr(owner, name)
 
         def waiting(self: Any, *asked: Any, name: str = name, work: Any = work) -> Any:
@@ -558,7 +564,7 @@ def test_closing_waits_for_nothing_and_the_bundle_for_everything(
     async def run() -> None:
         asked = [
             engine.search(SearchRequest(query=QUERY)),
-            engine.search_by_image(lambda: picture(1)),
+            engine.search_by_image(lambda: image_bytes(1)),
             engine.planner.look_up(wait, "look-up"),
         ]
         tasks = [asyncio.ensure_future(each) for each in asked]
@@ -594,10 +600,10 @@ def test_what_is_sought_has_length_one_in_any_company(engine: Engine) -> None:
         np.testing.assert_allclose(engine._searcher.vectors([each])[0], row, atol=1e-6)
 
 
-def test_a_picture_that_is_not_there_is_told(engine: Engine) -> None:
+def test_an_image_that_is_not_there_is_told(engine: Engine) -> None:
     error = refused(lambda: engine.search(SearchRequest(like="nosuchid")))
     assert (error.status, error.field) == (404, "like")
-    assert error.message == "like: no picture has the id 'nosuchid'"
+    assert error.message == "like: no image has the id 'nosuchid'"
 
 
 def test_what_waits_to_be_looked_up_is_dropped_at_the_end(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""How many pictures have which values: beside what is found, and before anything is sought."""
+"""How many images have which values: beside what is found, and before anything is sought."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from models.items import ItemStore
 from serving.app import App
 from serving.facets import MAX_FACETS, FacetsResponse
 from serving.wire.responses import SearchResponse
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import COPIES, DIFFERENT, ask, error_of, search
 from tests.serving.test_answers import QUERY
 
-PICTURES = DIFFERENT * COPIES
+IMAGES = DIFFERENT * COPIES
 EVEN_AND_ODD = {"values": [{"value": each, "count": 105} for each in ("even", "odd")]}
 
 
@@ -46,17 +46,17 @@ def kinds_of(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("asked", [{}, {"mode": "auto"}, {"filter": {"year": {"lt": 1980}}}])
-def test_values_of_the_relevant_pictures_are_counted(app: App, asked: dict[str, Any]) -> None:
+def test_values_of_the_relevant_images_are_counted(app: App, asked: dict[str, Any]) -> None:
     body = {"query": "number 7", "k": 3, **asked}
     found = answer(app, **body, facets=["kind", "year"])
     every = [
         one
-        for offset in range(0, PICTURES, 100)
+        for offset in range(0, IMAGES, 100)
         for one in search(app, **{**body, "k": 100, "offset": offset})
     ]
     every = [one for one in every if one["relevant"]]
     total = answer(app, **body, offset=0)["total_relevant"]
-    assert 0 < len(every) == total < PICTURES
+    assert 0 < len(every) == total < IMAGES
     assert list(found["facets"]) == ["kind", "year"]
     kinds = kinds_of(every)
     assert found["facets"]["kind"] == {"values": kinds, "total": len(kinds), "missing": 0}
@@ -90,11 +90,15 @@ def test_values_of_all_that_match_are_counted(app: App) -> None:
 def test_a_form_asks_for_facets_too(app: App, opened: Bundle) -> None:
     fields = {"facets": '["kind"]', "facets_of": "matching"}
     response = ask(
-        app, "POST", "/search_by_image", files={"image": picture(5)}, data={**fields, "k": "1"}
+        app, "POST", "/search_by_image", files={"image": image_bytes(5)}, data={**fields, "k": "1"}
     )
     assert response.json()["facets"]["kind"] == EVEN_AND_ODD | {"total": 2, "missing": 0}
     relevant = ask(
-        app, "POST", "/search_by_image", files={"image": picture(5)}, data={"facets": '["kind"]'}
+        app,
+        "POST",
+        "/search_by_image",
+        files={"image": image_bytes(5)},
+        data={"facets": '["kind"]'},
     )
     assert relevant.json()["facets"]["kind"]["values"][0]["value"] == "odd"
 
@@ -107,8 +111,8 @@ def test_where_nothing_is_sought_all_that_match_are_counted(app: App) -> None:
     assert some["total_relevant"] == 9
     told = answer(app, sort="smell", k=1, facets=["colour"])["warnings"]
     assert told == [
-        "no picture has a field 'smell' that could be sorted by",
-        "no picture has a field 'colour'",
+        "no image has a field 'smell' that could be sorted by",
+        "no image has a field 'colour'",
     ]
 
 
@@ -120,12 +124,12 @@ def test_the_relevant_are_counted_in_any_order_and_on_any_page(
     assert answer(app, **body, **asked)["facets"] == answer(app, **body)["facets"]
 
 
-def test_fields_that_no_picture_has_are_told(app: App) -> None:
+def test_fields_that_no_image_has_are_told(app: App) -> None:
     found = answer(app, query=QUERY, facets=["colour"], filter={"smell": 1})
     assert found["facets"] == {"colour": {"values": [], "total": 0, "missing": 0}}
     assert found["warnings"] == [
-        "no picture has a field 'smell'",
-        "no picture has a field 'colour'",
+        "no image has a field 'smell'",
+        "no image has a field 'colour'",
     ]
 
 
@@ -153,8 +157,8 @@ def test_the_whole_bundle_offers_its_filters(app: App, opened: Bundle) -> None:
     FacetsResponse.model_validate_json(response.content)
     assert response.headers["x-sightline-bundle"] == opened.manifest.version
     found = response.json()
-    assert found["pictures"] == PICTURES
-    assert set(found) == {"facets", "pictures"}
+    assert found["images"] == IMAGES
+    assert set(found) == {"facets", "images"}
     assert found["facets"]["kind"] == EVEN_AND_ODD | {"total": 2, "missing": 0}
     year = found["facets"]["year"]
     assert (year["min"], year["max"], year["total"]) == (1950, 2019, 70)
@@ -166,17 +170,17 @@ def test_the_whole_bundle_offers_its_filters(app: App, opened: Bundle) -> None:
     assert facets(app, fields="kind")["facets"] == {"kind": found["facets"]["kind"]}
 
 
-def test_the_pictures_that_match_a_filter_are_counted(app: App) -> None:
+def test_the_images_that_match_a_filter_are_counted(app: App) -> None:
     asked = json.dumps({"year": {"lt": 1953}})
     found = facets(app, filter=asked)
-    assert found["pictures"] == 9
+    assert found["images"] == 9
     assert found["facets"]["kind"]["values"][0] == {"value": "even", "count": 6}
     assert set(found["facets"]) == set(facets(app)["facets"])
     told = facets(app, filter=json.dumps({"smell": 1}), fields="colour")
     assert told == {
         "facets": {"colour": {"values": [], "total": 0, "missing": 0}},
-        "pictures": 0,
-        "warnings": ["no picture has a field 'smell'", "no picture has a field 'colour'"],
+        "images": 0,
+        "warnings": ["no image has a field 'smell'", "no image has a field 'colour'"],
     }
 
 

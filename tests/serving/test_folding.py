@@ -80,7 +80,7 @@ def test_pages_give_each_group_once_and_count_it_once(
         assert all(likeness(opened, one, better) < fold for better in heads[:at])
 
 
-def test_a_filter_and_a_picture_go_with_it(app: App, opened: Bundle) -> None:
+def test_a_filter_and_an_image_go_with_it(app: App, opened: Bundle) -> None:
     [item] = opened.items.get([100])
     found = search(app, like=item.id, k=60, fold=EQUAL, filter={"kind": "odd"})
     assert len(found) == DIFFERENT // 2

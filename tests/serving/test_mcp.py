@@ -87,7 +87,7 @@ def with_client(server: Server, work: Callable[[Client], Awaitable[T]]) -> T:
 
 
 def shown(answer: CallToolResult) -> list[dict[str, Any]]:
-    """What is said of each picture, each of which has to have a thumbnail that decodes."""
+    """What is said of each image, each of which has to have a thumbnail that decodes."""
     assert not answer.is_error, answer.content
     pairs = list(zip(answer.content[::2], answer.content[1::2], strict=True))
     found = []
@@ -112,7 +112,7 @@ def without_address(said: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("transport", [over_stdio, over_http])
-def test_pictures_are_found_described_and_followed(
+def test_images_are_found_described_and_followed(
     app: App, transport: Callable[[str], contextlib.AbstractContextManager[Server]]
 ) -> None:
     asked = {"query": "a fox", "filter": {"kind": "odd"}, "negative": "a dog"}
@@ -120,12 +120,12 @@ def test_pictures_are_found_described_and_followed(
     async def journey(client: Client) -> tuple[set[str], list[CallToolResult]]:
         tools = {tool.name for tool in (await client.list_tools()).tools}
         found = await client.call_tool("search_pictures", asked)
-        picture = {"id": shown(found)[1]["id"]}
-        similar = await client.call_tool("similar_pictures", picture | {"k": 4})
-        described = await client.call_tool("describe_picture", picture)
+        image = {"id": shown(found)[1]["id"]}
+        similar = await client.call_tool("similar_pictures", image | {"k": 4})
+        described = await client.call_tool("describe_picture", image)
         unknown = await client.call_tool("describe_picture", {"id": "nosuchid"})
         assert unknown.is_error
-        assert "id: no picture has the id 'nosuchid'" in str(unknown.content)
+        assert "id: no image has the id 'nosuchid'" in str(unknown.content)
         return tools, [found, similar, described]
 
     with listening(app) as port, transport(f"http://127.0.0.1:{port}") as server:
@@ -135,9 +135,9 @@ def test_pictures_are_found_described_and_followed(
     # By words as well as by looks, as on the page.
     expected = of_the_service(app, "POST", "/search", **asked, k=8, mode="auto")["results"]
     assert found == list(map(without_address, expected))
-    assert [picture["metadata"]["kind"] for picture in found] == ["odd"] * 8
+    assert [image["metadata"]["kind"] for image in found] == ["odd"] * 8
     near = of_the_service(app, "POST", "/search", like=described["id"], k=5)["results"]
-    others = [picture for picture in near if picture["id"] != described["id"]]
+    others = [image for image in near if image["id"] != described["id"]]
     assert similar == list(map(without_address, others[:4]))
     facts = of_the_service(app, "GET", f"/images/{described['id']}/facts")
     assert described == without_address(facts)

@@ -1,4 +1,4 @@
-"""Pictures by their looks, by what is said of them, and by both."""
+"""Images by their looks, by what is said of them, and by both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.bundle import Bundle
 from models.database import SlowQueryError
 from models.items import ItemStore
 from serving.app import App
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import COPIES, DIFFERENT, ask, error_of, search, with_client
 from tests.serving.test_answers import QUERY, vectors_of
 
@@ -65,7 +65,7 @@ def test_quotes_around_what_nobody_says_are_a_habit(app: App) -> None:
     said = search(app, query='"number 7"', k=30, mode="auto")
     assert {one["caption"] for one in said} == {"blobs number 7"}
     # In part, it is meant; and who asks for words alone means words.
-    assert search(app, query=f'a picture of "{QUERY}"', k=30, mode="auto") == []
+    assert search(app, query=f'an image of "{QUERY}"', k=30, mode="auto") == []
     assert search(app, query=f'"{QUERY}"', k=30, mode="text") == []
 
 
@@ -138,9 +138,9 @@ def test_words_that_are_avoided_name_nothing(app: App) -> None:
     assert {one["caption"] for one in found} == {"blobs number 7"}
 
 
-def test_words_beside_a_picture_that_is_sent(app: App) -> None:
+def test_words_beside_an_image_that_is_sent(app: App) -> None:
     form = {"query": NAMED, "mode": "text"}
-    answer = ask(app, "POST", "/search_by_image", files={"image": picture(3)}, data=form)
+    answer = ask(app, "POST", "/search_by_image", files={"image": image_bytes(3)}, data=form)
     assert {one["caption"] for one in answer.json()["results"]} == {"blobs number 7"}
 
 

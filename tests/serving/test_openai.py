@@ -14,11 +14,11 @@ from pydantic import SecretStr
 
 from models.bundle import Bundle
 from serving.app import App
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask, listening
 
 TEXTS = ["a red fox", "a house by the sea", "snow"]
-DATA_URL = f"data:image/png;base64,{base64.b64encode(picture(1)).decode()}"
+DATA_URL = f"data:image/png;base64,{base64.b64encode(image_bytes(1)).decode()}"
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_langchain_finds_the_same(app: App, opened: Bundle) -> None:
     np.testing.assert_allclose(query, expected[1], rtol=1e-6)
 
 
-def test_pictures_as_jina_and_infinity_send_them(app: App) -> None:
+def test_images_as_jina_and_infinity_send_them(app: App) -> None:
     [fox], [photo] = encoded(app, texts=["fox"]), encoded(app, images=[DATA_URL])
     of_jina = post(app, input=[{"image": DATA_URL}, "fox", {"text": "fox"}]).json()
     assert [one["embedding"] for one in of_jina["data"]] == [photo, fox, fox]

@@ -1,4 +1,4 @@
-"""Pictures in an order of their own: the relevant ones of a search, or all there are."""
+"""Images in an order of their own: the relevant ones of a search, or all there are."""
 
 from __future__ import annotations
 
@@ -72,18 +72,18 @@ def test_of_words_it_is_those_that_are_named(app: App) -> None:
     assert found[0]["matched"]["caption"] == 1
 
 
-def test_what_no_picture_has_is_told(app: App) -> None:
+def test_what_no_image_has_is_told(app: App) -> None:
     found = answer(app, sort="-price", k=3)
-    assert found["warnings"] == ["no picture has a field 'price' that could be sorted by"]
+    assert found["warnings"] == ["no image has a field 'price' that could be sorted by"]
     assert [result["image_path"] for result in found["results"]] == [
         f"00-{copy}.png" for copy in range(3)
     ]
     sought = answer(app, query=QUERY, sort="price")
-    assert sought["warnings"] == ["no picture has a field 'price' that could be sorted by"]
+    assert sought["warnings"] == ["no image has a field 'price' that could be sorted by"]
     assert sought["results"]
 
 
-def test_spread_pictures_are_no_neighbours(app: App) -> None:
+def test_spread_images_are_no_neighbours(app: App) -> None:
     found = search(app, sort="spread", k=210)
     paths = [result["image_path"] for result in found]
     assert paths != sorted(paths)

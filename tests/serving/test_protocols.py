@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-import serving.picture_queue
+import serving.image_queue
 from serving.settings import PROTOCOLS
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask, client_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = ", ".join(PROTOCOLS)
-SENT = base64.b64encode(picture(1)).decode()
-# A picture in each protocol's words, and how each puts what is wrong with a request.
-WITH_A_PICTURE: dict[str, dict[str, Any]] = {
+SENT = base64.b64encode(image_bytes(1)).decode()
+# An image in each protocol's words, and how each puts what is wrong with a request.
+WITH_AN_IMAGE: dict[str, dict[str, Any]] = {
     "/encode": {"images": [SENT]},
     "/v1/embeddings": {"input": [{"image": SENT}]},
     "/vectorize": {"images": [SENT]},
@@ -40,13 +40,13 @@ def message_of(body: dict[str, Any]) -> str:
     return str(error if isinstance(error, str) else error["message"])
 
 
-def replaced(body: object, picture: str) -> Any:
-    """A body with another picture in it."""
+def replaced(body: object, image: str) -> Any:
+    """A body with another image in it."""
     if isinstance(body, dict):
-        return {name: replaced(value, picture) for name, value in body.items()}
+        return {name: replaced(value, image) for name, value in body.items()}
     if isinstance(body, list):
-        return [replaced(value, picture) for value in body]
-    return picture if body == SENT else body
+        return [replaced(value, image) for value in body]
+    return image if body == SENT else body
 
 
 def test_what_is_off_is_not_there_and_not_imported(make: Make) -> None:
@@ -93,9 +93,9 @@ def test_a_key_opens_and_probes_need_none(make: Make) -> None:
     assert "security" not in document["paths"]["/meta"]["get"]
 
 
-@pytest.mark.parametrize("path", WITH_A_PICTURE)
-def test_a_picture_keeps_to_the_limits_of_an_upload(make: Make, path: str) -> None:
-    body = WITH_A_PICTURE[path]
+@pytest.mark.parametrize("path", WITH_AN_IMAGE)
+def test_an_image_keeps_to_the_limits_of_an_upload(make: Make, path: str) -> None:
+    body = WITH_AN_IMAGE[path]
 
     def refusal(app: Any, sent: str = SENT) -> tuple[int, str]:
         response = ask(app, "POST", path, json=replaced(body, sent))
@@ -106,7 +106,7 @@ def test_a_picture_keeps_to_the_limits_of_an_upload(make: Make, path: str) -> No
     with_head = replaced(body, f"data:image/png;base64,{SENT}")
     assert ask(app, "POST", path, json=with_head).json() == ask(app, "POST", path, json=body).json()
     for wrong, why in {
-        "eA==": "not a picture",
+        "eA==": "not an image",
         "x": "it is no base64",
         "https://example.org/fox.jpg": "no address is fetched",
         "file:///etc/passwd": "no address is fetched",
@@ -121,18 +121,18 @@ def test_a_picture_keeps_to_the_limits_of_an_upload(make: Make, path: str) -> No
     assert message.startswith(f"{FIELDS[path]}: too large: ")
     status, message = refusal(make(protocols=ALL, max_upload_mb=1e-4))
     assert status == 413
-    assert message.startswith(f"{FIELDS[path]}: the picture is longer than ")
+    assert message.startswith(f"{FIELDS[path]}: the image is longer than ")
     assert refusal(make(protocols=ALL, max_upload_mb=1e-4), "A" * (5 << 20))[0] == 413
     status, message = refusal(make(protocols=ALL, timeout=1e-9))
     assert (status, message) == (504, "there was no answer in time: try again")
 
 
-@pytest.mark.parametrize("path", WITH_A_PICTURE)
-def test_pictures_wait_in_the_queue_of_uploads(
+@pytest.mark.parametrize("path", WITH_AN_IMAGE)
+def test_images_wait_in_the_queue_of_uploads(
     make: Make, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = make(protocols=ALL, max_picture_queue=1)
-    decode, go = serving.picture_queue.decode, threading.Event()
+    app = make(protocols=ALL, max_image_queue=1)
+    decode, go = serving.image_queue.decode, threading.Event()
 
     def held(*arguments: Any, **options: Any) -> Any:
         assert go.wait(10)
@@ -141,8 +141,7 @@ def test_pictures_wait_in_the_queue_of_uploads(
     async def crowd() -> list[int]:
         async with client_of(app) as client:
             asked = [
-                asyncio.ensure_future(client.post(path, json=WITH_A_PICTURE[path]))
-                for _ in range(3)
+                asyncio.ensure_future(client.post(path, json=WITH_AN_IMAGE[path])) for _ in range(3)
             ]
             done, _ = await asyncio.wait(asked, timeout=5, return_when="FIRST_COMPLETED")
             assert done
@@ -156,11 +155,11 @@ def test_pictures_wait_in_the_queue_of_uploads(
             )
             return [answer.status_code for answer in answers]
 
-    monkeypatch.setattr(serving.picture_queue, "decode", held)
+    monkeypatch.setattr(serving.image_queue, "decode", held)
     assert asyncio.run(crowd()) == [200, 429, 429]
 
 
-@pytest.mark.parametrize("path", WITH_A_PICTURE)
+@pytest.mark.parametrize("path", WITH_AN_IMAGE)
 def test_of_large_bodies_there_is_one_at_once(make: Make, path: str) -> None:
     """Sixteen of 27 MB each would be more than a small container has."""
     app = make(protocols=ALL, max_upload_mb=3)
@@ -177,7 +176,7 @@ def test_of_large_bodies_there_is_one_at_once(make: Make, path: str) -> None:
             one = asyncio.ensure_future(client.post(path, content=slowly()))
             await asyncio.wait_for(first.wait(), 10)
             other = await client.post(path, content=b" " * (6 << 20))
-            small = await client.post(path, json=WITH_A_PICTURE[path])
+            small = await client.post(path, json=WITH_AN_IMAGE[path])
             go.set()
             statuses = [(await one).status_code, other.status_code, small.status_code]
             after = await client.post(path, content=b" " * (7 << 20) + b"{")

@@ -17,7 +17,7 @@ from mcp.types import CallToolResult, ListToolsResult
 
 from serving.settings import PROTOCOLS
 from tests import clip_client
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, listening
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def test_every_route_is_named(make: Make) -> None:
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_an_example_works(port: int, tmp_path: Path, number: int) -> None:
     language, code = EXAMPLES[number]
-    (tmp_path / "photo.jpg").write_bytes(picture(1, "jpg"))
+    (tmp_path / "photo.jpg").write_bytes(image_bytes(1, "jpg"))
     (tmp_path / "clip_retrieval").mkdir()
     (tmp_path / "clip_retrieval" / "clip_client.py").write_text(clip_client.source())
     code = code.replace("localhost:3000", f"127.0.0.1:{port}")
@@ -81,7 +81,7 @@ def test_the_configuration_of_an_mcp_client_works(port: int, tmp_path: Path) -> 
 
     listed, found = asyncio.run(ask())
     assert not found.is_error
-    rows = dict(re.findall(r"^\| `(\w+_pictures?)` \| (.*?) \|", PAGE, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+_images?)` \| (.*?) \|", PAGE, re.MULTILINE))
     assert set(rows) == {tool.name for tool in listed.tools}
     for tool in listed.tools:
         assert set(re.findall(r"`(\w+)`", rows[tool.name])) == set(tool.input_schema["properties"])

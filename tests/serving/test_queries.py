@@ -1,4 +1,4 @@
-"""Several texts and pictures that are sought together."""
+"""Several texts and images that are sought together."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from models.bundle import Bundle
 from serving.app import App
 from serving.routes import MAX_JSON
 from serving.wire.requests import SearchRequest
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask, error_of, search, with_client
 from tests.serving.test_answers import OTHER, QUERY, assert_found, text
 from tests.serving.test_uploads import drawn
 
-BASE64 = base64.b64encode(picture(5)).decode()
+BASE64 = base64.b64encode(image_bytes(5)).decode()
 
 
 def refused(app: App, **body: Any) -> tuple[int, str | None, str]:
@@ -98,17 +98,17 @@ def test_signs_are_words_unless_an_algebra_is_asked_for(app: App, opened: Bundle
 
 
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
-def test_a_picture_in_json_is_as_good_as_one_that_is_uploaded(
+def test_an_image_in_json_is_as_good_as_one_that_is_uploaded(
     app: App, opened: Bundle, head: str
 ) -> None:
-    uploaded = send(app, picture(5), k="9").json()["results"]
+    uploaded = send(app, image_bytes(5), k="9").json()["results"]
     assert search(app, queries=[{"image": head + BASE64}], k=9) == uploaded
     mixed = search(app, queries=[{"image": head + BASE64, "weight": 0.5}, {"text": QUERY}], k=9)
     assert mixed != uploaded
     position = next(item.position for item in opened.items if item.image_path == "05-0.png")
     sought = 0.5 * opened.index.reconstruct(position) + text(opened, QUERY)
     assert_found(mixed, opened, sought, 9)
-    assert mixed == send(app, picture(5), k="9", weight="0.5", query=QUERY).json()["results"]
+    assert mixed == send(app, image_bytes(5), k="9", weight="0.5", query=QUERY).json()["results"]
 
 
 def test_a_form_takes_what_json_does(app: App, opened: Bundle) -> None:
@@ -128,8 +128,8 @@ def test_a_form_takes_what_json_does(app: App, opened: Bundle) -> None:
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in asked.items()
     }
-    answer = send(app, picture(9), weight="3", **fields).json()
-    inline = {"image": base64.b64encode(picture(9)).decode(), "weight": 3}
+    answer = send(app, image_bytes(9), weight="3", **fields).json()
+    inline = {"image": base64.b64encode(image_bytes(9)).decode(), "weight": 3}
     asked["queries"] = [inline, *asked["queries"]]
     expected = ask(app, "POST", "/search", json=asked).json()
     assert answer["total_relevant"] == expected["total_relevant"]
@@ -158,7 +158,7 @@ def test_what_adds_up_to_nothing_finds_something_all_the_same(app: App) -> None:
         ({"queries": [{"text": "a", "size": 1}]}, 400, "queries.0.size", "no such field"),
         ({"queries": [{"text": "a"}, {"like": "b"}]}, 404, "queries.1.like", "has the id 'b'"),
         ({"queries": [{"text": "a"}, {"image": "b"}]}, 400, "queries.1.image", "is no base64"),
-        ({"queries": [{"image": "YWJj"}]}, 400, "queries.0.image", "not a picture"),
+        ({"queries": [{"image": "YWJj"}]}, 400, "queries.0.image", "not an image"),
         ({"query": "a -", "syntax": "algebra"}, 400, "query", "no words follow '-'"),
         ({"query": "a", "syntax": "lucene"}, 400, "syntax", "'plain' or 'algebra'"),
         ({"syntax": "algebra"}, 400, "query", "a text of 1 to 1000 characters is needed"),
@@ -187,34 +187,34 @@ def test_what_makes_no_sense_is_told(
     ],
 )
 def test_so_it_is_of_a_form(app: App, fields: dict[str, str], field: str, rule: str) -> None:
-    response = send(app, picture(5), **fields)
+    response = send(app, image_bytes(5), **fields)
     error = error_of(response)
     assert (response.status_code, error["field"]) == (400, field)
     assert rule in error["message"]
 
 
-def test_pictures_in_json_keep_to_the_limits_of_those_that_are_uploaded(make: Make) -> None:
+def test_images_in_json_keep_to_the_limits_of_those_that_are_uploaded(make: Make) -> None:
     large = base64.b64encode(drawn("PNG", (800, 800))).decode()
     status, field, message = refused(make(max_pixels=200_000), queries=[{"image": large}])
     assert (status, field) == (413, "queries.0.image")
     app = make(max_upload_mb=0.5)
     status, field, message = refused(app, queries=[{"text": "a"}, {"image": large}])
     assert (status, field) == (413, "queries.1.image")
-    assert message == "queries.1.image: the picture is longer than 512 KB"
+    assert message == "queries.1.image: the image is longer than 512 KB"
     status, _, message = refused(app, queries=[{"image": "a" * MAX_JSON}])
     assert (status, message) == (413, "the body is longer than 4 MB")
 
 
-def test_a_service_without_picture_encoder_says_so(make: Make, opened: Bundle) -> None:
+def test_a_service_without_image_encoder_says_so(make: Make, opened: Bundle) -> None:
     app = make(replace(opened, image_encoder=None))
     assert refused(app, queries=[{"image": BASE64}])[0] == 501
     assert search(app, queries=[{"text": QUERY}])
 
 
-def test_one_request_with_many_pictures_is_no_crowd(make: Make) -> None:
+def test_one_request_with_many_images_is_no_crowd(make: Make) -> None:
     """They wait one after the other, or a short queue would never take them."""
-    app = make(max_picture_queue=1)
-    parts = [{"image": base64.b64encode(picture(n)).decode()} for n in range(16)]
+    app = make(max_image_queue=1)
+    parts = [{"image": base64.b64encode(image_bytes(n)).decode()} for n in range(16)]
     assert len(search(app, queries=parts)) == 5
 
     async def crowd(client: httpx.AsyncClient) -> list[int]:
@@ -230,7 +230,7 @@ def test_what_is_asked_in_parts_is_logged_as_words(
     app = make(log_requests=True, log_queries=True)
     with caplog.at_level("INFO", "sightline"):
         search(app, query="a fox", queries=[{"image": BASE64}, {"text": "snow"}])
-        assert send(app, picture(5), query="a house").status_code == 200
+        assert send(app, image_bytes(5), query="a house").status_code == 200
     assert [record.__dict__["query"] for record in caplog.records] == ["a fox; snow", "a house"]
 
 

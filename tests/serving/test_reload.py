@@ -16,9 +16,9 @@ import pytest
 from models.bundle import Bundle, Scrubbed
 from models.manifest import MANIFEST, DamagedError
 from serving.app import App
-from serving.opening import open_bundle
+from serving.bundle_opening import open_bundle
 from serving.settings import Settings
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask, build_bundle, client_of, error_of, with_client
 
 KEY = {"Authorization": "Bearer k"}
@@ -26,7 +26,7 @@ KEY = {"Authorization": "Bearer k"}
 
 @pytest.fixture(scope="module")
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same pictures by another model."""
+    """The same images by another model."""
     return build_bundle(tmp_path_factory.mktemp("other"), seed=1)
 
 
@@ -62,7 +62,7 @@ def test_a_bundle_that_is_replaced_changes_nothing_until_it_is_asked_for(
     app = serving(make, place)
 
     def results(number: int) -> Any:
-        sent = {"image": picture(number)}
+        sent = {"image": image_bytes(number)}
         answer = ask(app, "POST", "/search_by_image", files=sent, data={"k": "5"}, headers=KEY)
         assert answer.status_code == 200, answer.text
         return [(hit["id"], hit["similarity"]) for hit in answer.json()["results"]]
@@ -70,7 +70,7 @@ def test_a_bundle_that_is_replaced_changes_nothing_until_it_is_asked_for(
     version = ask(app, "GET", "/info", headers=KEY)
     assert version.json()["version"] == version.headers["x-sightline-bundle"]
     put(other_bundle, place)
-    # Also what is only loaded at its first use, the picture encoder, is the old one's.
+    # Also what is only loaded at its first use, the image encoder, is the old one's.
     before = results(3)
     assert before[0][1] == 1.0
 

@@ -18,7 +18,7 @@ from serving.forms import FORM_FRAME
 from serving.routes import MAX_JSON
 from serving.search import Searcher
 from serving.settings import Settings
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask, client_of, error_of, search, with_client
 
 
@@ -55,16 +55,16 @@ def test_every_error_has_the_one_shape(app: App, method: str, path: str, status:
         ("GET", "/schema.json", {}, None, "there is nothing at /schema.json: see /docs.json"),
         ("GET", "/search", {}, None, "/search answers POST only"),
         ("POST", "/search", {"content": b"x"}, None, "the body is no JSON: "),
-        ("GET", "/images/nosuchid", {}, "id", "id: no picture has the id 'nosuchid'"),
-        ("GET", "/images/nosuchid/facts", {}, "id", "id: no picture has the id 'nosuchid'"),
+        ("GET", "/images/nosuchid", {}, "id", "id: no image has the id 'nosuchid'"),
+        ("GET", "/images/nosuchid/facts", {}, "id", "id: no image has the id 'nosuchid'"),
         (
             "GET",
             "/image?path=nowhere.png",
             {},
             "path",
-            "path: no picture of the bundle has this path",
+            "path: no image of the bundle has this path",
         ),
-        ("GET", "/image", {}, "path", "path: which picture? /image?path=…"),
+        ("GET", "/image", {}, "path", "path: which image? /image?path=…"),
         ("GET", "/images/x?size=huge", {}, "size", "size: 'thumbnail', or leave it out"),
         (
             "POST",
@@ -90,7 +90,7 @@ def test_every_error_has_the_one_shape(app: App, method: str, path: str, status:
         (
             "POST",
             "/search_by_image",
-            {"files": {"picture": b"x"}},
+            {"files": {"image": b"x"}},
             "image",
             "image: the file is missing",
         ),
@@ -113,7 +113,7 @@ def test_every_error_has_the_one_shape(app: App, method: str, path: str, status:
             "/search_by_image",
             {"files": {"image": b"x"}},
             "image",
-            "image: not a picture: no picture format that is known",
+            "image: not an image: no image format that is known",
         ),
         (
             "POST",
@@ -134,7 +134,7 @@ def test_every_error_has_the_one_shape(app: App, method: str, path: str, status:
             "/search",
             {"json": {"like": "nosuchid"}},
             "like",
-            "like: no picture has the id 'nosuchid'",
+            "like: no image has the id 'nosuchid'",
         ),
         (
             "POST",
@@ -281,7 +281,7 @@ def test_an_upload_is_as_large_as_it_may_be(make: Make, chunked: bool) -> None:
         content: Any = stream() if chunked else body
         return ask(app, "POST", "/search_by_image", content=content, headers=headers)
 
-    # No picture, but not too long for one.
+    # No image, but not too long for one.
     assert send(131072).status_code == 400
     # Within the frame that a form may have around its file.
     assert send(131073).status_code == 413
@@ -547,11 +547,11 @@ def test_who_is_refused_cannot_ask_again_at_once(
     assert pauses == [0.1] * refused
 
 
-def test_pictures_have_a_small_queue_of_their_own(make: Make) -> None:
-    app = make(max_picture_queue=2)
+def test_images_have_a_small_queue_of_their_own(make: Make) -> None:
+    app = make(max_image_queue=2)
 
     async def crowd(client: httpx.AsyncClient) -> list[int]:
-        sent = [client.post("/search_by_image", files={"image": picture(n)}) for n in range(30)]
+        sent = [client.post("/search_by_image", files={"image": image_bytes(n)}) for n in range(30)]
         searches = [client.post("/search", json={"query": f"fox {n}"}) for n in range(30)]
         answers = await asyncio.gather(*sent, *searches)
         return [answer.status_code for answer in answers]

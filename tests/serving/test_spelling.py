@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from serving.app import App
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import ask
 
 
@@ -24,9 +24,9 @@ def test_it_is_told_to_who_asks(app: App) -> None:
     assert suggestion(app, query="blosb", mode="auto", k=200, spelling=True) == "blobs"
 
 
-def test_beside_a_picture_too(app: App) -> None:
+def test_beside_an_image_too(app: App) -> None:
     fields = {"query": "blosb", "spelling": "true"}
-    response = ask(app, "POST", "/search_by_image", files={"image": picture(5)}, data=fields)
+    response = ask(app, "POST", "/search_by_image", files={"image": image_bytes(5)}, data=fields)
     assert response.json()["suggestion"] == "blobs"
 
 

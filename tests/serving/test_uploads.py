@@ -1,4 +1,4 @@
-"""Pictures that somebody sends: what is taken, and what a few bytes of them may cost."""
+"""Images that somebody sends: what is taken, and what a few bytes of them may cost."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_bomb_does_not_go_off(make: Make, name: str) -> None:
 
 @pytest.mark.slow
 def test_no_bomb_takes_more_than_200_mb(tiny_bundle: Path, tmp_path: Path) -> None:
-    """Nor does the largest picture that is taken, in any format."""
+    """Nor does the largest image that is taken, in any format."""
     for name, content in BOMBS.items():
         (tmp_path / name).write_bytes(content)
     photograph = Image.linear_gradient("L").resize((4032, 3024)).convert("RGB")
@@ -129,10 +129,10 @@ def test_no_bomb_takes_more_than_200_mb(tiny_bundle: Path, tmp_path: Path) -> No
 
         app = create_app(Settings(max_pixels=12_400_000), Bundle.open(Path(sys.argv[1])))
         before = peak()
-        for picture in sorted(Path(sys.argv[2]).iterdir()):
-            answer = ask(app, "POST", "/search_by_image", files={"image": picture.read_bytes()})
-            assert (answer.status_code == 200) == picture.name.startswith("taken"), answer.text
-            assert peak() - before < 200, f"{picture.name}: {peak() - before} MB"
+        for image in sorted(Path(sys.argv[2]).iterdir()):
+            answer = ask(app, "POST", "/search_by_image", files={"image": image.read_bytes()})
+            assert (answer.status_code == 200) == image.name.startswith("taken"), answer.text
+            assert peak() - before < 200, f"{image.name}: {peak() - before} MB"
         """
     )
     run = subprocess.run(
@@ -179,9 +179,9 @@ def test_a_full_disk_is_507(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     error_of(response)
 
 
-def test_pictures_that_wait_for_their_turn_are_not_in_memory(app: App) -> None:
+def test_images_that_wait_for_their_turn_are_not_in_memory(app: App) -> None:
     """Sixteen of 20 MB each would be more than a small container has."""
-    picture = drawn("PNG")
+    image = drawn("PNG")
     first, go = threading.Event(), threading.Event()
     read: list[int] = []
 
@@ -190,7 +190,7 @@ def test_pictures_that_wait_for_their_turn_are_not_in_memory(app: App) -> None:
             read.append(number)
             first.set()
             assert go.wait(10)
-            return picture
+            return image
 
         return content
 

@@ -11,10 +11,10 @@ import pytest
 from models.bundle import Bundle
 from serving.app import App
 from serving.settings import Settings
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask
 
-PICTURES = [base64.b64encode(picture(seed)).decode() for seed in (1, 2)]
+IMAGES = [base64.b64encode(image_bytes(seed)).decode() for seed in (1, 2)]
 TEXTS = ["This is plane", "Boeing 737", "Blue plane"]
 
 
@@ -43,17 +43,17 @@ def test_it_is_live_and_ready_without_a_word(app: App) -> None:
 def test_meta_tells_of_the_model(app: App, opened: Bundle) -> None:
     meta = ask(app, "GET", "/meta").json()
     assert meta["model"]["name"] == opened.manifest.model.name
-    assert "picture_root" not in meta
+    assert "image_root" not in meta
 
 
-def test_texts_and_pictures_have_the_vectors_that_encode_gives(app: App) -> None:
-    expected = ask(app, "POST", "/encode", json={"texts": TEXTS, "images": PICTURES}).json()
-    both = vectorize(app, texts=TEXTS, images=PICTURES)
+def test_texts_and_images_have_the_vectors_that_encode_gives(app: App) -> None:
+    expected = ask(app, "POST", "/encode", json={"texts": TEXTS, "images": IMAGES}).json()
+    both = vectorize(app, texts=TEXTS, images=IMAGES)
     assert both["textVectors"] + both["imageVectors"] == expected["embeddings"]
     assert len(both["textVectors"]) == 3
     # As Go writes a list that there is not.
     assert vectorize(app, texts=TEXTS, images=None)["imageVectors"] == []
-    assert vectorize(app, images=PICTURES) == both | {"textVectors": []}
+    assert vectorize(app, images=IMAGES) == both | {"textVectors": []}
 
 
 def test_an_object_s_text_may_be_empty_or_long(app: App) -> None:

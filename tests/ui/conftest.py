@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the tests see, for people to look at; the README's picture is one of them.
+# What the tests see, for people to look at; the README's image is one of them.
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 # What somebody says who sits before the browser.
 SPOKEN = "a sailing boat on the sea"
@@ -173,5 +173,5 @@ def visit(browser: Browser) -> Iterator[Open]:
 
 
 def found(words: str) -> re.Pattern[str]:
-    """The heading over pictures that were found, however many the service takes to be close."""
+    """The heading over images that were found, however many the service takes to be close."""
     return re.compile(r"^\d+( of \d+)? pictures? " + re.escape(words))

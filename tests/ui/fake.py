@@ -31,7 +31,7 @@ class FakeService:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                facts = {"pictures": 3, "model": {"name": "a model"}, "speech": True}
+                facts = {"images": 3, "model": {"name": "a model"}, "speech": True}
                 # As an older service, it has no facets.
                 known = self.path == "/info" or self.path.startswith("/images/")
                 missing = {"error": {"field": None, "message": "no such path"}}
@@ -89,7 +89,7 @@ def result(number: int, similarity: float, **fields: Any) -> dict[str, Any]:
     """One result as the service writes it."""
     return {
         "id": f"{number:016x}",
-        "image_path": f"pictures/{number}.png",
+        "image_path": f"images/{number}.png",
         "similarity": similarity,
         "alt_text": f"Probably: picture number {number}",
         "image_url": f"/images/{number:016x}?size=thumbnail&v=1",

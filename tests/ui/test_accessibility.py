@@ -48,8 +48,8 @@ class Tree:
                         return bool(about["value"]["value"])
         return None
 
-    def pictures(self) -> list[list[str]]:
-        """For each list with pictures, the name of the one picture of each of its items."""
+    def images(self) -> list[list[str]]:
+        """For each list with images, the name of the one image of each of its items."""
         lists = []
         for node in self._shown:
             if node["role"]["value"] == "list":
@@ -107,7 +107,7 @@ def test_axe_would_find_something(site: str, visit: Open) -> None:
     assert list(violations(page)) == ["image-alt"]
 
 
-def test_a_screen_reader_reads_heading_count_and_pictures(
+def test_a_screen_reader_reads_heading_count_and_images(
     site: str, service: httpx.Client, visit: Open
 ) -> None:
     page = visit(site + GUITARS)
@@ -116,9 +116,9 @@ def test_a_screen_reader_reads_heading_count_and_pictures(
     answer = service.post("/search", json=asked).json()["results"]
     assert len(answer) == 12
     alts = page.locator("ul.grid img").evaluate_all("all => all.map(image => image.alt)")
-    # A word alone is announced as a picture.
+    # A word alone is announced as an image.
     told = {
-        alt: alt if " " in alt else ENGLISH.picture_of.format(alt=alt)
+        alt: alt if " " in alt else ENGLISH.image_of.format(alt=alt)
         for alt in (result["alt_text"] for result in answer)
     }
     assert alts == [told[result["alt_text"]] for result in answer]
@@ -134,12 +134,12 @@ def test_a_screen_reader_reads_heading_count_and_pictures(
     assert [name for name in tree.names("search") if name] == [ENGLISH.search]
     assert tree.names("searchbox") == [ENGLISH.query]
     # What is folded away is not read before it is unfolded.
-    assert tree.pictures() == [close]
+    assert tree.images() == [close]
     if len(close) < len(answer):
         fold = page.locator("details.weaker > summary")
         fold.focus()
         page.keyboard.press("Enter")
-        assert Tree.of(page).pictures() == [close, alts[len(close) :]]
+        assert Tree.of(page).images() == [close, alts[len(close) :]]
 
 
 def test_results_are_announced_and_so_is_the_same_region(site: str, visit: Open) -> None:

@@ -34,7 +34,7 @@ def test_another_bundle_is_announced_and_taken_over(
     page.get_by_role("button", name=ENGLISH.more).click()
     page.locator(".notice").filter(has_text=ENGLISH.renewed).wait_for()
     paths = page.locator(".grid .path").all_text_contents()
-    assert paths == [f"pictures/{n}.png" for n in range(100, 112)]
+    assert paths == [f"images/{n}.png" for n in range(100, 112)]
     assert [each["offset"] for each in fake.asked[asked:]] == [12, 0]
     page.locator("[role=status].announcer").filter(has_text=ENGLISH.renewed).wait_for(
         state="attached"

@@ -37,7 +37,7 @@ def run(page: Page, service: httpx.Client, use: str) -> Any:
     return page.evaluate(_RUN, [source, str(service.base_url), use])
 
 
-def test_the_module_searches_by_words_and_by_a_picture(page: Page, service: httpx.Client) -> None:
+def test_the_module_searches_by_words_and_by_an_image(page: Page, service: httpx.Client) -> None:
     found = run(
         page,
         service,

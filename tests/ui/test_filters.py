@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from build.index import IndexOptions, build_index
-from tests.build.pictures import picture
+from build.bundle_from_images import IndexOptions, build_index
+from tests.build.images import image_bytes
 from tests.service.conftest import serving
 from tests.ui.conftest import SCREENSHOTS, Open, Show
 from tests.ui.test_accessibility import Tree, violations
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.slow
 
 MANY = 30
 MOODS = ("calm", "loud", "odd")
-# Ten pictures each; the third of them are from 2016, 2019 and so on.
+# Ten images each; the third of them are from 2016, 2019 and so on.
 CALM = "?filter=%7B%22mood%22%3A%22calm%22%7D"
 
 
 @pytest.fixture(scope="module")
 def dated(tmp_path_factory: pytest.TempPathFactory, tiny_package: Path) -> Iterator[httpx.Client]:
-    """A service over pictures with a mood and a date, 2016 to 2020, six of each year."""
+    """A service over images with a mood and a date, 2016 to 2020, six of each year."""
     folder = tmp_path_factory.mktemp("dated")
     images = folder / "images"
     images.mkdir()
@@ -39,7 +39,7 @@ def dated(tmp_path_factory: pytest.TempPathFactory, tiny_package: Path) -> Itera
         rows.writerow(["image_path", "caption", "mood", "taken_at"])
         for number in range(MANY):
             name = f"{number:02}.png"
-            (images / name).write_bytes(picture(number))
+            (images / name).write_bytes(image_bytes(number))
             year = 2016 + number // 6
             rows.writerow(
                 [name, f"Blobs, number {number}", MOODS[number % 3], f"{year}-05-1{number % 6}"]
@@ -91,11 +91,11 @@ def settle(page: Page) -> None:
 
 def test_the_start_page_shows_the_newest(dated_site: str, visit: Open) -> None:
     page = visit(dated_site)
-    page.get_by_role("heading", name=ENGLISH.newest_pictures).wait_for()
+    page.get_by_role("heading", name=ENGLISH.newest_images).wait_for()
     assert paths(page) == numbered(list(range(29, 17, -1)))
     assert page.locator(".similarity").count() == 0
     # All of them are a key away, to the last.
-    page.get_by_role("link", name=ENGLISH.all_pictures).press("Enter")
+    page.get_by_role("link", name=ENGLISH.all_images).press("Enter")
     ready(page, f"12 of {MANY} pictures, {ENGLISH.newest}")
     for shown in (24, MANY):
         page.get_by_role("button", name=ENGLISH.more).click()
@@ -103,12 +103,12 @@ def test_the_start_page_shows_the_newest(dated_site: str, visit: Open) -> None:
     assert paths(page) == numbered(list(range(29, -1, -1)))
     assert page.get_by_role("button", name=ENGLISH.more).count() == 0
     page.go_back()
-    page.get_by_role("heading", name=ENGLISH.newest_pictures).wait_for()
+    page.get_by_role("heading", name=ENGLISH.newest_images).wait_for()
 
 
 def test_some_of_everything_where_there_are_no_dates(site: str, visit: Open) -> None:
     page = visit(site)
-    page.get_by_role("heading", name=ENGLISH.some_pictures).wait_for()
+    page.get_by_role("heading", name=ENGLISH.some_images).wait_for()
     folders = {path.split("/")[0] for path in paths(page)}
     assert len(paths(page)) == 12
     assert len(folders) > 4
@@ -134,7 +134,7 @@ def test_a_value_is_chosen_by_pointer_and_taken_away(dated_site: str, visit: Ope
     page.get_by_role("link", name="mood ≠ calm").click()
     ready(page, "12 of 20 pictures, only mood ≠ odd")
     page.get_by_role("link", name="mood ≠ odd").click()
-    page.get_by_role("heading", name=ENGLISH.newest_pictures).wait_for()
+    page.get_by_role("heading", name=ENGLISH.newest_images).wait_for()
 
 
 def test_a_value_is_chosen_by_keyboard_and_taken_away(dated_site: str, visit: Open) -> None:
@@ -147,7 +147,7 @@ def test_a_value_is_chosen_by_keyboard_and_taken_away(dated_site: str, visit: Op
     ready(page, "10 pictures, only mood = loud")
     page.keyboard.press("Escape")
     page.get_by_role("link", name="mood = loud").press("Enter")
-    page.get_by_role("heading", name=ENGLISH.newest_pictures).wait_for()
+    page.get_by_role("heading", name=ENGLISH.newest_images).wait_for()
     # Where the chip was there is nothing now: what stands there instead is read.
     page.wait_for_function("document.activeElement.id === 'sightline-results'")
 
@@ -172,7 +172,7 @@ def test_years_are_chosen_where_bars_say_what_there_is(dated_site: str, visit: O
     assert paths(page) == numbered([15, 12, 9, 6])
     assert bars.locator(".out").count() == 3
     page.get_by_role("link", name=ENGLISH.clear_all).click()
-    page.get_by_role("heading", name=ENGLISH.newest_pictures).wait_for()
+    page.get_by_role("heading", name=ENGLISH.newest_images).wait_for()
     assert page.url.rstrip("/?") == dated_site
 
 
@@ -217,7 +217,7 @@ def test_axe_finds_nothing(dated_site: str, visit: Open, width: int, dark: bool)
     assert page.evaluate("document.querySelector('.stMain').scrollWidth <= innerWidth")
     chips = page.get_by_role("list", name=ENGLISH.filters).get_by_role("listitem")
     assert chips.count() == 3
-    assert len(Tree.of(page).pictures()) == 1
+    assert len(Tree.of(page).images()) == 1
 
 
 def test_an_older_service_offers_no_filters(fake_site: str, visit: Open) -> None:

@@ -1,4 +1,4 @@
-"""The grid: each picture in its own shape, and what stands there until it comes."""
+"""The grid: each image in its own shape, and what stands there until it comes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 LANDSCAPES = "?q=a%20landscape&k=24"
 THUMBNAIL = re.compile("size=thumbnail")
-# Of every frame: where it lies, its picture's shape, and what it stands on.
+# Of every frame: where it lies, its image's shape, and what it stands on.
 FRAMES = """() => [...document.querySelectorAll(".found > .grid .frame")].map((frame) => {
     const { top, width, height } = frame.getBoundingClientRect();
     const image = frame.querySelector("img");
@@ -36,7 +36,7 @@ FRAMES = """() => [...document.querySelectorAll(".found > .grid .frame")].map((f
 
 
 def quarters(content: bytes) -> NDArray[np.float64]:
-    """The mean colour of each quarter of a picture, ``[4, 3]``."""
+    """The mean colour of each quarter of an image, ``[4, 3]``."""
     with Image.open(io.BytesIO(content)) as image:
         small = image.convert("RGB").resize((2, 2), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float64).reshape(4, 3)
@@ -56,7 +56,7 @@ def rows(page: Page) -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_each_picture_has_its_own_shape_in_rows_of_one_height(
+def test_each_image_has_its_own_shape_in_rows_of_one_height(
     site: str, visit: Open, dark: bool
 ) -> None:
     page = visit(site + LANDSCAPES, width=1920, height=1080, dark=dark)
@@ -71,7 +71,7 @@ def test_each_picture_has_its_own_shape_in_rows_of_one_height(
         lightness = sum(map(int, re.findall(r"\d+", frame["mat"])[:3]))
         # Drawings that can be seen through stand on something bright, in the dark as well.
         assert (lightness < 150) == (dark and "opaque" in frame["kind"]), frame
-    # A row is filled but for the last, whose pictures are no larger than the others.
+    # A row is filled but for the last, whose images are no larger than the others.
     assert laid[-1][0]["height"] <= laid[0][0]["height"] + 1
     assert violations(page) == {}
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def test_a_blurred_one_stands_there_until_the_thumbnail_comes(site: str, visit: 
     first = page.locator(".grid img").first
     standing = first.evaluate("image => image.style.backgroundImage.slice(5, -2)")
     assert standing.startswith("data:image/png;base64,")
-    # Its colours are those of the picture, quarter by quarter.
+    # Its colours are those of the image, quarter by quarter.
     colours = quarters(base64.b64decode(standing.partition(",")[2]))
 
     for route in held:
@@ -129,11 +129,11 @@ def test_a_thumbnail_that_does_not_come_is_said(site: str, visit: Open, dark: bo
     assert page.locator(".grid .frame.waiting:not(:has(img[loading=lazy]))").count() == 0
     # What it shows can be read all the same.
     alts = page.locator(".found > .grid img").evaluate_all("all => all.map(image => image.alt)")
-    assert Tree.of(page).pictures()[0] == alts
+    assert Tree.of(page).images()[0] == alts
     assert violations(page) == {}
 
 
-def test_without_a_stand_in_there_is_a_place_for_the_picture(
+def test_without_a_stand_in_there_is_a_place_for_the_image(
     fake_site: str, fake: FakeService, visit: Open
 ) -> None:
     """Of a service over an older bundle."""

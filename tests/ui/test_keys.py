@@ -1,4 +1,4 @@
-"""The pictures by keyboard and by finger."""
+"""The images by keyboard and by finger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.ui.conftest import SCREENSHOTS, Open
 from tests.ui.fake import FakeService, result
 from tests.ui.test_accessibility import GUITARS, Tree, violations
-from tests.ui.test_page import tab_to, wait_for_pictures
+from tests.ui.test_page import tab_to, wait_for_images
 from ui.english import ENGLISH
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def test_the_card_that_has_the_focus_is_seen(site: str, visit: Open) -> None:
                 <= document.querySelector(".foot").getBoundingClientRect().top + 1"""
         )
         assert below
-    wait_for_pictures(page)
+    wait_for_images(page)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / "keyboard.png")
 

@@ -1,4 +1,4 @@
-"""Further pictures come to those that are there, and nothing moves."""
+"""Further images come to those that are there, and nothing moves."""
 
 from __future__ import annotations
 

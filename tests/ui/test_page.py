@@ -47,8 +47,8 @@ def wait_for_heading(page: Page, words: str | re.Pattern[str]) -> None:
     heading(page).filter(has_text=words).wait_for()
 
 
-def wait_for_pictures(page: Page) -> None:
-    """Until every picture has been loaded and decoded."""
+def wait_for_images(page: Page) -> None:
+    """Until every image has been loaded and decoded."""
     page.wait_for_function(
         """() => {
             const all = [...document.querySelectorAll("ul.grid img")];
@@ -77,7 +77,7 @@ def test_by_keyboard_alone(site: str, visit: Open) -> None:
     page.keyboard.press("Enter")
     wait_for_heading(page, found("for “a guitar”"))
     assert field(page).input_value() == "a guitar"
-    wait_for_pictures(page)
+    wait_for_images(page)
     alts = page.locator("ul.grid img").evaluate_all("all => all.map(image => image.alt)")
     assert any("guitar" in alt.lower() for alt in alts[:3]), alts
 
@@ -115,7 +115,7 @@ def test_more_like_this_finds_others_and_can_be_shared(site: str, visit: Open) -
     assert paths(again) == others
 
 
-def test_a_picture_of_ones_own(site: str, visit: Open) -> None:
+def test_an_image_of_ones_own(site: str, visit: Open) -> None:
     page = visit(site)
     page.get_by_text(ENGLISH.upload, exact=True).click()
     page.locator("input[type=file]").set_input_files(GUITAR)
@@ -123,7 +123,7 @@ def test_a_picture_of_ones_own(site: str, visit: Open) -> None:
     assert paths(page)[0] == "music/acoustic-guitar.webp"
 
 
-def test_a_pasted_picture(site: str, visit: Open) -> None:
+def test_a_pasted_image(site: str, visit: Open) -> None:
     page = visit(site)
     page.evaluate(
         """(bytes) => {
@@ -139,7 +139,7 @@ def test_a_pasted_picture(site: str, visit: Open) -> None:
     assert paths(page)[0] == "music/acoustic-guitar.webp"
 
 
-def test_a_file_that_is_no_picture_is_refused_in_words(
+def test_a_file_that_is_no_image_is_refused_in_words(
     site: str, visit: Open, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_picture_is_refused_in_words(
     page = visit(site)
     page.get_by_text(ENGLISH.upload, exact=True).click()
     page.locator("input[type=file]").set_input_files(broken)
-    page.get_by_text(ENGLISH.not_a_picture).first.wait_for()
+    page.get_by_text(ENGLISH.not_an_image).first.wait_for()
 
 
 def test_a_negative_text_changes_what_is_found(site: str, visit: Open) -> None:
@@ -215,7 +215,7 @@ def test_markup_in_a_query_stays_text(site: str, visit: Open) -> None:
 def test_thumbnails_come_from_the_browser_s_cache(site: str, visit: Open) -> None:
     page = visit(site)
     search(page, "a guitar")
-    wait_for_pictures(page)
+    wait_for_images(page)
     cached: list[object] = []
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
@@ -231,7 +231,7 @@ def test_thumbnails_come_from_the_browser_s_cache(site: str, visit: Open) -> Non
     )
     page.goto(f"{site}?q=a%20guitar")
     wait_for_heading(page, "“a guitar”")
-    wait_for_pictures(page)
+    wait_for_images(page)
     assert len(fetched) == 12
     assert all("immutable" in header for header in fetched)
     assert len(cached) >= 12
@@ -255,14 +255,14 @@ def test_german_for_those_who_read_it(site: str, visit: Open) -> None:
     assert "," in page.locator("ul.grid .number").first.inner_text()
 
 
-def test_pictures_behind_a_key(visit: Open, show: Show, demo_bundle: Path, tmp_path: Path) -> None:
+def test_images_behind_a_key(visit: Open, show: Show, demo_bundle: Path, tmp_path: Path) -> None:
     with (
         serving(demo_bundle, tmp_path / "log", SIGHTLINE_API_KEY="secret") as client,
         show(str(client.base_url), SIGHTLINE_API_KEY="secret") as url,
     ):
         page = visit(f"{url}?q=a%20guitar")
         wait_for_heading(page, "“a guitar”")
-        wait_for_pictures(page)
+        wait_for_images(page)
         sources = page.locator("ul.grid img").evaluate_all("all => all.map(image => image.src)")
     assert all(source.startswith("data:image/webp;base64,") for source in sources)
 
@@ -301,11 +301,11 @@ def test_the_service_goes_and_comes_back(
 def test_screenshots(site: str, visit: Open, name: str, width: int, dark: bool) -> None:
     page = visit(f"{site}?q=a%20guitar", width=width, dark=dark)
     wait_for_heading(page, "“a guitar”")
-    wait_for_pictures(page)
+    wait_for_images(page)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    picture = SCREENSHOTS / f"{name}.png"
-    page.screenshot(path=picture)
-    assert picture.stat().st_size > 10_000
+    image = SCREENSHOTS / f"{name}.png"
+    page.screenshot(path=image)
+    assert image.stat().st_size > 10_000
     background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     lightness = sum(map(int, background.removeprefix("rgb(").removesuffix(")").split(",")[:3]))
     assert (lightness < 200) == dark

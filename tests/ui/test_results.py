@@ -32,17 +32,17 @@ def test_weaker_matches_are_folded_away(fake_site: str, fake: FakeService, visit
     said = "2 pictures for “a red fox”. 3 weaker matches are folded away."
     page.locator("[role=status].announcer").filter(has_text=said).wait_for(state="attached")
     alts = [one["alt_text"] for one in answer]
-    assert Tree.of(page).pictures() == [alts[:2]]
+    assert Tree.of(page).images() == [alts[:2]]
     fold = page.get_by_text("3 weaker matches", exact=True)
     assert Tree.of(page).expanded("3 weaker matches") is False
 
     fold.focus()
     page.keyboard.press("Enter")
     assert Tree.of(page).expanded("3 weaker matches") is True
-    assert Tree.of(page).pictures() == [alts[:2], alts[2:]]
+    assert Tree.of(page).images() == [alts[:2], alts[2:]]
     assert violations(page) == {}
     fold.press("Space")
-    assert Tree.of(page).pictures() == [alts[:2]]
+    assert Tree.of(page).images() == [alts[:2]]
 
 
 def test_where_nothing_comes_close_that_is_said_and_the_nearest_shown(

@@ -1,4 +1,4 @@
-"""Several pictures are chosen, by keyboard and by pointer, and something is done with them all."""
+"""Several images are chosen, by keyboard and by pointer, and something is done with them all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.service.conftest import serving
 from tests.ui.conftest import SCREENSHOTS, Open, Show, found
 from tests.ui.fake import FakeService, result
 from tests.ui.test_accessibility import GUITARS, violations
-from tests.ui.test_page import wait_for_pictures
+from tests.ui.test_page import wait_for_images
 from ui.english import ENGLISH
 from ui.question import MAX_CHOSEN
 
@@ -82,7 +82,7 @@ def test_by_pointer(site: str, visit: Open, width: int, dark: bool) -> None:
     boxes(page).nth(3).check()
     assert chosen(page) == [0, 1, 3]
     said.filter(has_text="3 pictures chosen").wait_for(state="attached")
-    wait_for_pictures(page)
+    wait_for_images(page)
     assert violations(page) == {}
     assert page.evaluate("document.querySelector('.stMain').scrollWidth <= innerWidth")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -122,13 +122,13 @@ def test_by_keyboard(site: str, visit: Open, width: int, dark: bool) -> None:
     assert page.get_by_role("checkbox", include_hidden=True).count() == 12
 
 
-def test_each_checkbox_is_named_after_its_picture(site: str, visit: Open) -> None:
+def test_each_checkbox_is_named_after_its_image(site: str, visit: Open) -> None:
     page = visit(site + GUITARS)
     ready(page)
     alts = page.locator(".found > ul.grid img").evaluate_all("all => all.map(one => one.alt)")
     for place, told in enumerate(alts[:3]):
-        # A word alone is announced as a picture.
-        alt = told.removeprefix(ENGLISH.picture_of.format(alt=""))
+        # A word alone is announced as an image.
+        alt = told.removeprefix(ENGLISH.image_of.format(alt=""))
         assert boxes(page).nth(place).get_attribute("aria-label") == f"Choose: {alt}"
 
 

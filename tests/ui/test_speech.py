@@ -106,15 +106,15 @@ def test_results_are_read_aloud_to_those_who_ask_for_it(
     assert page.evaluate("spoken") == [], "it is off until asked for"
     button.focus()
     page.keyboard.press("Enter")
-    pictures = [["A red fox", "de"], ["A grey wolf", "de"]]
-    assert page.evaluate("spoken") == [["2 Bilder zu „animals“", "de"], *pictures]
+    images = [["A red fox", "de"], ["A grey wolf", "de"]]
+    assert page.evaluate("spoken") == [["2 Bilder zu „animals“", "de"], *images]
     assert button.get_attribute("aria-pressed") == "true"
 
     # On for the next search too, in place of the one before.
     page.get_by_label(GERMAN.query).fill("beasts")
     page.get_by_label(GERMAN.query).press("Enter")
     page.locator("#sightline-results").filter(has_text="beasts").wait_for()
-    assert page.evaluate("spoken") == [["2 Bilder zu „beasts“", "de"], *pictures]
+    assert page.evaluate("spoken") == [["2 Bilder zu „beasts“", "de"], *images]
     button.click()
     assert page.evaluate("spoken") == []
     assert button.get_attribute("aria-pressed") == "false"

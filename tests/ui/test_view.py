@@ -37,7 +37,7 @@ def test_it_shows_one_after_the_other_and_goes_back_to_the_card(
     assert f"1 of {len(alts)}" in view.inner_text()
     assert view.get_by_role("button", name=ENGLISH.previous).is_disabled()
     assert violations(page) == {}
-    # The whole picture has come in the place of its thumbnail.
+    # The whole image has come in the place of its thumbnail.
     page.wait_for_function("!document.querySelector('dialog img').src.includes('thumbnail')")
 
     page.keyboard.press("ArrowRight")

@@ -14,8 +14,8 @@ from build.archives import Archives
 from build.caption import Caption
 from build.captions import read_captions
 from build.journal import Journal, Record
-from build.scan import PictureFile, Scan, scan
-from models.pictures import PictureError
+from build.scan import ImageFile, Scan, scan
+from models.images import ImageError
 
 FILES = {
     "000000000.jpg": b"first",
@@ -41,7 +41,7 @@ def scanned(root: Path, archives: Archives | None = None, **options: Any) -> Sca
 
 
 def found(root: Path, **options: Any) -> list[str]:
-    return [file.path for file in scanned(root, **options).pictures]
+    return [file.path for file in scanned(root, **options).images]
 
 
 @pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -50,34 +50,34 @@ def test_what_is_in_a_tar_is_found_and_read(tmp_path: Path, kind: int) -> None:
     tar = pack(tmp_path / "a" / "00000.TAR", FILES | {long: b"third"}, kind)
     (tmp_path / "b.jpg").write_bytes(b"beside")
     archives = Archives(tmp_path)
-    pictures = scanned(tmp_path, archives).pictures
-    assert [(file.path, file.size) for file in pictures] == [
+    images = scanned(tmp_path, archives).images
+    assert [(file.path, file.size) for file in images] == [
         ("a/00000.TAR/000000000.jpg", 5),
         ("a/00000.TAR/deep/er/1.png", 6),
         (f"a/00000.TAR/{long}", 5),
         ("b.jpg", 6),
     ]
     facts = tar.stat()
-    assert {(file.mtime_ns, file.ctime_ns) for file in pictures[:3]} == {
+    assert {(file.mtime_ns, file.ctime_ns) for file in images[:3]} == {
         (facts.st_mtime_ns, facts.st_ctime_ns)
     }
-    contents = [archives.content(tmp_path / file.path) for file in pictures]
+    contents = [archives.content(tmp_path / file.path) for file in images]
     assert contents == [b"first", b"second", b"third", b"beside"]
     tar.unlink()
-    with pytest.raises(PictureError, match="No such file"):
-        archives.content(tmp_path / pictures[0].path)
+    with pytest.raises(ImageError, match="No such file"):
+        archives.content(tmp_path / images[0].path)
 
 
 def test_a_tar_is_no_folder_unless_it_is_asked_for(tmp_path: Path) -> None:
     pack(tmp_path / "a.tar", FILES)
-    assert scan(tmp_path).pictures == []
+    assert scan(tmp_path).images == []
 
 
-def test_words_beside_a_picture_in_a_tar(tmp_path: Path) -> None:
+def test_words_beside_an_image_in_a_tar(tmp_path: Path) -> None:
     pack(tmp_path / "a.tar", FILES | {"big.jpg": b"x", "big.txt": bytes(2 << 20)})
     (tmp_path / "captions.csv").write_text("path,caption,city\na.tar/deep/er/1.png,,Zug\n")
     archives = Archives(tmp_path)
-    paths = [file.path for file in scanned(tmp_path, archives).pictures]
+    paths = [file.path for file in scanned(tmp_path, archives).images]
     captions, warnings = read_captions(tmp_path, paths, archives)
     assert captions == {
         "a.tar/000000000.jpg": Caption("A fox", {"year": 1999}),
@@ -108,7 +108,7 @@ def test_nothing_leads_out_of_a_tar_and_the_last_of_a_name_counts(tmp_path: Path
         renewed.size = 3
         tar.addfile(renewed, io.BytesIO(b"new"))
     archives = Archives(tmp_path)
-    paths = [file.path for file in scanned(tmp_path, archives).pictures]
+    paths = [file.path for file in scanned(tmp_path, archives).images]
     assert paths == [f"a.tar/{name}.jpg" for name in ("2", "cut", "dup", "etc/1", "x/3")]
     assert archives.content(tmp_path / "a.tar/dup.jpg") == b"new"
     assert archives.find(tmp_path / "a.tar") is None
@@ -123,7 +123,7 @@ def test_what_cannot_be_read_in_a_tar_is_told(tmp_path: Path) -> None:
             tar.addfile(link)
         tar.addfile(tarfile.TarInfo("caf\udce9.jpg"))
     result = scanned(tmp_path)
-    assert [file.path for file in result.pictures] == ["a.tar/1.jpg"]
+    assert [file.path for file in result.images] == ["a.tar/1.jpg"]
     assert [(each.path, each.detail) for each in result.skipped] == [
         ("a.tar/caf\\xe9.jpg", "rename the file"),
         ("a.tar/link.jpg", "no regular file"),
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_in_a_tar_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keep", "pictures"),
+    ("keep", "images"),
     [
         # Within the second file, within its header, at its end, and of no use at all.
         (slice(1024 + 512 + 2000), 2),
@@ -143,7 +143,7 @@ def test_what_cannot_be_read_in_a_tar_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_of_a_tar_that_is_cut_the_beginning_is_read(
-    tmp_path: Path, keep: slice, pictures: int
+    tmp_path: Path, keep: slice, images: int
 ) -> None:
     whole = pack(tmp_path / "a.tar", {"1.jpg": b"x", "2.jpg": bytes(5120)}, tarfile.USTAR_FORMAT)
     whole.write_bytes(whole.read_bytes()[keep])
@@ -152,7 +152,7 @@ def test_of_a_tar_that_is_cut_the_beginning_is_read(
         for _ in range(2):
             archives = Archives(tmp_path, journal)
             result = scan(tmp_path, enter=lambda tar, _, known=archives: known.enter(tar, later))
-            assert len(result.pictures) == pictures
+            assert len(result.images) == images
             assert [each.path for each in result.skipped] == ["a.tar"]
             assert result.skipped[0].detail.startswith("tar: ")
             assert not result.whole
@@ -165,7 +165,7 @@ def test_a_damaged_header_in_the_middle_is_told(tmp_path: Path) -> None:
     content[1024 + 148] ^= 1  # of the second header's checksum
     path.write_bytes(content)
     result = scanned(tmp_path)
-    assert [file.path for file in result.pictures] == ["a.tar/1.jpg"]
+    assert [file.path for file in result.images] == ["a.tar/1.jpg"]
     assert not result.whole
 
 
@@ -181,8 +181,8 @@ def test_a_tar_that_has_not_changed_is_not_read_again(
 
     root = tmp_path / "images"
     tar = pack(root / "a.tar", FILES)
-    file = scanned(root).pictures[0]
-    archive = PictureFile("a.tar", tar.stat().st_size, file.mtime_ns, file.ctime_ns)
+    file = scanned(root).images[0]
+    archive = ImageFile("a.tar", tar.stat().st_size, file.mtime_ns, file.ctime_ns)
     monkeypatch.setattr(tarfile, "open", counted)
     later = file.ctime_ns + 10**10
     journal = tmp_path / "journal"

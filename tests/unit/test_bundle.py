@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 import models.bundle
 import models.bundle_files
 import models.folder
-import models.index
-from build.index import IndexOptions, build_index
+import models.vector_index
+from build.bundle_from_images import IndexOptions, build_index
 from models.bundle import Bundle
 from models.database import Database
 from models.image_encoder import ImageEncoder
 from models.manifest import MANIFEST, DamagedError, Manifest, record_file
 from models.text_encoder import TextEncoder
 from tests.altered import alter_constant, flip_first
-from tests.build.pictures import plant
+from tests.build.images import plant
 from tests.tiny_package import SIDE, write_tiny_package
 
 COUNT = 150
@@ -49,11 +49,11 @@ AT_ONCE = {
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two bundles of the same pictures by different models, indexed by codes."""
+    """Two bundles of the same images by different models, indexed by codes."""
     folder = tmp_path_factory.mktemp("bundles")
     plant(folder / "images", COUNT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models.index, "EXACT_UP_TO", 50)
+        patch.setattr(models.vector_index, "EXACT_UP_TO", 50)
         patch.setattr("build.assemble.EXACT_UP_TO", 50)
         for seed in (0, 1):
             package = folder / f"package {seed}"
@@ -347,7 +347,7 @@ def test_a_bundle_of_an_older_format_is_to_be_built_again(bundle: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"pictures": COUNT + 1},
+        {"images": COUNT + 1},
         {"mean": [0.0] * 3},
     ],
 )
@@ -402,7 +402,7 @@ def test_of_a_large_one_that_was_checked_before_the_rest_is_checked_nevertheless
     """Whoever has just opened it has not read the rest either."""
     make_large(monkeypatch)
     loaded: list[object] = []
-    monkeypatch.setattr(models.bundle_files, "compare_picture", lambda *_: loaded.append(_))
+    monkeypatch.setattr(models.bundle_files, "compare_image", lambda *_: loaded.append(_))
     for name, told in (("embeddings.npy", "is damaged"), ("items.sqlite", "is damaged")):
         flip(bundle / name, at=-1)
         with pytest.raises(DamagedError, match=rf"{name} {told}"):
@@ -425,7 +425,7 @@ def test_what_a_small_bundles_image_encoder_computes_is_compared_at_once(
 ) -> None:
     for limit in (models.folder.IN_MEMORY_UP_TO, 0):
         monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", limit)
-        with pytest.raises(DamagedError, match="the golden picture gets another embedding"):
+        with pytest.raises(DamagedError, match="the golden image gets another embedding"):
             Bundle.open(computes_otherwise)
 
 
@@ -436,7 +436,7 @@ def test_what_a_large_bundles_image_encoder_computes_is_compared_when_it_is_firs
     opened = Bundle.open(computes_otherwise)
     assert opened.image_encoder is not None
     for use in (lambda: opened.image_encoder.encode(pixels()), lambda: list(opened.scrub())):
-        with pytest.raises(DamagedError, match="the golden picture gets another embedding"):
+        with pytest.raises(DamagedError, match="the golden image gets another embedding"):
             use()
 
 
@@ -520,8 +520,8 @@ def test_what_does_not_fit_is_told_in_words(bundle: Path) -> None:
             Bundle.open(bundle)
         return str(refused.value)
 
-    assert said(pictures=COUNT + 1) == (
-        f"{bundle} does not fit together: the numbers of pictures differ (manifest.json: "
+    assert said(images=COUNT + 1) == (
+        f"{bundle} does not fit together: the numbers of images differ (manifest.json: "
         f"{COUNT + 1}, index.faiss: {COUNT}, items.sqlite: {COUNT}, looks.bin: {COUNT}). "
         "Build it again."
     )
@@ -548,7 +548,7 @@ def test_a_bundle_below_a_size_is_hashed_whole(
         assert opened.index.embeddings._first.unchecked.any() != whole
 
 
-def test_a_picture_encoder_that_computes_otherwise_is_refused(
+def test_an_image_encoder_that_computes_otherwise_is_refused(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encode = ImageEncoder.encode
@@ -557,7 +557,7 @@ def test_a_picture_encoder_that_computes_otherwise_is_refused(
         return -encode(self, pixels)
 
     monkeypatch.setattr(ImageEncoder, "encode", otherwise)
-    with pytest.raises(DamagedError, match="the golden picture gets another embedding here"):
+    with pytest.raises(DamagedError, match="the golden image gets another embedding here"):
         Bundle.open(bundle)
 
 

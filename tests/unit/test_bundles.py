@@ -18,14 +18,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_folder_has_a_bundle_of_its_own(cache: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path / "a" / "My pictures", target_is_directory=True)
-    one = bundles.bundle_of(tmp_path / "a" / "My pictures")
-    other = bundles.bundle_of(tmp_path / "b" / "My pictures")
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "My images", target_is_directory=True)
+    one = bundles.bundle_of(tmp_path / "a" / "My images")
+    other = bundles.bundle_of(tmp_path / "b" / "My images")
     assert one.parent == other.parent == cache / "bundles"
-    assert one.name.startswith("My-pictures-")
+    assert one.name.startswith("My-images-")
     assert one != other
     assert bundles.bundle_of(tmp_path / "link") == one
-    assert bundles.bundle_of(Path("/")).name.startswith("pictures-")
+    assert bundles.bundle_of(Path("/")).name.startswith("images-")
 
 
 def test_the_last_one_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

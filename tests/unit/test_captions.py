@@ -1,4 +1,4 @@
-"""What is read beside the pictures, and how little of it can stop a build."""
+"""What is read beside the images, and how little of it can stop a build."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_text_sidecar_gives_its_first_line_that_is_not_empty(tmp_path: Path) -> 
     assert read_captions(tmp_path, ["a.jpg"]) == ({"a.jpg": Caption("A red fox.")}, [])
 
 
-def test_sidecar_of_two_pictures_of_one_name_applies_to_both(tmp_path: Path) -> None:
+def test_sidecar_of_two_images_of_one_name_applies_to_both(tmp_path: Path) -> None:
     put(tmp_path, photo__txt="A fox")
     captions, _ = read_captions(tmp_path, ["photo.jpg", "photo.png"])
     assert [captions[name].text for name in ("photo.jpg", "photo.png")] == ["A fox"] * 2
 
 
-def test_sidecars_lie_in_the_picture_s_own_folder(tmp_path: Path) -> None:
+def test_sidecars_lie_in_the_image_s_own_folder(tmp_path: Path) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "IMG.TXT").write_text("A fox")
     captions, _ = read_captions(tmp_path, ["IMG.JPG", "deep/er/IMG.JPG"])
@@ -141,12 +141,12 @@ def test_table_rows_that_fit_nothing_are_warnings(tmp_path: Path) -> None:
     assert warnings == [
         "captions.csv: line 3: a.jpg again, after line 2",
         "captions.csv: line 4: no path",
-        "captions.csv: 9 rows name no picture of the tree: "
+        "captions.csv: 9 rows name no image of the tree: "
         "line 5: gone0.jpg; line 6: gone1.jpg; line 7: gone2.jpg; ...",
     ]
 
 
-def test_rows_of_pictures_left_out_of_a_sample_are_no_warnings(tmp_path: Path) -> None:
+def test_rows_of_images_left_out_of_a_sample_are_no_warnings(tmp_path: Path) -> None:
     put(tmp_path, captions__csv="path,caption\na.jpg,One\nb.jpg,Two\n", b__jpg="")
     assert read_captions(tmp_path, ["a.jpg"]) == ({"a.jpg": Caption("One")}, [])
 

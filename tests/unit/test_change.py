@@ -1,4 +1,4 @@
-"""A bundle that is changed answers as one that is built of the same pictures."""
+"""A bundle that is changed answers as one that is built of the same images."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from pyarrow import parquet
 
 import build.assemble
 import build.renew
-import models.index
 import models.tuning
+import models.vector_index
+from build.bundle_from_images import IndexOptions, build_index
 from build.change import Changed, ChangeOptions, change_bundle
 from build.errors import BuildError
-from build.index import IndexOptions, build_index
 from models.bundle import Bundle
 from models.items import item_id
 from models.manifest import DamagedError, Manifest
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.tiny_package import DIM
 
 ROOT = Path(__file__).resolve().parents[2]
 START = 180
-# Which number a picture of a path has: its embedding, its words and its facts follow from it.
+# Which number an image of a path has: its embedding, its words and its facts follow from it.
 State = dict[str, int]
 SHARED = ("embeddings.npy", "thumbnails.sqlite", "text_encoder.onnx", "image_encoder.onnx")
 CHANGED = {"rows.npy", "embeddings.changed.npy", "thumbnails.changed.sqlite"}
@@ -72,25 +72,25 @@ def write(folder: Path, state: State) -> tuple[Path, Path]:
 
 
 def draw(root: Path, state: State) -> None:
-    """The files of every third picture."""
+    """The files of every third image."""
     for path, number in state.items():
         if number % 3 == 0:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(picture(number))
+            (root / path).write_bytes(image_bytes(number))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def coded() -> Any:
-    """Codes for few pictures, too."""
+    """Codes for few images, too."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (models.index, build.assemble, build.renew):
+        for module in (models.vector_index, build.assemble, build.renew):
             patch.setattr(module, "EXACT_UP_TO", 100)
         yield
 
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory, tiny_package: Path) -> Path:
-    """A folder with a bundle of ``START`` pictures, and those of them that have files."""
+    """A folder with a bundle of ``START`` images, and those of them that have files."""
     folder = tmp_path_factory.mktemp("start")
     make(folder, {path_of(number): number for number in range(START)}, tiny_package)
     return folder
@@ -115,7 +115,7 @@ def copy(start: Path, folder: Path) -> Path:
     shutil.copytree(start, folder)
     manifest = Manifest.read(folder / "bundle")
     root = str((folder / "images").resolve())
-    manifest.model_copy(update={"picture_root": root}).write(folder / "bundle")
+    manifest.model_copy(update={"image_root": root}).write(folder / "bundle")
     return folder
 
 
@@ -139,7 +139,7 @@ def change(folder: Path, coming: State, going: list[str]) -> Changed:
 
 
 def answers(folder: Path) -> dict[str, Any]:
-    """What a bundle says of its pictures, by path."""
+    """What a bundle says of its images, by path."""
     with closing(Bundle.open(folder)) as bundle:
         items = {item.position: item for item in bundle.items}
         assert sorted(items) == list(range(len(bundle.index)))
@@ -193,14 +193,14 @@ def answers(folder: Path) -> dict[str, Any]:
             "near": [[path[at] for at in row] for row in positions.tolist()],
             "similarities": similarities.tolist(),
             "mean": bundle.index.mean().round(6).tolist(),
-            "pictures": bundle.manifest.pictures,
-            "root": bundle.manifest.picture_root,
+            "images": bundle.manifest.images,
+            "root": bundle.manifest.image_root,
         }
 
 
 # To make a failing example smaller takes minutes.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
-# What comes: numbers of paths and how far the picture is another one; what goes: where in the list.
+# What comes: numbers of paths and how far the image is another one; what goes: where in the list.
 STEPS = st.lists(
     st.tuples(
         st.dictionaries(st.integers(0, START + 40), st.sampled_from([0, 1000]), max_size=30),
@@ -310,11 +310,11 @@ def test_what_makes_no_sense_is_told_and_changes_nothing(start: Path, tmp_path: 
     (folder / "all.txt").write_text("\n".join(path_of(number) for number in range(START)))
     (folder / "one.txt").write_text(path_of(3))
     assert refused(folder).startswith("nothing to change: ")
-    assert refused(folder, remove=folder / "all.txt").startswith("no picture would be left")
+    assert refused(folder, remove=folder / "all.txt").startswith("no image would be left")
     both = refused(folder, embeddings=embeddings, paths=paths, remove=folder / "one.txt")
     assert both.startswith(f"{path_of(3)} is to be added and to be removed")
     other = refused(folder, images=tmp_path, remove=folder / "one.txt")
-    assert other.startswith(f"the pictures of {folder / 'bundle'} are in {folder / 'images'}: ")
+    assert other.startswith(f"the images of {folder / 'bundle'} are in {folder / 'images'}: ")
 
 
 def test_what_is_not_there_cannot_go(start: Path, tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ def test_a_change_that_is_killed_leaves_the_bundle_whole(start: Path, tmp_path: 
     (folder / "going.txt").write_text(path_of(1))
     # Where the new folder has everything but its index and manifest.
     killed = (
-        "import os, sys, pathlib, models.index as index, build.change as change\n"
+        "import os, sys, pathlib, models.vector_index as index, build.change as change\n"
         "index.VectorIndex.save_codes = lambda *_: os._exit(9)\n"
         "bundle, going = map(pathlib.Path, sys.argv[1:])\n"
         "change.change_bundle(change.ChangeOptions(bundle=bundle, remove=going))\n"

@@ -13,7 +13,7 @@ from tests.unit.test_scan import plant
 
 
 def found(root: Path, **options: list[str]) -> list[str]:
-    return [file.path for file in scan(root, **options).pictures]
+    return [file.path for file in scan(root, **options).images]
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def found(root: Path, **options: list[str]) -> list[str]:
         *("lost+found", "__MACOSX", "Catalog Previews.lrdata", ".thumbnails", "deep/@EADIR"),
     ],
 )
-def test_what_systems_and_programs_leave_is_no_picture(tmp_path: Path, folder: str) -> None:
+def test_what_systems_and_programs_leave_is_no_image(tmp_path: Path, folder: str) -> None:
     plant(tmp_path, "a.jpg", f"{folder}/b.jpg", f"{folder}/c/d.jpg", f"{folder}/film.mp4")
     assert found(tmp_path) == ["a.jpg"]
     assert not scan(tmp_path).unread

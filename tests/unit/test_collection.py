@@ -9,9 +9,9 @@ import pytest
 from models.collection import LocalCollection, positions_of
 from models.database import Database
 from models.folder import Folder
-from models.index import VectorIndex
 from models.items import Item, ItemStore, item_id, write_items
 from models.manifest import ITEMS, record_files
+from models.vector_index import VectorIndex
 
 COUNT, DIM = 6, 8
 
@@ -65,7 +65,7 @@ def test_what_a_filter_keeps_is_searched(collection: LocalCollection) -> None:
     matching = collection.matching({"year": {"gte": 2003}, "place": {"exists": False}})
     assert collection.search(QUERY, 2, matching.kept)[1].tolist() == [[3, 4]]
     assert collection.count(matching.kept) == 3
-    assert matching.warnings == ["no picture has a field 'place'"]
+    assert matching.warnings == ["no image has a field 'place'"]
     assert collection.search(QUERY, 2, collection.these([1, 5]))[1].tolist() == [[1, 5]]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from build.room import Room
 from models.declared import jxl_size, webp_size
-from models.pictures import PictureError, read
+from models.images import ImageError, read
 
 SIZES = [
     *((1, 1), (8, 8), (64, 256), (333, 77), (512, 512)),
@@ -29,10 +29,10 @@ def written(kind: str, size: tuple[int, int], **options: object) -> bytes:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_what_is_declared_is_what_is_there(size: tuple[int, int]) -> None:
-    picture = read(written("JXL", size, effort=1))
-    assert (picture.width, picture.height) == size
+    image = read(written("JXL", size, effort=1))
+    assert (image.width, image.height) == size
     assert jxl_size(written("JXL", size, effort=1)) == size
-    # EXIF needs boxes around the picture.
+    # EXIF needs boxes around the image.
     assert jxl_size(written("JXL", size, effort=1, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0")) == size
     assert webp_size(written("WEBP", size)) == size
     assert webp_size(written("WEBP", size, lossless=True)) == size
@@ -46,5 +46,5 @@ def test_any_other_bytes_declare_something_or_nothing(content: bytes, head: byte
 def test_what_would_not_fit_is_refused_before_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     content = written("JXL", (2000, 1000), effort=1)
     monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was opened"))
-    with Room(10**6).place(0) as admit, pytest.raises(PictureError, match="memory for 1"):
+    with Room(10**6).place(0) as admit, pytest.raises(ImageError, match="memory for 1"):
         read(content, admit=admit)

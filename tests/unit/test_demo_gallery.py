@@ -1,4 +1,4 @@
-"""The recipe's own parts: reading resources and credits, scaling pictures."""
+"""The recipe's own parts: reading resources and credits, scaling images."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_gcompris_credit_is_that_of_the_readme(tmp_path: Path) -> None:
     ("name", "complaint"),
     [("far/wolf.webp", "no licence that the gallery takes"), ("cat.webp", "does not name it")],
 )
-def test_gcompris_picture_without_a_good_licence_is_refused(
+def test_gcompris_image_without_a_good_licence_is_refused(
     tmp_path: Path, name: str, complaint: str
 ) -> None:
     (tmp_path / "README").write_text(README)

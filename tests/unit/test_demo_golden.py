@@ -15,7 +15,7 @@ from onnx.reference.op_run import OpRun
 
 from build.packages import DEMO_MODEL
 from models.golden import unpack
-from models.golden_picture import golden_picture
+from models.golden_image import golden_image
 from models.manifest import IMAGE_ENCODER, TEXT_ENCODER, ModelCard
 from models.preprocessing import preprocess
 from models.tokenizer import Tokenizer
@@ -53,8 +53,8 @@ def test_the_tolerance_lets_processors_without_vnni_pass(
     assert differs < card.golden.text_tolerance.largest < 2 * differs
 
 
-def test_the_picture_s_embedding_is_the_graph_s(card: ModelCard) -> None:
+def test_the_image_s_embedding_is_the_graph_s(card: ModelCard) -> None:
     graph = ReferenceEvaluator(onnx.load(DEMO_MODEL / IMAGE_ENCODER))
-    pixels = preprocess(golden_picture(), card.preprocessing)
+    pixels = preprocess(golden_image(), card.preprocessing)
     [vectors] = graph.run(None, {"pixel_values": pixels[np.newaxis]})
-    np.testing.assert_allclose(vectors[0], unpack(card.golden.picture), atol=1e-5)
+    np.testing.assert_allclose(vectors[0], unpack(card.golden.image), atol=1e-5)

@@ -1,4 +1,4 @@
-"""An order in which pictures that follow each other differ."""
+"""An order in which images that follow each other differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def drawn(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_the_formula(relevance: np.ndarray, vectors: np.ndarray, diversity: float) -> list[int]:
-    """Carbonell and Goldstein's, a picture at a time."""
+    """Carbonell and Goldstein's, an image at a time."""
     alike = (vectors @ vectors.T).astype(np.float64)
     alike = (alike - alike.min()) / max(1 - alike.min(), 1e-12)
     spread = max(float(relevance.max() - relevance.min()), 1e-12)
@@ -63,7 +63,7 @@ def test_copies_come_last_where_only_the_difference_counts() -> None:
     assert order[0] == 0
 
 
-def test_equal_relevance_and_equal_pictures_are_no_matter() -> None:
+def test_equal_relevance_and_equal_images_are_no_matter() -> None:
     same = np.full(4, 0.5, dtype=np.float32)
     vectors = np.tile(np.array([[1, 0]], dtype=np.float32), (4, 1))
     assert diversified(same, vectors, 0.5, 4).tolist() == [0, 1, 2, 3]

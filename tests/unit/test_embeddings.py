@@ -183,7 +183,7 @@ def test_as_many_checksums_as_vectors(tmp_path: Path, checksums: NDArray[np.uint
     )
 
 
-# Of a bundle that was changed: 50 rows, 8 more, and where 40 pictures lie in them.
+# Of a bundle that was changed: 50 rows, 8 more, and where 40 images lie in them.
 MORE = np.random.default_rng(5).standard_normal((8, 6)).astype(np.float32)
 ROW_OF = np.random.default_rng(6).permutation(58)[:40].astype("<u4")
 OF_CHANGED = (*NAMES, "embeddings.changed.npy", "rows.npy")

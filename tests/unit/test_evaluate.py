@@ -16,7 +16,7 @@ from PIL import Image
 from build.__main__ import main
 from build.errors import BuildError
 from build.evaluate import (
-    Pictures,
+    Images,
     Query,
     Ranking,
     Standing,
@@ -27,28 +27,28 @@ from build.evaluate import (
 )
 
 
-def pictures(
+def images(
     vectors: list[list[float]],
     captions: list[str | None],
     paths: list[str] | None = None,
-    root: Path = Path("pictures"),
-) -> Pictures:
+    root: Path = Path("images"),
+) -> Images:
     rows = np.array(vectors, dtype=np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     paths = paths or [f"{row}.png" for row in range(len(rows))]
-    return Pictures(root, paths, rows, captions, [])
+    return Images(root, paths, rows, captions, [])
 
 
 def test_perfect_model_finds_every_caption_first() -> None:
-    found = pictures(np.eye(12).tolist(), [f"thing {row}" for row in range(12)])
+    found = images(np.eye(12).tolist(), [f"thing {row}" for row in range(12)])
     evaluation = evaluate(found, caption_queries(found), found.vectors)
     assert [evaluation.model.recall(k) for k in (1, 5, 10)] == [1, 1, 1]
     assert evaluation.model.mrr() == 1
     assert evaluation.model.median_rank() == 1
 
 
-def test_any_picture_of_a_repeated_caption_is_a_hit() -> None:
-    found = pictures([[1, 0], [0, 1], [1, 1]], ["a fox", "a fox", "an owl"])
+def test_any_image_of_a_repeated_caption_is_a_hit() -> None:
+    found = images([[1, 0], [0, 1], [1, 1]], ["a fox", "a fox", "an owl"])
     queries = caption_queries(found)
     assert queries == [Query("a fox", frozenset({0, 1})), Query("an owl", frozenset({2}))]
     evaluation = evaluate(found, queries, np.array([[0, 1], [1, 0]], dtype=np.float32))
@@ -74,14 +74,14 @@ def test_ties_count_as_drawn_by_lot(better: int, tied: int, hits: int, k: int) -
 
 
 def test_chance_is_the_share_of_hits() -> None:
-    found = pictures(np.eye(20).tolist(), ["a cat"] * 2 + [None] * 18)
+    found = images(np.eye(20).tolist(), ["a cat"] * 2 + [None] * 18)
     evaluation = evaluate(found, caption_queries(found), found.vectors[:1])
     assert evaluation.chance.recall(1) == pytest.approx(0.1)
     assert evaluation.chance.recall(10) == pytest.approx(1 - (10 * 9) / (20 * 19))
 
 
 def test_keyword_baseline_reads_the_words_of_the_path() -> None:
-    found = pictures(
+    found = images(
         np.eye(4).tolist(),
         [None, "A red fox.", None, None],
         ["birds/owl.png", "animals/red_foxes-2.jpg", "animals/fox.png", "of.a.png"],
@@ -94,7 +94,7 @@ def test_keyword_baseline_reads_the_words_of_the_path() -> None:
 
 
 def test_json_has_the_documented_keys() -> None:
-    found = pictures(np.eye(3).tolist(), ["a", "b", "c"])
+    found = images(np.eye(3).tolist(), ["a", "b", "c"])
     figures = evaluate(found, caption_queries(found), found.vectors).as_json()
     scores = {"recall_at", "mrr", "median_rank"}
     assert set(figures) == scores | {"images", "queries", "chance", "keyword_baseline", "shown"}
@@ -106,28 +106,28 @@ def test_json_has_the_documented_keys() -> None:
 
 
 def test_what_is_folded_away_is_counted() -> None:
-    # One picture is near the query, two are as far as can be.
-    found = pictures([[1, 0], [-1, 0], [-1, 0]], ["a", "b", "c"])
+    # One image is near the query, two are as far as can be.
+    found = images([[1, 0], [-1, 0], [-1, 0]], ["a", "b", "c"])
     query = Query("a", frozenset({0, 1}))
     shown = evaluate(found, [query], np.array([[0.8, 0.6]], dtype=np.float32)).shown
-    assert shown.pictures == 1
+    assert shown.images == 1
     assert (shown.precision_of_all, shown.precision) == (pytest.approx(2 / 3), 1)
     assert shown.hits_kept == 0.5
 
 
 def test_table_shows_percent() -> None:
-    found = pictures(np.eye(2).tolist(), ["a", "b"])
+    found = images(np.eye(2).tolist(), ["a", "b"])
     table = evaluate(found, caption_queries(found), found.vectors).table("demo")
     assert table.splitlines()[1].split()[:4] == ["demo", "100.0", "100.0", "100.0"]
 
 
-def test_pictures_without_captions_are_refused() -> None:
-    with pytest.raises(BuildError, match=r"none of the 2 pictures.*--queries"):
-        caption_queries(pictures([[1, 0], [0, 1]], [None, None]))
+def test_images_without_captions_are_refused() -> None:
+    with pytest.raises(BuildError, match=r"none of the 2 images.*--queries"):
+        caption_queries(images([[1, 0], [0, 1]], [None, None]))
 
 
 def test_questions_name_their_hits_by_path_or_pattern(tmp_path: Path) -> None:
-    found = pictures(np.eye(3).tolist(), [None] * 3, ["a/owl.png", "a/[1].png", "b/fox.png"])
+    found = images(np.eye(3).tolist(), [None] * 3, ["a/owl.png", "a/[1].png", "b/fox.png"])
     file = tmp_path / "questions.json"
     file.write_text(
         json.dumps(
@@ -144,7 +144,7 @@ def test_questions_name_their_hits_by_path_or_pattern(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ('[{"query": "x", "hits": ["c/*"]}]', "no picture 'c/"),
+        ('[{"query": "x", "hits": ["c/*"]}]', "no image 'c/"),
         ('[{"query": "x", "hits": []}]', "has no hits"),
         ("[]", "holds no queries"),
         ('[{"question": "x"}]', "is no list of"),
@@ -155,14 +155,14 @@ def test_bad_question_files_are_named(tmp_path: Path, written: str, message: str
     file = tmp_path / "questions.json"
     file.write_text(written)
     with pytest.raises(BuildError, match=message) as refused:
-        read_queries(file, pictures([[1, 0]], [None]))
+        read_queries(file, images([[1, 0]], [None]))
     assert "questions.json" in str(refused.value)
 
 
 def test_the_sheet_shows_what_was_found_with_scores(tmp_path: Path) -> None:
     for name in ("red.png", "blue.png"):
         Image.new("RGB", (40, 60), name.removesuffix(".png")).save(tmp_path / name)
-    found = pictures([[1, 0], [0, 1]], ["red", None], ["red.png", "blue.png"], tmp_path)
+    found = images([[1, 0], [0, 1]], ["red", None], ["red.png", "blue.png"], tmp_path)
     [row] = sheet_rows(evaluate(found, caption_queries(found), found.vectors[:1]), found)
     assert row.query == "red"
     assert [(cell.path, cell.hit, cell.alt_text, cell.why) for cell in row.cells] == [

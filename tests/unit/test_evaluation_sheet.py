@@ -56,7 +56,7 @@ def test_what_was_sought_is_told_by_more_than_a_colour() -> None:
     assert "Nothing is found." in page.text
 
 
-def test_a_picture_that_is_not_there_is_told() -> None:
+def test_an_image_that_is_not_there_is_told() -> None:
     page = Document(draw_sheet("", [Row("a", "", [Cell("a.png", 'A "fox"', "", False, None)])]))
     assert page.all("img") == []
     assert {"class": "none", "role": "img", "aria-label": 'A "fox"'} in page.all("span")

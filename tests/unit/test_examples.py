@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from build.examples import examples
 from build.tags import Tagger
-from models.index import VectorIndex
 from models.text_encoder import TextEncoder
 from models.tokenizer import Tokenizer
+from models.vector_index import VectorIndex
 
 DIM = 32
 AXES = np.eye(DIM, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How many pictures have each value of a field, against what plain Python counts."""
+"""How many images have each value of a field, against what plain Python counts."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ def test_of_many_values_those_most_frequent_are_shown(tmp_path: Path) -> None:
     assert found["total"] == 55
 
 
-def opened(folder: Path, pictures: int) -> FacetStore:
-    return FacetStore(opened_facts(folder), pictures)
+def opened(folder: Path, images: int) -> FacetStore:
+    return FacetStore(opened_facts(folder), images)
 
 
 def test_what_no_filter_could_ask_for_is_counted_and_not_shown(tmp_path: Path) -> None:
@@ -160,16 +160,16 @@ def test_only_the_latest_years_are_shown(tmp_path: Path) -> None:
     assert found["total"] == 500
 
 
-def test_fields_that_no_picture_has_are_told(some: FacetStore) -> None:
+def test_fields_that_no_image_has_are_told(some: FacetStore) -> None:
     found = some.count(["colour", "tags", "licence", "e\u0301"], seconds=60)
     assert found.warnings == [
-        "no picture has a field 'colour'",
-        "no picture has a field 'e\u0301'",
+        "no image has a field 'colour'",
+        "no image has a field 'e\u0301'",
     ]
     assert list(found.by_field) == ["colour", "tags", "licence", "e\u0301"]
 
 
-def test_good_filters_are_offered_those_first_that_most_pictures_have(tmp_path: Path) -> None:
+def test_good_filters_are_offered_those_first_that_most_images_have(tmp_path: Path) -> None:
     metadata: list[dict[str, Any]] = [
         {
             "same": "x",
@@ -207,7 +207,7 @@ def test_a_bundle_of_ten_thousand_fields_offers_some(tmp_path: Path) -> None:
     assert size < 10_000
 
 
-def test_a_bundle_without_pictures_has_no_facets(tmp_path: Path) -> None:
+def test_a_bundle_without_images_has_no_facets(tmp_path: Path) -> None:
     facets = store(tmp_path, [])
     assert counted(facets, None) == {}
     nothing = {"x": {"values": [], "total": 0, "missing": 0}}
@@ -254,7 +254,7 @@ def test_what_was_altered_is_not_believed(tmp_path: Path) -> None:
 
 
 def said(metadata: Mapping[str, Any], name: str) -> set[tuple[str, Any]]:
-    """What a picture says of a field: kinds, in the order in which they come, and values."""
+    """What an image says of a field: kinds, in the order in which they come, and values."""
     found = set()
     for key, value in metadata.items():
         if unicodedata.normalize("NFC", key) != unicodedata.normalize("NFC", name):

@@ -35,8 +35,8 @@ def store(folder: Path, metadata: Sequence[Mapping[str, Any]]) -> FactStore:
     return FactStore(facts_database(folder, metadata), len(metadata))
 
 
-def opened(folder: Path, pictures: int) -> FactStore:
-    return FactStore(opened_facts(folder), pictures)
+def opened(folder: Path, images: int) -> FactStore:
+    return FactStore(opened_facts(folder), images)
 
 
 @pytest.fixture(scope="module")
@@ -162,14 +162,14 @@ def test_too_many_conditions_and_too_long_names_are_refused(some: FactStore) -> 
     ("conditions", "warnings"),
     [
         ({"year": 1999, "tags": "nothing like it"}, []),
-        ({"colour": "red"}, ["no picture has a field 'colour'"]),
-        ({"colour": {"exists": False}}, ["no picture has a field 'colour'"]),
-        ({"taken_at": {"gte": 2019}}, ["'taken_at' is a number in no picture: it is a text"]),
-        ({"year": True}, ["'year' is true or false in no picture: it is a number or a text"]),
-        ({"city": {"in": [1, 2, "Bern"]}}, ["'city' is a number in no picture: it is a text"]),
+        ({"colour": "red"}, ["no image has a field 'colour'"]),
+        ({"colour": {"exists": False}}, ["no image has a field 'colour'"]),
+        ({"taken_at": {"gte": 2019}}, ["'taken_at' is a number in no image: it is a text"]),
+        ({"year": True}, ["'year' is true or false in no image: it is a number or a text"]),
+        ({"city": {"in": [1, 2, "Bern"]}}, ["'city' is a number in no image: it is a text"]),
     ],
 )
-def test_what_no_picture_could_meet_is_told(
+def test_what_no_image_could_meet_is_told(
     some: FactStore, conditions: dict[str, Any], warnings: list[str]
 ) -> None:
     assert some.matching(conditions, seconds=60).warnings == warnings
@@ -409,8 +409,8 @@ def test_each_kind_is_told_in_words(tmp_path: Path) -> None:
             ("null", "null"),
             ("number", "a number"),
         ]:
-            said = f"{name!r} is {word} in no picture: it is {told}"
+            said = f"{name!r} is {word} in no image: it is {told}"
             there = name == kind or (name == "both" and kind in ("text", "number"))
             assert (said in warnings) != there
     nothing = facts.matching({"nothing": 1, "nothing ": 1}, seconds=60).warnings
-    assert nothing == ["no picture has a field 'nothing'", "no picture has a field 'nothing '"]
+    assert nothing == ["no image has a field 'nothing'", "no image has a field 'nothing '"]

@@ -1,4 +1,4 @@
-"""Pictures that look alike as groups."""
+"""Images that look alike as groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.folding import SHARE_OF_EMBEDDING, Appearances, fold
 
 
 def some(seed: int, count: int, without: float = 0.0) -> Appearances:
-    """Pictures in clusters, so that there is something to fold; some have no look."""
+    """Images in clusters, so that there is something to fold; some have no look."""
     chance = np.random.default_rng(seed)
     centres = chance.integers(0, max(1, count // 3), count)
 
@@ -36,7 +36,7 @@ def likeness(all_of_them: Appearances, one: int, other: int) -> float:
 
 
 def one_by_one(candidates: Appearances, least: float) -> list[int]:
-    """What :func:`fold` is to give, a picture at a time."""
+    """What :func:`fold` is to give, an image at a time."""
     heads: list[int] = []
     head_of = []
     for place in range(len(candidates)):

@@ -27,7 +27,7 @@ def test_what_is_read_is_what_pillow_knows() -> None:
         assert registered[suffix] in {*Image.OPEN, "MPO"}, suffix
 
 
-def test_no_program_is_started_for_a_picture() -> None:
+def test_no_program_is_started_for_an_image() -> None:
     assert not suffixes() & {".eps", ".ps", ".svg", ".pdf", ".wmf", ".emf"}
 
 
@@ -45,7 +45,7 @@ def test_plug_ins_add_theirs_where_they_are_installed(monkeypatch: pytest.Monkey
     assert extra_for(".jxl") == "formats"
 
 
-def test_what_looks_like_a_picture_is_known_for_one() -> None:
+def test_what_looks_like_an_image_is_known_for_one() -> None:
     assert all(map(is_unread, (".xcf", ".mp4", ".svg", ".eps")))
     assert not any(map(is_unread, (".txt", ".json", "", ".jpg", ".xmp")))
     assert extra_for(".mp4") is None

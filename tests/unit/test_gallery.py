@@ -24,24 +24,24 @@ def rows() -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Path]:
+def images() -> list[Path]:
     return [path for path in GALLERY.rglob("*") if path.suffix in (".jpg", ".png", ".webp")]
 
 
-def test_at_least_500_pictures_in_at_most_12_mb(pictures: list[Path]) -> None:
-    assert len(pictures) >= 500
+def test_at_least_500_images_in_at_most_12_mb(images: list[Path]) -> None:
+    assert len(images) >= 500
     assert sum(path.stat().st_size for path in GALLERY.rglob("*") if path.is_file()) <= 12e6
 
 
-def test_the_table_names_every_picture_and_no_other(
-    rows: list[dict[str, str]], pictures: list[Path]
+def test_the_table_names_every_image_and_no_other(
+    rows: list[dict[str, str]], images: list[Path]
 ) -> None:
     named = [row["image_path"] for row in rows]
-    assert sorted(named) == sorted(path.relative_to(GALLERY).as_posix() for path in pictures)
+    assert sorted(named) == sorted(path.relative_to(GALLERY).as_posix() for path in images)
     assert len(set(named)) == len(named)
 
 
-def test_every_picture_is_credited(rows: list[dict[str, str]]) -> None:
+def test_every_image_is_credited(rows: list[dict[str, str]]) -> None:
     for row in rows:
         for field in ("title", "author", "source"):
             assert row[field].strip(), f"{row['image_path']} has no {field}"
@@ -49,20 +49,20 @@ def test_every_picture_is_credited(rows: list[dict[str, str]]) -> None:
         assert "@" not in row["author"] + row["title"], "somebody's mail address"
 
 
-def test_no_picture_is_an_evaluation_stamp(rows: list[dict[str, str]]) -> None:
+def test_no_image_is_an_evaluation_stamp(rows: list[dict[str, str]]) -> None:
     assert not [row["source"] for row in rows if "tuxpaint" in row["source"]]
 
 
-def test_most_pictures_have_a_caption_and_many_have_none(rows: list[dict[str, str]]) -> None:
+def test_most_images_have_a_caption_and_many_have_none(rows: list[dict[str, str]]) -> None:
     captioned = sum(bool(row["caption"]) for row in rows)
     assert 0.6 * len(rows) <= captioned <= 0.7 * len(rows)
     for kind in ("photograph", "drawing"):
         assert any(row["kind"] == kind and not row["caption"] for row in rows)
 
 
-def test_every_picture_opens_and_has_a_size_for_a_page(pictures: list[Path]) -> None:
+def test_every_image_opens_and_has_a_size_for_a_page(images: list[Path]) -> None:
     transparent = 0
-    for path in pictures:
+    for path in images:
         with Image.open(path) as image:
             image.load()
             assert 128 <= max(image.size) <= 512, path

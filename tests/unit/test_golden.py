@@ -20,7 +20,7 @@ from hypothesis.extra.numpy import arrays
 import models.golden
 from build.packages import DEMO_MODEL, open_package
 from models.golden import pack, unpack
-from models.golden_picture import golden_picture
+from models.golden_image import golden_image
 from models.manifest import (
     IMAGE_ENCODER,
     MODEL_CARD,
@@ -57,8 +57,8 @@ def test_an_embedding_is_stored_to_the_bit(vector: np.ndarray) -> None:
     assert unpack(pack(vector)).tobytes() == vector.tobytes()
 
 
-def test_the_picture_is_the_same_everywhere() -> None:
-    pixels = np.asarray(golden_picture())
+def test_the_image_is_the_same_everywhere() -> None:
+    pixels = np.asarray(golden_image())
     assert pixels.shape == (300, 400, 3)
     assert pixels.dtype == np.uint8
     assert hashlib.sha256(pixels.tobytes()).hexdigest() == (
@@ -102,10 +102,10 @@ def test_one_constant_that_is_not_the_makers_is_refused(
 
 def test_one_attribute_that_is_not_the_makers_is_refused(package: Path) -> None:
     alter_attribute(package, IMAGE_ENCODER, "alpha", 0.1001)
-    with pytest.raises(DamagedError, match="the golden picture gets another embedding here"):
+    with pytest.raises(DamagedError, match="the golden image gets another embedding here"):
         open_package(package)
-    # Who embeds no picture need not care.
-    assert open_package(package, picture_threads=None).image_encoder is None
+    # Who embeds no image need not care.
+    assert open_package(package, image_threads=None).image_encoder is None
 
 
 @pytest.mark.parametrize("graph", [TEXT_ENCODER, IMAGE_ENCODER])
@@ -166,7 +166,7 @@ def test_another_cleaning_is_refused(package: Path) -> None:
 def test_other_preprocessing_is_refused(package: Path, changed: dict[str, Any]) -> None:
     preprocessing = ModelCard.read(package).preprocessing.model_copy(update=changed)
     vouch_anew(package, {"preprocessing": preprocessing})
-    with pytest.raises(DamagedError, match="the golden picture gets another embedding here"):
+    with pytest.raises(DamagedError, match="the golden image gets another embedding here"):
         open_package(package)
 
 
@@ -234,7 +234,7 @@ def test_a_package_of_an_older_release_is_told_so(package: Path) -> None:
 @pytest.mark.parametrize("embedding", ["AAAA", "no base64!", ""])
 def test_an_embedding_of_another_width_is_refused(package: Path, embedding: str) -> None:
     card = ModelCard.read(package)
-    vouch_anew(package, {"golden": card.golden.model_copy(update={"picture": embedding})})
+    vouch_anew(package, {"golden": card.golden.model_copy(update={"image": embedding})})
     with pytest.raises(DamagedError, match=rf"{MODEL_CARD} is damaged.*a golden embedding is not"):
         ModelCard.read(package)
 

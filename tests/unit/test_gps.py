@@ -1,4 +1,4 @@
-"""Where a picture was taken does not leave with it."""
+"""Where an image was taken does not leave with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.pictures import read
+from models.images import read
 from serving.gps import without_gps
 from tests.tools import require_tool
 
@@ -23,7 +23,7 @@ HEIC = Path(__file__).parent / "black-dog.heic"
 
 
 def with_exif(kind: str, **options: Any) -> bytes:
-    """A picture that says in EXIF where it was taken, and by what."""
+    """An image that says in EXIF where it was taken, and by what."""
     exif = Image.Exif()
     exif[271] = "Leica"
     exif.get_ifd(0x8825).update({1: "N", 2: (51.0, 30.0, 36.0), 3: "W", 4: (0.0, 7.0, 30.0)})

@@ -1,4 +1,4 @@
-"""The picture encoder of a package."""
+"""The image encoder of a package."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def test_vectors_have_length_one(encoder: ImageEncoder) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-def test_a_picture_has_the_same_vector_in_any_company(encoder: ImageEncoder) -> None:
-    pictures = pixels(9)
-    together = encoder.encode(pictures)
-    alone = np.concatenate([encoder.encode(picture[np.newaxis]) for picture in pictures])
+def test_an_image_has_the_same_vector_in_any_company(encoder: ImageEncoder) -> None:
+    images = pixels(9)
+    together = encoder.encode(images)
+    alone = np.concatenate([encoder.encode(image[np.newaxis]) for image in images])
     assert (together == alone).all()
-    assert (encoder.encode(pictures[::-1]) == together[::-1]).all()
+    assert (encoder.encode(images[::-1]) == together[::-1]).all()
 
 
-def test_no_pictures_are_no_vectors(encoder: ImageEncoder) -> None:
+def test_no_images_are_no_vectors(encoder: ImageEncoder) -> None:
     assert encoder.encode(pixels(0)).shape == (0, encoder.dim)
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a bundle: written once, read by many."""
+"""The images of a bundle: written once, read by many."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def test_items_come_back_as_they_went_in(some: ItemStore) -> None:
 
 
 def test_an_item_is_found_by_its_id_and_its_path(some: ItemStore) -> None:
-    picture = item_id("folder/2.jpg")
-    assert len(picture) == 16
-    assert some.find(picture) == some.get([2])[0]
+    image = item_id("folder/2.jpg")
+    assert len(image) == 16
+    assert some.find(image) == some.get([2])[0]
     assert some.find("folder/2.jpg") is None
-    assert some.position_of(picture) == 2
-    assert some.id_of_path("folder/2.jpg") == picture
+    assert some.position_of(image) == 2
+    assert some.id_of_path("folder/2.jpg") == image
     assert some.position_of("folder/2.jpg") is None
     assert some.id_of_path("../folder/2.jpg") is None
 

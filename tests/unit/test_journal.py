@@ -14,11 +14,11 @@ import pytest
 
 from build.errors import BuildError
 from build.journal import Journal, Record
-from build.scan import PictureFile
+from build.scan import ImageFile
 
 READING = 1
 LATER = 2 * 10**18  # nanoseconds: long after any file of the tests
-FILE = PictureFile("a/ä.jpg", size=1000, mtime_ns=10**18, ctime_ns=10**18)
+FILE = ImageFile("a/ä.jpg", size=1000, mtime_ns=10**18, ctime_ns=10**18)
 SEEN = Record(
     b"\x01" * 32,
     width=640,
@@ -29,7 +29,7 @@ SEEN = Record(
 SKIPPED = Record(b"\x02" * 32, reason="truncated", detail="half of it")
 
 
-def journal(folder: Path, encoder: str = "one", root: str = "/pictures") -> Journal:
+def journal(folder: Path, encoder: str = "one", root: str = "/images") -> Journal:
     return Journal(folder / ".photos.journal.sqlite", encoder, Path(root))
 
 
@@ -75,7 +75,7 @@ def test_a_file_changed_within_the_step_of_the_clock_is_not_trusted(
         assert first.with_content(b"\x01" * 32) is not None
 
 
-def test_what_became_of_pictures_in_their_order(tmp_path: Path) -> None:
+def test_what_became_of_images_in_their_order(tmp_path: Path) -> None:
     with journal(tmp_path) as first:
         for path in ("ä.jpg", "Z.jpg", "\U0001f98a.jpg", "a/b.jpg", "\uffee.jpg"):
             first.put(replace(FILE, path=path), SKIPPED if path == "Z.jpg" else SEEN, LATER)
@@ -95,7 +95,7 @@ def test_an_unreadable_file_is_tried_again(tmp_path: Path) -> None:
         assert second.get(FILE.path).reason == "unreadable"
 
 
-def test_what_a_picture_says_is_known_by_its_content(tmp_path: Path) -> None:
+def test_what_an_image_says_is_known_by_its_content(tmp_path: Path) -> None:
     written(tmp_path)
     with journal(tmp_path) as second:
         assert second.said(b"\x01" * 32, READING) == {"exif": {"camera": "X"}}

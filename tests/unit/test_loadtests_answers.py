@@ -20,9 +20,9 @@ def test_a_good_answer_has_no_fault() -> None:
     judge = Judge()
     assert judge.fault(200, answer(0.3, 0.3, 0.1), 5) is None
     assert judge.fault(200, answer(), 5) is None
-    assert Judge(pictures=2).fault(200, answer(0.3, 0.2), 5) is None
-    assert Judge(pictures=9).fault(200, answer(0.3, 0.2), 2) is None
-    assert Judge(pictures=9).fault(200, answer(0.3), 5, filtered=True) is None
+    assert Judge(images=2).fault(200, answer(0.3, 0.2), 5) is None
+    assert Judge(images=9).fault(200, answer(0.3, 0.2), 2) is None
+    assert Judge(images=9).fault(200, answer(0.3), 5, filtered=True) is None
 
 
 @pytest.mark.parametrize(
@@ -37,23 +37,23 @@ def test_a_good_answer_has_no_fault() -> None:
         (200, answer(0.1, 0.2, 0.3, 0.1, 0.1), "the best does not come first"),
         (200, answer(*[0.1] * 6), "6 results, 5 were asked for"),
         (200, answer(*[0.1] * 4), "4 results, there are 5"),
-        (200, json.dumps({"results": [result(1, 0.2)] * 5}), "a picture is there twice"),
+        (200, json.dumps({"results": [result(1, 0.2)] * 5}), "an image is there twice"),
         (
             200,
             json.dumps({"results": [result(n, 0.2, image_url="/images/1") for n in range(5)]}),
-            "is another picture's",
+            "is another image's",
         ),
     ],
 )
 def test_a_bad_one_has(status: int, text: str | None, told: str) -> None:
-    assert told in (Judge(pictures=9).fault(status, text, 5) or "")
+    assert told in (Judge(images=9).fault(status, text, 5) or "")
 
 
-def test_a_picture_has_one_path_for_ever() -> None:
+def test_an_image_has_one_path_for_ever() -> None:
     judge = Judge()
     assert judge.fault(200, json.dumps({"results": [result(1, 0.2)]}), 5) is None
     other = json.dumps({"results": [result(1, 0.2, image_path="2.jpg")]})
-    assert "is pictures/1.png and 2.jpg" in (judge.fault(200, other, 5) or "")
+    assert "is images/1.png and 2.jpg" in (judge.fault(200, other, 5) or "")
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])

@@ -13,7 +13,7 @@ GOOD = [
     Figures("search k=5", 900, 0, p50=10, p99=40),
     Figures("thumbnail", 100, 0, p50=2, p99=9),
 ]
-OBJECTIVES = {"failed": 0.0, "refused": 0.1, "p50": 20, "p99": 50, "pictures": 10}
+OBJECTIVES = {"failed": 0.0, "refused": 0.1, "p50": 20, "p99": 50, "images": 10}
 
 
 def test_what_keeps_its_objectives_misses_none() -> None:
@@ -29,7 +29,7 @@ def test_what_keeps_its_objectives_misses_none() -> None:
         (Figures("429", 200, 0, 1, 1), "200 of 1200 requests were refused; the objective is 10%"),
         (Figures("search k=20", 10, 0, 21, 40), "search k=20: p50 21 ms; the objective is 20 ms"),
         (Figures("search k=20", 10, 0, 10, 51), "search k=20: p99 51 ms; the objective is 50 ms"),
-        (Figures("picture", 10, 0, 10, 11), "picture: p99 11 ms; the objective is 10 ms"),
+        (Figures("image", 10, 0, 10, 11), "image: p99 11 ms; the objective is 10 ms"),
     ],
 )
 def test_each_objective_can_be_missed(figures: Figures, line: str) -> None:

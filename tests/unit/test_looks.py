@@ -1,4 +1,4 @@
-"""How pictures look from afar, and the file of it."""
+"""How images look from afar, and the file of it."""
 
 from __future__ import annotations
 

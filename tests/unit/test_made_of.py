@@ -12,7 +12,7 @@ from models.manifest import Skipped
 
 PARTS: dict[str, Any] = {
     "settings": {"metric": "ip", "model": {"name": "tiny"}},
-    "pictures": [("a.jpg", b"\x01"), ("b.jpg", b"\x02")],
+    "images": [("a.jpg", b"\x01"), ("b.jpg", b"\x02")],
     "skipped": [Skipped(path="c.jpg", reason="empty", detail="")],
     "sidecars": [("./a.txt", b"\x03")],
 }
@@ -22,9 +22,9 @@ PARTS: dict[str, Any] = {
     "change",
     [
         {"settings": {"metric": "l2", "model": {"name": "tiny"}}},
-        {"pictures": [("a.jpg", b"\x01"), ("b.jpg", b"\x03")]},
-        {"pictures": [("a.jpg", b"\x01")]},
-        {"pictures": [("b.jpg", b"\x01"), ("a.jpg", b"\x02")]},
+        {"images": [("a.jpg", b"\x01"), ("b.jpg", b"\x03")]},
+        {"images": [("a.jpg", b"\x01")]},
+        {"images": [("b.jpg", b"\x01"), ("a.jpg", b"\x02")]},
         {"skipped": []},
         {"skipped": [Skipped(path="c.jpg", reason="truncated", detail="")]},
         {"sidecars": []},
@@ -43,7 +43,7 @@ def test_sidecars_are_known_by_their_content(tmp_path: Path) -> None:
         for name in ("a.jpg", "a.TXT", "a.json", "a.jpg.xmp", "captions.csv", "notes.doc"):
             (tmp_path / folder / name).write_text(f"{folder} {name}")
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "a.txt").write_text("beside no picture")
+    (tmp_path / "other" / "a.txt").write_text("beside no image")
     found = dict(sidecars(tmp_path, ["deep/a.jpg"]))
     names = ("a.TXT", "a.jpg.xmp", "a.json", "captions.csv")
     assert list(found) == [f"{folder}/{name}" for folder in (".", "deep") for name in names]

@@ -1,4 +1,4 @@
-"""The sealed documents and the files that they vouch for."""
+"""The documents, their own checksums and the files that they vouch for."""
 
 from __future__ import annotations
 
@@ -128,38 +128,44 @@ def test_size_and_hash_are_compared(tmp_path: Path) -> None:
     assert found.sha256 == hashlib.sha256(content).hexdigest()
 
 
-def sealed(fields: dict[str, Any], seal: str | None = None) -> bytes:
+def with_checksum(fields: dict[str, Any], checksum: str | None = None) -> bytes:
     """A document as ``write`` makes it, of any fields."""
     body = (json.dumps(fields | {"seal": "0" * 64}, indent=2, ensure_ascii=False) + "\n").encode()
-    right = seal or hashlib.sha256(body).hexdigest()
+    right = checksum or hashlib.sha256(body).hexdigest()
     return body.replace(b"0" * 64, right.encode())
 
 
 def test_a_document_says_what_is_wrong_with_it() -> None:
-    fields = manifest().model_dump(mode="json")
+    fields = manifest().model_dump(mode="json", by_alias=True)
     path = Path("/b/manifest.json")
-    assert Manifest.parse(sealed(fields), path) == manifest()
+    assert Manifest.parse(with_checksum(fields), path) == manifest()
     old = fields | {"format": "sightline-bundle/1"}
     lacking = {name: value for name, value in fields.items() if name != "mean"}
     deep = fields | {"model": fields["model"] | {"embedding_dim": "wide"}}
     for written, said in [
-        (sealed(fields, "1" * 64), "is damaged: it does not match its seal. Build it again."),
-        (json.dumps(fields).encode(), "has no seal: it was altered. Build it again."),
-        (b"[]", "has no seal: it was altered. Build it again."),
+        (
+            with_checksum(fields, "1" * 64),
+            "is damaged: it does not match its own checksum. Build it again.",
+        ),
+        (
+            json.dumps(fields).encode(),
+            "has no checksum of its own: it was altered. Build it again.",
+        ),
+        (b"[]", "has no checksum of its own: it was altered. Build it again."),
         (b"{", "is no JSON: Expecting property name enclosed in double quotes"),
         (b"\xff", "is no JSON: "),
         (
-            sealed(old),
+            with_checksum(old),
             "is of the format 'sightline-bundle/1', and this release reads "
             "'sightline-bundle/2'. Build it again.",
         ),
         (
-            sealed(lacking),
+            with_checksum(lacking),
             "has no mean: another release of Sightline wrote it. Export its model again "
             "(python -m build model), then build the bundle again.",
         ),
-        (sealed(deep), "is damaged: model.embedding_dim: Input should be a valid integer"),
-        (sealed(fields | {"more": 1}), "is damaged: more: Extra inputs are not permitted"),
+        (with_checksum(deep), "is damaged: model.embedding_dim: Input should be a valid integer"),
+        (with_checksum(fields | {"more": 1}), "is damaged: more: Extra inputs are not permitted"),
     ]:
         with pytest.raises(DamagedError) as damaged:
             Manifest.parse(written, path)
@@ -168,16 +174,16 @@ def test_a_document_says_what_is_wrong_with_it() -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0b", "/a"])
 def test_a_manifest_names_files_of_its_own_folder_only(name: str) -> None:
-    fields = manifest().model_dump(mode="json")
+    fields = manifest().model_dump(mode="json", by_alias=True)
     record = {"size": 1, "sha256": "a" * 64}
     path = Path("/b/manifest.json")
-    assert "a.b" in Manifest.parse(sealed(fields | {"files": {"a.b": record}}), path).files
+    assert "a.b" in Manifest.parse(with_checksum(fields | {"files": {"a.b": record}}), path).files
     with pytest.raises(DamagedError, match="is no file of the bundle's own"):
-        Manifest.parse(sealed(fields | {"files": {name: record}}), path)
+        Manifest.parse(with_checksum(fields | {"files": {name: record}}), path)
 
 
 def test_golden_embeddings_are_as_wide_as_the_model_s() -> None:
-    fields = manifest().model_dump(mode="json")
+    fields = manifest().model_dump(mode="json", by_alias=True)
     golden = fields["model"]["golden"]
     for wrong, said in [("AAAA", "a golden embedding is not"), ("%", "embedding is not base64")]:
         for changed in (
@@ -186,16 +192,16 @@ def test_golden_embeddings_are_as_wide_as_the_model_s() -> None:
         ):
             altered = fields | {"model": fields["model"] | {"golden": changed}}
             with pytest.raises(DamagedError, match=said):
-                Manifest.parse(sealed(altered), Path("/b/manifest.json"))
+                Manifest.parse(with_checksum(altered), Path("/b/manifest.json"))
 
 
 def test_the_public_part_says_how_many_were_skipped() -> None:
     skipped = [Skipped(path="a.png", reason="empty", detail="")] * 3
-    facts = manifest().model_copy(update={"skipped": skipped, "picture_root": "/p"}).public()
+    facts = manifest().model_copy(update={"skipped": skipped, "image_root": "/p"}).public()
     assert facts["skipped"] == 3
-    assert not {"mean", "picture_root"} & set(facts)
+    assert not {"mean", "image_root"} & set(facts)
     assert "golden" not in facts["model"]
-    assert facts["pictures"] == manifest().pictures
+    assert facts["images"] == manifest().images
 
 
 def test_another_bundle_has_another_version() -> None:

@@ -1,4 +1,4 @@
-"""What pictures say of themselves: texts, dates and numbers, XMP, IPTC and EXIF by themselves."""
+"""What images say of themselves: texts, dates and numbers, XMP, IPTC and EXIF by themselves."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def test_damaged_metadata_takes_nothing_else_with_it() -> None:
 
 def test_every_field_is_documented() -> None:
     fields = set(re.findall(r"``(\w+)``", build.metadata.__doc__ or "")) - {"taken_at"}
-    page = (Path(__file__).parents[2] / "docs" / "pictures.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "images.md").read_text("utf-8")
     assert len(fields) > 20
     assert {name for name in fields if f"`{name}`" not in page.replace("metadata.", "")} == set()
     assert fields >= ONLY_WITH_ALL

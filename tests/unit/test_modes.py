@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import models.modes
+from models.images import decode
 from models.modes import on_white
-from models.pictures import decode
 from tests.photographs import GREEN, RED, WHITE, corner, encoded
 
 

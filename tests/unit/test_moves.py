@@ -1,4 +1,4 @@
-"""Pictures that come take the places of those that go."""
+"""Images that come take the places of those that go."""
 
 from __future__ import annotations
 

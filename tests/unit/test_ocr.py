@@ -1,4 +1,4 @@
-"""What becomes of the texts in pictures; what reads them is played here."""
+"""What becomes of the texts in images; what reads them is played here."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from build.__main__ import main
 from build.errors import BuildError
 from build.ocr import Reader, in_reading_order
 from models.bundle import Bundle
+from models.images import read_content
 from models.items import Item
 from models.manifest import Manifest, OcrFacts
-from models.pictures import read_content
 from tests.conftest import ROOT
 
 COLOURS = ["red", "green", "blue", "white", "black", "navy"]
 
 
 class Player:
-    """Reads the colour of a picture of one; white it cannot name, and black is beyond it."""
+    """Reads the colour of an image of one; white it cannot name, and black is beyond it."""
 
     asked: list[str]
 
     def __init__(self, threads: int) -> None:
         assert threads > 0
 
-    def read(self, picture: Image.Image) -> str:
-        assert picture.mode == "RGB"
-        pixel = picture.getpixel((0, 0))
+    def read(self, image: Image.Image) -> str:
+        assert image.mode == "RGB"
+        pixel = image.getpixel((0, 0))
         [colour] = [
             name for name in COLOURS if Image.new("RGB", (1, 1), name).getpixel((0, 0)) == pixel
         ]
@@ -55,9 +55,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A picture of each colour, and green twice."""
-    folder = tmp_path / "pictures"
+def images(tmp_path: Path) -> Path:
+    """An image of each colour, and green twice."""
+    folder = tmp_path / "images"
     folder.mkdir()
     for name in COLOURS:
         Image.new("RGB", (40, 30), name).save(folder / f"{name}.png")
@@ -66,8 +66,8 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(pictures: Path, tmp_path: Path, tiny_package: Path) -> list[str]:
-    where = ["--images", str(pictures), "--output", str(tmp_path / "bundle")]
+def command(images: Path, tmp_path: Path, tiny_package: Path) -> list[str]:
+    where = ["--images", str(images), "--output", str(tmp_path / "bundle")]
     return ["index", *where, "--model", str(tiny_package), "--ocr"]
 
 
@@ -79,9 +79,9 @@ def items(bundle: Path) -> list[Item]:
     return list(Bundle.open(bundle).items)
 
 
-def test_each_picture_is_read_once_whatever_is_found(
+def test_each_image_is_read_once_whatever_is_found(
     command: list[str],
-    pictures: Path,
+    images: Path,
     tmp_path: Path,
     asked: list[str],
     capsys: pytest.CaptureFixture[str],
@@ -92,7 +92,7 @@ def test_each_picture_is_read_once_whatever_is_found(
     found = texts(bundle)
     assert found["green.png"] == found["other.png"] == "green"
     assert found["white.png"] is found["black.png"] is None
-    assert f"{pictures / 'black.png'}: its text cannot be read (it is dark)" in (
+    assert f"{images / 'black.png'}: its text cannot be read (it is dark)" in (
         capsys.readouterr().err
     )
     assert Manifest.read(bundle).ocr == OcrFacts(name="rapidocr", version="1.0")
@@ -102,7 +102,7 @@ def test_each_picture_is_read_once_whatever_is_found(
     assert main(command) == 0
     assert asked == []
     assert "nothing changed" in capsys.readouterr().out
-    Image.new("RGB", (50, 50), "red").save(pictures / "new.png")
+    Image.new("RGB", (50, 50), "red").save(images / "new.png")
     assert main(command) == 0
     assert asked == ["black", "red"]
 
@@ -133,11 +133,11 @@ from build.__main__ import main
 from tests.unit.test_ocr import Player
 class Slow(Player):
     asked = []
-    def read(self, picture):
+    def read(self, image):
         if len(self.asked) == 3:
             print("stopped here", flush=True)
             time.sleep(600)
-        return super().read(picture)
+        return super().read(image)
 ocr.Reader = Slow
 ocr.version = lambda _: "1.0"
 main(sys.argv[1:])
@@ -158,10 +158,10 @@ def test_a_killed_build_goes_on(command: list[str], tmp_path: Path, asked: list[
     assert texts(tmp_path / "bundle")["green.png"] == "green"
 
 
-def test_a_picture_that_changed_meanwhile_is_not_read(pictures: Path, asked: list[str]) -> None:
+def test_an_image_that_changed_meanwhile_is_not_read(images: Path, asked: list[str]) -> None:
     player = Player(1)
-    assert ocr._text(player, pictures / "red.png", b"another", read_content) is None
-    assert ocr._text(player, pictures / "gone.png", b"another", read_content) is None
+    assert ocr._text(player, images / "red.png", b"another", read_content) is None
+    assert ocr._text(player, images / "gone.png", b"another", read_content) is None
     assert asked == []
 
 
@@ -190,10 +190,10 @@ def test_nor_are_its_models_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Reader(1)
 
 
-def test_without_pictures_there_is_nothing_to_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_images_there_is_nothing_to_read(capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--embeddings", "x.npy", "--paths", "x.txt", "--model", "x", "--output", "y"]
     assert main(["index", *given, "--ocr"]) == 1
-    assert "--ocr reads the pictures: give --images" in capsys.readouterr().err
+    assert "--ocr reads the images: give --images" in capsys.readouterr().err
 
 
 def box(left: float, top: float, right: float, bottom: float, *, lower: float = 0) -> list[object]:

@@ -1,4 +1,4 @@
-"""Pictures in an order of their own, as a sort of all of them in Python has it."""
+"""Images in an order of their own, as a sort of all of them in Python has it."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def test_any_page_is_that_of_a_sort(
         items.close()
 
 
-def test_a_field_that_no_picture_has_is_told(tmp_path: Path) -> None:
+def test_a_field_that_no_image_has_is_told(tmp_path: Path) -> None:
     items = store(tmp_path, [{"year": 2}, {"year": "x"}, {"seen": True}])
     for name in ("price", "seen"):
         found = items.ordered(f"-{name}", stop=9)
         assert found.positions.tolist() == [0, 1, 2]
-        assert found.warnings == (f"no picture has a field {name!r} that could be sorted by",)
+        assert found.warnings == (f"no image has a field {name!r} that could be sorted by",)
     assert items.ordered("year", stop=9).warnings == ()
 
 

@@ -1,4 +1,4 @@
-"""Pictures are seen the way up that EXIF says, and nothing that is broken there costs one."""
+"""Images are seen the way up that EXIF says, and nothing that is broken there costs one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.pictures import read
+from models.images import read
 from tests.photographs import encoded, photograph
 
 
-def test_a_picture_is_turned_upright() -> None:
+def test_an_image_is_turned_upright() -> None:
     upright = photograph(60, 40)
     for orientation, undo in {
         3: Image.Transpose.ROTATE_180,
@@ -24,18 +24,18 @@ def test_a_picture_is_turned_upright() -> None:
         stored = upright.transpose(undo)
         for format in ("PNG", "TIFF", "WEBP"):
             options: dict[str, Any] = {"lossless": True} if format == "WEBP" else {}
-            picture = read(encoded(stored, format, exif=exif, **options))
-            assert (picture.width, picture.height) == (60, 40)
-            assert (np.asarray(picture.image) == np.asarray(upright)).all(), (format, orientation)
+            decoded = read(encoded(stored, format, exif=exif, **options))
+            assert (decoded.width, decoded.height) == (60, 40)
+            assert (np.asarray(decoded.image) == np.asarray(upright)).all(), (format, orientation)
 
 
-def test_a_turned_picture_has_the_size_it_is_seen_at() -> None:
+def test_a_turned_image_has_the_size_it_is_seen_at() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     stored = encoded(photograph(1200, 800), "JPEG", exif=exif)
-    picture = read(stored, reduce_to=100)
-    assert (picture.width, picture.height) == (800, 1200)
-    assert picture.image.size == (200, 300)
+    decoded = read(stored, reduce_to=100)
+    assert (decoded.width, decoded.height) == (800, 1200)
+    assert decoded.image.size == (200, 300)
     assert read(stored).image.size == (800, 1200)
 
 
@@ -46,17 +46,17 @@ def test_an_orientation_that_cannot_be_read_turns_nothing(monkeypatch: pytest.Mo
     content = encoded(photograph(60, 40), "JPEG")
     monkeypatch.setattr(Image.Image, "getexif", fail)
     monkeypatch.setattr("PIL.ImageOps.exif_transpose", fail)
-    picture = read(content)
-    assert (picture.width, picture.height, picture.image.size) == (60, 40, (60, 40))
+    decoded = read(content)
+    assert (decoded.width, decoded.height, decoded.image.size) == (60, 40, (60, 40))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_reduced_picture_is_told_at_its_whole_size_whichever_way_it_is_turned(
+def test_a_reduced_image_is_told_at_its_whole_size_whichever_way_it_is_turned(
     orientation: int,
 ) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = read(encoded(photograph(1200, 800), "JPEG", exif=exif), reduce_to=100)
+    decoded = read(encoded(photograph(1200, 800), "JPEG", exif=exif), reduce_to=100)
     turned = orientation >= 5
-    assert (picture.width, picture.height) == ((800, 1200) if turned else (1200, 800))
-    assert picture.image.size == ((200, 300) if turned else (300, 200))
+    assert (decoded.width, decoded.height) == ((800, 1200) if turned else (1200, 800))
+    assert decoded.image.size == ((200, 300) if turned else (300, 200))

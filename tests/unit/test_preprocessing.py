@@ -1,4 +1,4 @@
-"""What the encoder sees of a decoded picture."""
+"""What the encoder sees of a decoded image."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 import models.preprocessing
 from build.packages import DEMO_MODEL
 from models.image_encoder import ImageEncoder
+from models.images import decode, read
 from models.manifest import ModelCard
-from models.pictures import decode, read
 from models.preprocessing import preprocess, reduced_side
 from models.thumbnails import thumbnail
 from tests.photographs import CLIP, GREEN, RED, encoded, photograph
@@ -83,7 +83,7 @@ def test_the_numbers_are_those_of_open_clip(
     np.testing.assert_allclose(preprocess(image, ours), expected, atol=1e-6, rtol=0)
 
 
-def test_a_picture_decoded_at_reduced_scale_has_the_vector_of_the_whole_one() -> None:
+def test_an_image_decoded_at_reduced_scale_has_the_vector_of_the_whole_one() -> None:
     card = ModelCard.read(DEMO_MODEL)
     encoder = ImageEncoder(DEMO_MODEL, card)
     for seed in range(3):
@@ -150,7 +150,7 @@ def test_the_middle_is_cut_out_or_padded(
     assert (np.asarray(seen) == np.asarray(expected)).all()
 
 
-def test_a_picture_that_has_the_size_already_is_not_scaled() -> None:
+def test_an_image_that_has_the_size_already_is_not_scaled() -> None:
     image = photograph(224, 300)
     assert models.preprocessing._scale_shorter_to(image, 224, Image.Resampling.BICUBIC) is image
     assert models.preprocessing._scale_by(image, 1.0, Image.Resampling.BICUBIC) is image

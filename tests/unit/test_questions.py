@@ -1,4 +1,4 @@
-"""Questions and the pictures that answer them."""
+"""Questions and the images that answer them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_halves_are_all_there_is_and_have_nothing_in_common(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (LINE | {"hits": ["c/*"]}, r"line 1: 'in a': no picture 'c/\*' in the bundle"),
+        (LINE | {"hits": ["c/*"]}, r"line 1: 'in a': no image 'c/\*' in the bundle"),
         (LINE | {"hits": []}, "has no hits"),
         (LINE | {"hits": "a/*"}, "line 1 is no"),
         (LINE | {"hits": [3]}, "line 1 is no"),

@@ -11,7 +11,7 @@ from PIL import Image
 import models.raw
 from build.metadata.embedded import Embedded
 from models.formats import RAW
-from models.pictures import Limits, PictureError, read
+from models.images import ImageError, Limits, read
 from models.raw import preview
 from tests.dng import dng
 
@@ -27,13 +27,13 @@ def near(image: Image.Image, place: tuple[int, int], colour: tuple[int, int, int
 RED, NAVY = (255, 0, 0), (0, 0, 128)
 
 
-def test_the_preview_is_the_picture() -> None:
+def test_the_preview_is_the_image() -> None:
     embedded = Embedded()
-    picture = read(dng(PREVIEW), inspect=embedded.inspect)
-    assert picture.image.size == (600, 400)
-    assert (picture.width, picture.height) == (64, 48)
-    assert near(picture.image, (300, 20), RED)
-    assert near(picture.image, (300, 380), NAVY)
+    decoded = read(dng(PREVIEW), inspect=embedded.inspect)
+    assert decoded.image.size == (600, 400)
+    assert (decoded.width, decoded.height) == (64, 48)
+    assert near(decoded.image, (300, 20), RED)
+    assert near(decoded.image, (300, 380), NAVY)
     assert embedded.fields["exif"]["camera"] == "Canon EOS 5D"
 
 
@@ -44,28 +44,28 @@ def test_the_preview_is_the_picture() -> None:
 def test_the_preview_is_turned_as_the_camera_was(
     orientation: int, size: tuple[int, int], red_at: tuple[int, int]
 ) -> None:
-    picture = read(dng(PREVIEW, orientation=orientation))
-    assert picture.image.size == size
-    assert near(picture.image, red_at, RED)
-    assert (picture.width < picture.height) == (size[0] < size[1])
+    decoded = read(dng(PREVIEW, orientation=orientation))
+    assert decoded.image.size == size
+    assert near(decoded.image, red_at, RED)
+    assert (decoded.width < decoded.height) == (size[0] < size[1])
 
 
-def test_without_a_preview_of_any_use_the_picture_is_developed() -> None:
+def test_without_a_preview_of_any_use_the_image_is_developed() -> None:
     for small in (None, PREVIEW.resize((60, 40))):
-        picture = read(dng(small, size=(400, 300)))
-        assert max(picture.image.size) == 200
-        assert (picture.width, picture.height) == (400, 300)
-        assert len(set(picture.image.getpixel((100, 75)))) <= 3
+        decoded = read(dng(small, size=(400, 300)))
+        assert max(decoded.image.size) == 200
+        assert (decoded.width, decoded.height) == (400, 300)
+        assert len(set(decoded.image.getpixel((100, 75)))) <= 3
 
 
 def test_a_sensor_without_colours() -> None:
-    picture = read(dng(None, size=(400, 300), colours=False))
-    assert picture.image.size == (400, 300) or picture.image.size == (200, 150)
-    assert picture.image.mode == "RGB"
+    decoded = read(dng(None, size=(400, 300), colours=False))
+    assert decoded.image.size == (400, 300) or decoded.image.size == (200, 150)
+    assert decoded.image.mode == "RGB"
 
 
 def test_a_damaged_one_is_told() -> None:
-    with pytest.raises(PictureError) as error:
+    with pytest.raises(ImageError) as error:
         read(b"FUJIFILMCCD-RAW " + bytes(2000))
     assert error.value.reason == "damaged"
     assert error.value.lasting
@@ -73,8 +73,8 @@ def test_a_damaged_one_is_told() -> None:
 
 def test_without_the_package_it_is_said_what_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models.raw, "is_installed", lambda plug_in: plug_in is not RAW)
-    monkeypatch.setattr(models.pictures, "is_installed", lambda plug_in: plug_in is not RAW)
-    with pytest.raises(PictureError, match=r"requirements/formats\.txt") as error:
+    monkeypatch.setattr(models.images, "is_installed", lambda plug_in: plug_in is not RAW)
+    with pytest.raises(ImageError, match=r"requirements/formats\.txt") as error:
         read(dng(PREVIEW))
     assert error.value.reason == "not supported"
     assert not error.value.lasting
@@ -82,7 +82,7 @@ def test_without_the_package_it_is_said_what_reads_them(monkeypatch: pytest.Monk
 
 def test_strangers_send_none() -> None:
     """What a TIFF of its kind shows is another matter: LibRaw is not run for them."""
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         read(b"FUJIFILMCCD-RAW " + bytes(2000), limits=Limits(pixels=10**7))
 
 

@@ -32,7 +32,7 @@ def test_below_the_floor_nothing_is_a_match() -> None:
 
 
 def test_where_all_is_meant_all_is_relevant() -> None:
-    """A text as near to the average picture as any name of a thing is."""
+    """A text as near to the average image as any name of a thing is."""
     similarities = np.array([0.60, 0.55, 0.50, 0.45, 0.27], dtype=np.float32)
     known = SubjectFacts(usual=0.20, most=0.50)
     assert relevant(similarities, 0.475).tolist() == [True, False, False, False, False]
@@ -42,14 +42,14 @@ def test_where_all_is_meant_all_is_relevant() -> None:
     for background in (0.46, 0.1):
         some = relevant(similarities, background, subject=known)
         assert some.tolist() == relevant(similarities, background).tolist()
-    # Some name lies much nearer, or the average picture far from the best.
+    # Some name lies much nearer, or the average image far from the best.
     others = (SubjectFacts(usual=0.20, most=0.51), SubjectFacts(usual=0.40, most=0.48))
     for other in others:
         some = relevant(similarities, 0.475, subject=other)
         assert some.tolist() == relevant(similarities, 0.475).tolist()
 
 
-def test_copies_of_one_picture_are_alike_whatever_is_asked() -> None:
+def test_copies_of_one_image_are_alike_whatever_is_asked() -> None:
     similarities = np.array([0.40, 0.39, 0.38, 0.37], dtype=np.float32)
     known = SubjectFacts(usual=0.20, most=0.80)
     assert relevant(similarities, 0.385).tolist() == [True, False, False, False]
@@ -57,7 +57,7 @@ def test_copies_of_one_picture_are_alike_whatever_is_asked() -> None:
     assert not relevant(similarities, 0.365, subject=known).all()
 
 
-def test_a_picture_that_finds_itself_does_not_hide_those_like_it() -> None:
+def test_an_image_that_finds_itself_does_not_hide_those_like_it() -> None:
     shown = relevant(np.array([1.0, 0.7, 0.66, 0.3], dtype=np.float32), background=0.2)
     assert shown.tolist() == [True, True, True, False]
 

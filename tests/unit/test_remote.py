@@ -94,7 +94,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path / "site")
-    site.write(index_faiss="vectors", items_sqlite="pictures")
+    site.write(index_faiss="vectors", items_sqlite="images")
     thread = threading.Thread(target=site.server.serve_forever, daemon=True)
     thread.start()
     yield site
@@ -119,7 +119,7 @@ def test_what_is_there_already_is_not_fetched_again(site: Site, tmp_path: Path) 
 
 def test_a_newer_bundle_is_another(site: Site, tmp_path: Path) -> None:
     first = fetch(site.address, tmp_path / "cache")
-    site.write(index_faiss="more vectors", items_sqlite="pictures")
+    site.write(index_faiss="more vectors", items_sqlite="images")
     second = fetch(site.address, tmp_path / "cache")
     assert first != second
     assert (first / "index.faiss").read_text() == "vectors"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.pictures import Limits, PictureError, read
+from models.images import ImageError, Limits, read
 from models.repair import with_its_end, without_extras
 
 
@@ -54,8 +54,8 @@ EXTRAS = {
 @pytest.mark.parametrize("extra", EXTRAS.values(), ids=EXTRAS)
 def test_a_png_is_shown_whatever_is_wrong_beside_its_pixels(extra: bytes) -> None:
     for limits in (None, Limits(pixels=1_000_000)):
-        picture = read(with_chunk(extra), limits=limits)
-        assert picture.image.tobytes() == photograph().tobytes()
+        decoded = read(with_chunk(extra), limits=limits)
+        assert decoded.image.tobytes() == photograph().tobytes()
 
 
 def test_what_is_transparent_is_needed() -> None:
@@ -76,7 +76,7 @@ def test_what_is_transparent_is_needed() -> None:
     ],
 )
 def test_a_png_whose_pixels_are_broken_is_not(harm: Callable[[bytes], bytes]) -> None:
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         read(harm(saved(photograph(), "PNG")))
 
 
@@ -96,15 +96,15 @@ JPEGS = dict(jpegs())
 @pytest.mark.parametrize("end", [b"", b"\xff", bytes(1000)], ids=["cut", "half", "zeros"])
 def test_a_jpeg_is_shown_without_its_end_marker(content: bytes, end: bytes) -> None:
     assert content.endswith(b"\xff\xd9")
-    picture = read(content[:-2] + end)
-    assert picture.image.tobytes() == read(content).image.tobytes()
+    decoded = read(content[:-2] + end)
+    assert decoded.image.tobytes() == read(content).image.tobytes()
 
 
 @pytest.mark.parametrize("content", JPEGS.values(), ids=JPEGS)
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.97])
 def test_a_jpeg_that_lacks_pixels_is_truncated(content: bytes, share: float) -> None:
     cut = content[: int(share * len(content))]
-    with pytest.raises(PictureError) as error:
+    with pytest.raises(ImageError) as error:
         read(cut)
     assert error.value.reason in ("truncated", "damaged")
 
@@ -112,7 +112,7 @@ def test_a_jpeg_that_lacks_pixels_is_truncated(content: bytes, share: float) -> 
 def test_a_jpeg_that_is_reduced_is_judged_alike() -> None:
     content = saved(photograph(1200, 900), "JPEG")
     assert read(content[:-2], reduce_to=100).image.size == (300, 225)
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         read(content[: len(content) // 2], reduce_to=100)
 
 

@@ -1,4 +1,4 @@
-"""Pictures that are decoded at the same time fit into memory."""
+"""Images that are decoded at the same time fit into memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from build.room import Room
-from models.pictures import PictureError
+from models.images import ImageError
 
 
 def test_who_needs_more_than_is_free_waits_for_the_others() -> None:
@@ -46,9 +46,7 @@ def test_who_needs_more_than_is_free_waits_for_the_others() -> None:
 def test_what_never_fits_is_refused_and_tried_again_elsewhere() -> None:
     room = Room(pixels=50_000_000)
     with (
-        pytest.raises(
-            PictureError, match="225 megapixels, and this machine has memory for 50"
-        ) as e,
+        pytest.raises(ImageError, match="225 megapixels, and this machine has memory for 50") as e,
         room.place(0) as admit,
     ):
         admit(225_000_000)
@@ -61,9 +59,9 @@ def test_what_never_fits_is_refused_and_tried_again_elsewhere() -> None:
 
 def test_the_file_itself_takes_room() -> None:
     room = Room(pixels=100)
-    with pytest.raises(PictureError, match="memory"), room.place(2000):
+    with pytest.raises(ImageError, match="memory"), room.place(2000):
         pass
-    with room.place(500) as admit, pytest.raises(PictureError, match="memory"):
+    with room.place(500) as admit, pytest.raises(ImageError, match="memory"):
         admit(51)
 
 

@@ -1,4 +1,4 @@
-"""Finding pictures in a tree."""
+"""Finding images in a tree."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def plant(root: Path, *paths: str) -> None:
     for path in paths:
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"picture")
+        file.write_bytes(b"image")
 
 
 def found(root: Path) -> list[str]:
-    return [file.path for file in scan(root).pictures]
+    return [file.path for file in scan(root).images]
 
 
-def test_pictures_are_found_by_suffix_in_order_of_their_paths(tmp_path: Path) -> None:
-    pictures = [
+def test_images_are_found_by_suffix_in_order_of_their_paths(tmp_path: Path) -> None:
+    images = [
         "B.JPG",
         "a/1.jpeg",
         "a/b/2.Png",
@@ -38,11 +38,11 @@ def test_pictures_are_found_by_suffix_in_order_of_their_paths(tmp_path: Path) ->
         "日本語/猫.jpg",
         "e\u0301te\u0301.png",
     ]
-    plant(tmp_path, *pictures, "notes.txt", "film.mp4", "jpg", "x.jpg.part", "captions.csv")
-    assert found(tmp_path) == sorted(pictures)
+    plant(tmp_path, *images, "notes.txt", "film.mp4", "jpg", "x.jpg.part", "captions.csv")
+    assert found(tmp_path) == sorted(images)
 
 
-def test_what_looks_like_a_picture_and_is_not_read_is_counted(tmp_path: Path) -> None:
+def test_what_looks_like_an_image_and_is_not_read_is_counted(tmp_path: Path) -> None:
     plant(tmp_path, "a.jpg", "b.XCF", "c/d.xcf", "film.mp4", "notes.txt", ".hidden.mp4")
     assert scan(tmp_path).unread == {".xcf": 2, ".mp4": 1}
 
@@ -57,7 +57,7 @@ def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
 def test_the_state_of_a_file_is_recorded(tmp_path: Path) -> None:
     plant(tmp_path, "a.jpg")
     os.utime(tmp_path / "a.jpg", ns=(0, 1234567890))
-    (file,) = scan(tmp_path).pictures
+    (file,) = scan(tmp_path).images
     assert (file.size, file.mtime_ns) == (7, 1234567890)
     assert file.ctime_ns > file.mtime_ns
 
@@ -81,13 +81,13 @@ def test_linked_folders_outside_are_followed_once(tmp_path: Path) -> None:
     assert found(root) == ["a/2.jpg", "b/1.jpg", "z/3.jpg"]
 
 
-def test_linked_pictures_count_and_broken_links_are_told(tmp_path: Path) -> None:
+def test_linked_images_count_and_broken_links_are_told(tmp_path: Path) -> None:
     plant(tmp_path, "a.jpg")
     (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
     (tmp_path / "c.jpg").symlink_to(tmp_path / "gone.jpg")
     (tmp_path / "notes.txt").symlink_to(tmp_path / "gone.txt")
     result = scan(tmp_path)
-    assert [file.path for file in result.pictures] == ["a.jpg", "b.jpg"]
+    assert [file.path for file in result.images] == ["a.jpg", "b.jpg"]
     assert [(each.path, each.reason) for each in result.skipped] == [("c.jpg", "unreadable")]
     assert result.whole
 
@@ -96,7 +96,7 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     plant(tmp_path, "folder.jpg/a.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")
     result = scan(tmp_path)
-    assert [file.path for file in result.pictures] == ["folder.jpg/a.jpg"]
+    assert [file.path for file in result.images] == ["folder.jpg/a.jpg"]
     assert [(each.path, each.detail) for each in result.skipped] == [
         ("pipe.jpg", "no regular file")
     ]
@@ -105,12 +105,12 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "darwin", reason="platform: macOS has no such names")
 def test_a_name_that_is_not_utf8_is_told_in_words_that_are(tmp_path: Path) -> None:
     plant(tmp_path, "a.jpg")
-    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"picture")
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"image")
     folder = tmp_path / os.fsdecode(b"\xff")
     folder.mkdir()
     plant(folder, "b.jpg")
     result = scan(tmp_path)
-    assert [file.path for file in result.pictures] == ["a.jpg"]
+    assert [file.path for file in result.images] == ["a.jpg"]
     assert {each.path for each in result.skipped} == {"caf\\xe9.jpg", "\\xff/b.jpg"}
     assert {each.reason for each in result.skipped} == {"name is not UTF-8"}
 
@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_read_is_told(
 
     monkeypatch.setattr(os, "scandir", scandir)
     result = scan(tmp_path)
-    assert [file.path for file in result.pictures] == ["a.jpg"]
+    assert [file.path for file in result.images] == ["a.jpg"]
     assert [(each.path, each.reason) for each in result.skipped] == [("closed/", "unreadable")]
     assert "Permission denied" in result.skipped[0].detail
     assert not result.whole
@@ -146,7 +146,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 def test_known_paths_are_looked_up(tmp_path: Path) -> None:
     plant(tmp_path, "a/1.jpg", "b.strange")
     result = look_up(tmp_path, ["a/1.jpg", "gone.jpg", "b.strange", "a", "nul\0"])
-    assert [(file.path, file.size) for file in result.pictures] == [
+    assert [(file.path, file.size) for file in result.images] == [
         ("a/1.jpg", 7),
         ("b.strange", 7),
     ]

@@ -82,7 +82,7 @@ def test_no_key_is_shown_where_one_is_refused(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("memory", "megapixels"), [(512 << 20, 12.6), (2614312 << 10, 62.9), (1 << 50, 100)]
 )
-def test_the_largest_picture_follows_the_memory_there_is(
+def test_the_largest_image_follows_the_memory_there_is(
     monkeypatch: pytest.MonkeyPatch, memory: int, megapixels: float
 ) -> None:
     monkeypatch.setattr("models.machine.memory", lambda: memory)

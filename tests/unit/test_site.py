@@ -56,7 +56,7 @@ def test_the_reference_has_every_route_type_and_field_of_the_document(site: Path
     for status in ("400", "507"):
         assert f"<td><code>{status}</code></td>" in page
     query = types[types.index('<h3 id="searchrequest">') :]
-    assert "<td>text of 1 to 1000 characters</td>\n<td>what the picture shows</td>" in query
+    assert "<td>text of 1 to 1000 characters</td>\n<td>what the image shows</td>" in query
     assert '<td>list of 1 to 16 <a href="#querypart">QueryPart</a></td>' in query
     assert "whole number from 1 to 1000; <code>5</code> where it is left out" in query
 

@@ -47,7 +47,7 @@ def axis(number: int) -> NDArray[np.float32]:
 
 
 def tagger(directions: dict[str, NDArray[np.float32]]) -> Tagger:
-    # Words that have nothing to do with any picture, as most of a vocabulary has not.
+    # Words that have nothing to do with any image, as most of a vocabulary has not.
     others = {f"other{number}": axis(number) for number in range(30, DIM)}
     words = directions | others
     return Tagger(
@@ -55,7 +55,7 @@ def tagger(directions: dict[str, NDArray[np.float32]]) -> Tagger:
     )
 
 
-def picture(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+def image(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     return (vector / np.linalg.norm(vector))[None].astype(np.float32)
 
 
@@ -64,23 +64,23 @@ TIGER, GRASS, GUITAR = axis(1), axis(2), axis(3)
 
 def test_names_what_is_nearest_first() -> None:
     subject = tagger({"grass": GRASS, "tiger": TIGER, "guitar": GUITAR})
-    assert subject.alt_texts(picture(TIGER + 0.95 * GRASS)) == ["Probably: tiger, grass"]
+    assert subject.alt_texts(image(TIGER + 0.95 * GRASS)) == ["Probably: tiger, grass"]
 
 
 def test_leaves_out_what_is_much_farther_than_the_first() -> None:
     subject = tagger({"grass": GRASS, "tiger": TIGER, "guitar": GUITAR})
-    assert subject.alt_texts(picture(TIGER + 0.3 * GRASS)) == ["Probably: tiger"]
+    assert subject.alt_texts(image(TIGER + 0.3 * GRASS)) == ["Probably: tiger"]
 
 
 def test_three_tags_at_most() -> None:
     directions = {name: axis(number) for number, name in enumerate("abcde", start=1)}
-    (tags,) = tagger(directions).tags(picture(sum(directions.values(), np.zeros(DIM, np.float32))))
+    (tags,) = tagger(directions).tags(image(sum(directions.values(), np.zeros(DIM, np.float32))))
     assert len(tags) == 3
 
 
-def test_a_picture_of_nothing_in_particular_gets_one_guess() -> None:
+def test_an_image_of_nothing_in_particular_gets_one_guess() -> None:
     noise = np.random.default_rng(3).normal(size=DIM).astype(np.float32)
-    assert [len(tags) for tags in tagger({"tiger": TIGER}).tags(picture(noise))] == [1]
+    assert [len(tags) for tags in tagger({"tiger": TIGER}).tags(image(noise))] == [1]
 
 
 def test_says_a_thing_once() -> None:
@@ -92,25 +92,25 @@ def test_says_a_thing_once() -> None:
             "stage": axis(6),
         }
     )
-    (tags,) = subject.tags(picture(GUITAR + 2 * axis(4) + 2.1 * axis(6)))
+    (tags,) = subject.tags(image(GUITAR + 2 * axis(4) + 2.1 * axis(6)))
     assert tags == ["acoustic guitar", "stage"]
-    (tags,) = subject.tags(picture(GUITAR + 0.95 * axis(6)))
+    (tags,) = subject.tags(image(GUITAR + 0.95 * axis(6)))
     assert tags == ["guitar", "stage"]
 
 
 def test_a_word_that_is_near_to_everything_has_no_advantage() -> None:
     subject = tagger({"tiger": TIGER, "image": 0.1 * axis(7), "guitar": GUITAR})
-    # The picture shares the texts' common direction, to which "image" lies nearest.
-    vector = picture(TIGER + 3 * axis(0))
+    # The image shares the texts' common direction, to which "image" lies nearest.
+    vector = image(TIGER + 3 * axis(0))
     assert subject.tags(vector) == [["tiger"]]
 
 
 def test_ties_fall_to_the_earlier_word() -> None:
     subject = tagger({"first": TIGER, "second": TIGER})
-    assert subject.tags(picture(TIGER)) == [["first"]]
+    assert subject.tags(image(TIGER)) == [["first"]]
 
 
-def test_a_picture_s_tags_do_not_depend_on_its_neighbours() -> None:
+def test_an_image_s_tags_do_not_depend_on_its_neighbours() -> None:
     rng = np.random.default_rng(7)
     subject = tagger({f"word{n}": axis(n) for n in range(1, 30)})
     vectors = rng.normal(size=(300, DIM)).astype(np.float32)
@@ -121,7 +121,7 @@ def test_a_picture_s_tags_do_not_depend_on_its_neighbours() -> None:
         assert subject.tags(vectors[position : position + 1]) == [together[position]]
 
 
-def test_no_pictures_no_tags() -> None:
+def test_no_images_no_tags() -> None:
     assert tagger({"tiger": TIGER}).alt_texts(np.zeros((0, DIM), np.float32)) == []
 
 

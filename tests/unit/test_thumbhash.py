@@ -1,4 +1,4 @@
-"""What stands in for pictures: as the format's own code writes it, computed once."""
+"""What stands in for images: as the format's own code writes it, computed once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from build import thumbhash as module
 from build.journal import Journal, Record
-from build.scan import PictureFile
+from build.scan import ImageFile
 from build.thumbhash import thumbhash, thumbhashes
 
 
@@ -45,7 +45,7 @@ def test_it_is_what_the_reference_writes(image: Image.Image, expected: str) -> N
     st.sampled_from(["L", "RGB", "RGBA", "P", "1", "LA"]),
     st.integers(0, 255),
 )
-def test_any_picture_has_a_short_one(width: int, height: int, mode: str, colour: int) -> None:
+def test_any_image_has_a_short_one(width: int, height: int, mode: str, colour: int) -> None:
     written = thumbhash(Image.new("L", (width, height), colour).convert(mode))
     assert 5 <= len(written) <= 32
     assert not written[2] & 0x80
@@ -75,17 +75,17 @@ def test_each_is_computed_once_and_in_order(
         for number, image in enumerate(images):
             vector = np.zeros(2, dtype=np.float32)
             record = Record(bytes([number]) * 32, image.width, 16, vector, webp(image))
-            journal.put(PictureFile(f"{number}.png", 1, 1, 1), record, 2)
-        pictures = [(f"{number}.png", (1, 1)) for number in range(5)]
-        # Of a picture that is an embedding alone nothing can be made.
-        pictures = [*pictures[:2], ("given", None), *pictures[2:]]
+            journal.put(ImageFile(f"{number}.png", 1, 1, 1), record, 2)
+        listed = [(f"{number}.png", (1, 1)) for number in range(5)]
+        # Of an image that is an embedding alone nothing can be made.
+        listed = [*listed[:2], ("given", None), *listed[2:]]
         monkeypatch.setattr(module, "_AT_ONCE", 2)
-        first = list(thumbhashes(pictures, journal, 2))
+        first = list(thumbhashes(listed, journal, 2))
         assert first.pop(2) is None
         with Image.open(io.BytesIO(webp(images[3]))) as image:
             assert first[3] == base64.b64encode(thumbhash(image)).decode()
         assert len(set(first)) == 5
 
         monkeypatch.setattr(module, "thumbhash", None)
-        again = list(thumbhashes(pictures, journal, 2))
+        again = list(thumbhashes(listed, journal, 2))
         assert again[:2] + again[3:] == first

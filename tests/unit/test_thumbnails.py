@@ -1,4 +1,4 @@
-"""Small versions of pictures; how they are kept is tested with the bundle."""
+"""Small versions of images; how they are kept is tested with the bundle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image, ImageCms
 
-from models.pictures import decode
+from models.images import decode
 from models.thumbnails import thumbnail
 from tests.photographs import RED, encoded, photograph
 

@@ -11,13 +11,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from ui.answers import Answer, Picture, ServiceError
+from ui.answers import Answer, FoundImage, ServiceError
 from ui.client import Service
 from ui.question import Question
 
 APP = Path(__file__).resolve().parents[2] / "ui" / "app.py"
-PICTURES = tuple(
-    Picture(
+IMAGES = tuple(
+    FoundImage(
         f"id-{n}", f"{n}.png", 0.3 - n / 100, f"picture number {n}", f"http://service/{n}",
         None, None, {"licence": ("CC0", "MIT")[n % 2], "year": 1990 + n, "size": n / 2},
     )
@@ -54,11 +54,11 @@ class FakeService:
         (self.first if offset is None else self.asked).append(question)
         if self.trouble:
             raise self.trouble
-        return Answer(PICTURES, {"encode": 1.0}, 2.0, version=self.bundle)
+        return Answer(IMAGES, {"encode": 1.0}, 2.0, version=self.bundle)
 
-    def pictures(self, ids: Sequence[str]) -> Answer:
+    def images(self, ids: Sequence[str]) -> Answer:
         self.shown.append(tuple(ids))
-        return Answer(PICTURES, {}, 0.0, ranked=False)
+        return Answer(IMAGES, {}, 0.0, ranked=False)
 
     def facets(self) -> dict[str, Any]:
         self.counted += 1
@@ -67,7 +67,7 @@ class FakeService:
     def info(self) -> dict[str, Any]:
         if self.trouble:
             raise self.trouble
-        return {"pictures": self.many, "version": self.bundle}
+        return {"images": self.many, "version": self.bundle}
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
         return fake.search(question, offset)
 
     monkeypatch.setattr(Service, "search", fake_search)
-    monkeypatch.setattr(Service, "pictures", lambda self, ids: fake.pictures(ids))
+    monkeypatch.setattr(Service, "images", lambda self, ids: fake.images(ids))
     monkeypatch.setattr(Service, "info", lambda self: fake.info())
     monkeypatch.setattr(Service, "facets", lambda self: fake.facets())
     st.cache_data.clear()
@@ -111,7 +111,7 @@ def test_nothing_is_asked_before_there_is_a_question(service: FakeService) -> No
     assert app.radio("order").value is None
 
 
-def test_the_newest_pictures_are_there_before_anything_is_asked(service: FakeService) -> None:
+def test_the_newest_images_are_there_before_anything_is_asked(service: FakeService) -> None:
     page()
     app = page()
     assert service.first == [Question(sort="-taken_at")], "they are asked for once"
@@ -131,7 +131,7 @@ def test_an_older_service_shows_nothing_before_it_is_asked(service: FakeService)
     page()
 
 
-def test_pictures_come_in_an_order_that_stands_in_the_address(service: FakeService) -> None:
+def test_images_come_in_an_order_that_stands_in_the_address(service: FakeService) -> None:
     app = page(q="a fox")
     assert app.radio("order").options == ["best first", "newest first", "oldest first", "by path"]
     assert app.radio("order").value == ""
@@ -143,7 +143,7 @@ def test_pictures_come_in_an_order_that_stands_in_the_address(service: FakeServi
     assert page(q="a fox", sort="-mood").radio("order").value == "-mood"
 
 
-def test_pictures_that_nobody_seeks_are_filtered_and_put_into_order(service: FakeService) -> None:
+def test_images_that_nobody_seeks_are_filtered_and_put_into_order(service: FakeService) -> None:
     app = page()
     healthy(app.multiselect("facet_licence").select('"CC0"').run())
     assert service.asked == [Question(filter={"licence": "CC0"}, sort="-taken_at")]
@@ -312,7 +312,7 @@ def test_a_condition_that_no_field_can_show_is_told_and_given_up(service: FakeSe
     assert app.number_input("facet_gte_year").value is None
 
 
-def test_a_link_to_some_pictures_shows_them_until_something_is_sought(service: FakeService) -> None:
+def test_a_link_to_some_images_shows_them_until_something_is_sought(service: FakeService) -> None:
     app = page(ids="id-0,id-1")
     assert service.shown == [("id-0", "id-1")]
     assert params(app) == {"ids": "id-0,id-1"}
@@ -323,7 +323,7 @@ def test_a_link_to_some_pictures_shows_them_until_something_is_sought(service: F
     assert params(app) == {"q": "a dog"}
 
 
-def test_filters_do_not_stay_with_pictures_that_were_chosen(service: FakeService) -> None:
+def test_filters_do_not_stay_with_images_that_were_chosen(service: FakeService) -> None:
     for field in ("licence", "year"):
         app = page(ids="id-0,id-1")
         if field == "licence":
@@ -335,7 +335,7 @@ def test_filters_do_not_stay_with_pictures_that_were_chosen(service: FakeService
         assert field in params(app)["filter"]
 
 
-def test_how_much_a_picture_counts_is_asked_where_there_are_words(service: FakeService) -> None:
+def test_how_much_an_image_counts_is_asked_where_there_are_words(service: FakeService) -> None:
     app = page(like="id-1")
     assert not app.select_slider
     healthy(app.text_input("text").input("snow").run())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ui.browsing import everything, first_pictures, in_order, is_mixed, orders
+from ui.browsing import everything, first_images, in_order, is_mixed, orders
 from ui.english import ENGLISH
 from ui.question import Question
 
@@ -27,7 +27,7 @@ def test_what_nobody_seeks_has_an_order_of_its_own() -> None:
 
 
 def test_first_come_the_newest_or_some_of_everything() -> None:
-    assert first_pictures(DATED) == everything(DATED) == Question(sort="-taken_at")
-    assert not is_mixed(first_pictures(DATED))
-    assert is_mixed(first_pictures({}))
+    assert first_images(DATED) == everything(DATED) == Question(sort="-taken_at")
+    assert not is_mixed(first_images(DATED))
+    assert is_mixed(first_images({}))
     assert everything({}) == Question(sort="path")

@@ -44,15 +44,15 @@ def test_a_search_says_only_what_was_asked_and_reads_the_answer() -> None:
 
     answered = service(answer).search(Question(text="a fox", k=24))
     assert asked == [{"query": "a fox", "k": 24, "mode": "auto", "spelling": True}]
-    assert [picture.similarity for picture in answered.pictures] == [0.31, 0.2]
-    assert answered.pictures[0].caption == "A fox"
-    assert answered.pictures[0].metadata == {"year": 1999}
-    assert [picture.text for picture in answered.pictures] == ["FOXES", None]
+    assert [image.similarity for image in answered.images] == [0.31, 0.2]
+    assert answered.images[0].caption == "A fox"
+    assert answered.images[0].metadata == {"year": 1999}
+    assert [image.text for image in answered.images] == ["FOXES", None]
     assert answered.timing == {"tokenize": 0.2, "encode": 2.5}
 
 
 def paged(many: int) -> Answerer:
-    """A service with so many pictures, numbered from 0, of which the first twenty are relevant."""
+    """A service with so many images, numbered from 0, of which the first twenty are relevant."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)
@@ -67,10 +67,10 @@ def paged(many: int) -> Answerer:
 def test_page_after_page_up_to_the_end() -> None:
     client, question = service(paged(30)), Question(text="a fox")
     whole = client.search(question, 0)
-    assert (len(whole.pictures), whole.total, whole.next) == (12, 20, 12)
+    assert (len(whole.images), whole.total, whole.next) == (12, 20, 12)
     while whole.next is not None:
         whole = whole.with_more(client.search(question, whole.next))
-    assert [picture.id for picture in whole.pictures] == [result(n, 0)["id"] for n in range(30)]
+    assert [image.id for image in whole.images] == [result(n, 0)["id"] for n in range(30)]
 
 
 def test_no_page_begins_where_the_service_gives_none() -> None:
@@ -82,16 +82,16 @@ def test_no_page_begins_where_the_service_gives_none() -> None:
 def test_what_others_are_to_resemble_is_not_among_them_nor_counted() -> None:
     question = Question(like=result(0, 0)["id"])
     first = service(paged(100)).search(question, 0)
-    assert [picture.id for picture in first.pictures] == [result(n, 0)["id"] for n in range(1, 13)]
+    assert [image.id for image in first.images] == [result(n, 0)["id"] for n in range(1, 13)]
     assert (first.total, first.next) == (19, 13)
 
 
-def test_a_picture_that_comes_twice_is_shown_once() -> None:
+def test_an_image_that_comes_twice_is_shown_once() -> None:
     """Of two pages between which the service has changed over to another bundle, say."""
     client = service(paged(30))
     first = client.search(Question(text="a fox"), 0)
-    assert first.with_more(client.search(Question(text="a fox"), 6)).pictures == (
-        first.pictures + client.search(Question(text="a fox"), 6).pictures[6:]
+    assert first.with_more(client.search(Question(text="a fox"), 6)).images == (
+        first.images + client.search(Question(text="a fox"), 6).images[6:]
     )
 
 
@@ -100,9 +100,9 @@ def test_an_older_service_takes_no_view_of_what_is_relevant() -> None:
     answered = service(lambda _: httpx.Response(200, json={"results": found})).search(
         Question(text="a fox")
     )
-    assert [picture.relevant for picture in answered.pictures] == [True, True, False]
-    assert answered.relevant == answered.pictures[:2]
-    assert answered.weaker == answered.pictures[2:]
+    assert [image.relevant for image in answered.images] == [True, True, False]
+    assert answered.relevant == answered.images[:2]
+    assert answered.weaker == answered.images[2:]
 
 
 def test_a_recording_is_sent_as_a_file() -> None:
@@ -118,7 +118,7 @@ def test_a_recording_is_sent_as_a_file() -> None:
             service(lambda _, body=strange: httpx.Response(200, json=body)).transcribe(b"")  # type: ignore[misc]
 
 
-def test_pictures_have_the_address_under_which_the_browser_finds_the_service() -> None:
+def test_images_have_the_address_under_which_the_browser_finds_the_service() -> None:
     addresses = Addresses("http://inside:3000", "https://pictures.example/search")
     asked: list[str] = []
 
@@ -126,11 +126,11 @@ def test_pictures_have_the_address_under_which_the_browser_finds_the_service() -
         asked.append(str(request.url))
         return httpx.Response(200, json={"results": [result(1, 0.3)]})
 
-    (picture,) = service(answer, addresses).search(Question(text="a fox")).pictures
+    (image,) = service(answer, addresses).search(Question(text="a fox")).images
     assert asked == ["http://inside:3000/search"]
     start = "https://pictures.example/search/images/0000000000000001"
-    assert picture.src == f"{start}?size=thumbnail&v=1"
-    assert picture.original == start
+    assert image.src == f"{start}?size=thumbnail&v=1"
+    assert image.original == start
 
 
 def test_with_a_key_thumbnails_come_inside_the_page() -> None:
@@ -145,11 +145,11 @@ def test_with_a_key_thumbnails_come_inside_the_page() -> None:
         return httpx.Response(404, json={"error": {"field": "id", "message": "no"}})
 
     addresses = Addresses(api_key="secret")
-    found = service(answer, addresses).search(Question(text="a fox")).pictures
+    found = service(answer, addresses).search(Question(text="a fox")).images
     assert keys == {"Bearer secret"}
     assert found[0].src == "data:image/webp;base64,UklGRg=="
     assert found[1].src == ""
-    assert [picture.original for picture in found] == [None, None]
+    assert [image.original for image in found] == [None, None]
 
 
 def test_where_nobody_else_reaches_the_service_they_do_as_well() -> None:
@@ -160,12 +160,12 @@ def test_where_nobody_else_reaches_the_service_they_do_as_well() -> None:
         return httpx.Response(200, content=b"RIFF", headers={"content-type": "image/webp"})
 
     alone = service(answer, Addresses(public=None))
-    [picture] = alone.search(Question(text="a fox")).pictures
-    assert picture.src == alone.thumbnail(picture.id) == "data:image/webp;base64,UklGRg=="
-    assert picture.original is None
+    [image] = alone.search(Question(text="a fox")).images
+    assert image.src == alone.thumbnail(image.id) == "data:image/webp;base64,UklGRg=="
+    assert image.original is None
 
 
-def test_a_picture_is_sent_with_all_that_is_asked_beside_it() -> None:
+def test_an_image_is_sent_with_all_that_is_asked_beside_it() -> None:
     asked: list[bytes] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -185,11 +185,11 @@ def test_a_picture_is_sent_with_all_that_is_asked_beside_it() -> None:
 def test_what_the_service_says_is_kept_in_its_words() -> None:
     said = {"results": [result(1, 0.3, sources={"year": "exif"})], "warnings": ["no field 'x'"]}
     answered = service(lambda _: httpx.Response(200, json=said)).search(Question(text="a fox"))
-    assert [picture.said for picture in answered.pictures] == said["results"]
+    assert [image.said for image in answered.images] == said["results"]
     assert answered.warnings == ("no field 'x'",)
 
 
-def test_facts_are_of_the_picture_that_was_asked_for() -> None:
+def test_facts_are_of_the_image_that_was_asked_for() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"asked": request.url.raw_path.decode()})
 
@@ -199,24 +199,24 @@ def test_facts_are_of_the_picture_that_was_asked_for() -> None:
 
 
 def facts_of(request: httpx.Request) -> httpx.Response:
-    """Of every picture but the one that is called gone."""
-    [_, _, picture_id, _] = request.url.path.split("/")
-    if picture_id == "gone":
-        error = {"error": {"field": "id", "message": "id: no picture has the id 'gone'"}}
+    """Of every image but the one that is called gone."""
+    [_, _, image_id, _] = request.url.path.split("/")
+    if image_id == "gone":
+        error = {"error": {"field": "id", "message": "id: no image has the id 'gone'"}}
         return httpx.Response(404, json=error)
-    return httpx.Response(200, json=result(1, 0.5) | {"id": picture_id})
+    return httpx.Response(200, json=result(1, 0.5) | {"id": image_id})
 
 
-def test_pictures_are_looked_up_by_their_ids() -> None:
-    answer = service(facts_of).pictures(["b", "gone", "a"])
-    assert [picture.id for picture in answer.pictures] == ["b", "a"]
+def test_images_are_looked_up_by_their_ids() -> None:
+    answer = service(facts_of).images(["b", "gone", "a"])
+    assert [image.id for image in answer.images] == ["b", "a"]
     assert not answer.ranked
-    assert answer.pictures[0].src.startswith("http://127.0.0.1:3000/images/")
-    assert service(facts_of).pictures([]).pictures == ()
+    assert answer.images[0].src.startswith("http://127.0.0.1:3000/images/")
+    assert service(facts_of).images([]).images == ()
     body = {"error": {"field": None, "message": "oh"}}
     stopped = service(lambda _: httpx.Response(503, json=body))
     with pytest.raises(ServiceError, match="oh"):
-        stopped.pictures(["a"])
+        stopped.images(["a"])
 
 
 def test_what_resembles_several_does_not_show_them_again() -> None:
@@ -226,7 +226,7 @@ def test_what_resembles_several_does_not_show_them_again() -> None:
 
     likes = ",".join(str(result(number, 0)["id"]) for number in range(3))
     found = service(answer).search(Question(like=likes), 0)
-    assert [picture.id for picture in found.pictures] == [
+    assert [image.id for image in found.images] == [
         result(number, 0)["id"] for number in range(3, 15)
     ]
     assert (found.total, found.next) == (17, 15)
@@ -321,7 +321,7 @@ def test_server_timing_is_read() -> None:
     assert read_timing("cache;desc=hit, encode;dur=1.2.3, search;dur=.") == {}
 
 
-def test_pictures_that_nobody_seeks_have_no_similarity_and_are_paged_to_the_end() -> None:
+def test_images_that_nobody_seeks_have_no_similarity_and_are_paged_to_the_end() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)
         found = [result(n, 0.0) | {"similarity": None} for n in range(asked["k"])]
@@ -329,7 +329,7 @@ def test_pictures_that_nobody_seeks_have_no_similarity_and_are_paged_to_the_end(
 
     question = Question(sort="path")
     browsed = service(answer).search(question, 5000)
-    assert [picture.similarity for picture in browsed.pictures] == [None] * 12
+    assert [image.similarity for image in browsed.images] == [None] * 12
     assert not browsed.ranked
     assert browsed.next == 5012
     assert service(answer).search(question, 99_996).next is None
@@ -339,9 +339,9 @@ def test_pictures_that_nobody_seeks_have_no_similarity_and_are_paged_to_the_end(
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (200, {"facets": {"kind": {"values": []}}, "pictures": 3}, {"kind": {"values": []}}),
+        (200, {"facets": {"kind": {"values": []}}, "images": 3}, {"kind": {"values": []}}),
         (404, {"error": {"field": None, "message": "no such path"}}, {}),
-        (200, {"pictures": 3}, {}),
+        (200, {"images": 3}, {}),
         (200, [], {}),
     ],
 )

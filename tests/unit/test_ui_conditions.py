@@ -60,7 +60,7 @@ def test_one_condition_needs_no_button_for_all() -> None:
     assert "<b>" not in html
 
 
-def test_no_address_holds_a_picture_that_was_brought() -> None:
+def test_no_address_holds_an_image_that_was_brought() -> None:
     html = chips_html(Question(filter={"a": 1, "b": 2}), ENGLISH, upload=True)
     assert "href" not in html
     assert html.count('<button type="button"') == 3

@@ -121,7 +121,7 @@ def test_years_are_a_condition_on_texts_and_back() -> None:
     assert between_years(987, 998) == {"gte": "0987", "lt": "0999"}
 
 
-def test_how_old_a_picture_is_says_when_it_was_taken_before_other_dates() -> None:
+def test_how_old_an_image_is_says_when_it_was_taken_before_other_dates() -> None:
     assert date_field(TOLD) == "taken_at"
     assert date_field({"bought": dates(y2020=1)} | TOLD) == "taken_at"
     assert date_field({"licence": TOLD["licence"], "bought": dates(y2020=1)}) == "bought"

@@ -8,7 +8,7 @@ from ui.english import ENGLISH
 from ui.filters import bars_html
 
 
-def test_bars_say_how_many_pictures_lie_where() -> None:
+def test_bars_say_how_many_images_lie_where() -> None:
     html = bars_html("year <i>", [("2019", 4), ("2020", 0), ("2021", 1)], ENGLISH)
     assert re.findall(r"height:(\d+)%", html) == ["100", "0", "25"]
     assert re.findall('title="(.*?)"', html) == [

@@ -43,13 +43,13 @@ def test_a_search_asks_what_it_was_told(fake: FakeService) -> None:
     asked = {"query": "a fox", "k": 3, "filter": condition, "negative": "a dog"}
     found = call(fake.url, "search_pictures", **asked)
     assert fake.asked[-1] == asked | {"mode": "auto", "spelling": True}
-    warning, picture, thumbnail = found.content
-    assert warning.type == picture.type == "text"
+    warning, image, thumbnail = found.content
+    assert warning.type == image.type == "text"
     assert warning.text == "no field 'x'"
     # All that the service says but the address, which is none that a client could load.
     said = result(1, 0.3, matched=["fox"])
     del said["image_url"]
-    assert json.loads(picture.text) == said
+    assert json.loads(image.text) == said
     assert thumbnail.type == "image"
     assert thumbnail.mime_type == "image/webp"
     # Clients drop images where there is a structured form as well.
@@ -60,7 +60,7 @@ def test_where_nothing_is_said_the_service_is_told_nothing(fake: FakeService) ->
     fake.answer(200, {"results": []})
     found = call(fake.url, "search_pictures", query="a fox", filter=None, negative=None)
     assert fake.asked[-1] == {"query": "a fox", "k": 8, "mode": "auto", "spelling": True}
-    assert text_of(found).startswith("No picture was found.")
+    assert text_of(found).startswith("No image was found.")
 
 
 def test_it_is_told_what_may_have_been_meant(fake: FakeService) -> None:
@@ -69,12 +69,12 @@ def test_it_is_told_what_may_have_been_meant(fake: FakeService) -> None:
     assert "Perhaps this was meant: a penguin" in text_of(found)
 
 
-def test_what_is_similar_is_not_the_picture_itself(fake: FakeService) -> None:
+def test_what_is_similar_is_not_the_image_itself(fake: FakeService) -> None:
     fake.answer(200, {"results": [result(number, 1 - number / 10) for number in range(4)]})
     found = call(fake.url, "similar_pictures", id=result(0, 1)["id"], k=2)
     assert fake.asked[-1] == {"like": result(0, 1)["id"], "k": 3}
     paths = [json.loads(one.text)["image_path"] for one in found.content if one.type == "text"]
-    assert paths == ["pictures/1.png", "pictures/2.png"]
+    assert paths == ["images/1.png", "images/2.png"]
 
 
 @pytest.mark.parametrize(

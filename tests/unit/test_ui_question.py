@@ -96,7 +96,7 @@ def test_the_body_holds_only_what_was_said() -> None:
     )
 
 
-def test_one_more_is_asked_for_where_the_picture_itself_comes_first() -> None:
+def test_one_more_is_asked_for_where_the_image_itself_comes_first() -> None:
     assert Question(like="abc").body() == {"like": "abc", "k": 13}
     assert max(Question(like="abc", k=k).body()["k"] for k in COUNTS) <= 100
 
@@ -107,7 +107,7 @@ def test_what_is_not_to_be_seen_is_nothing_to_look_for() -> None:
     assert Question(text="a fox").seeks
 
 
-def test_pictures_are_to_be_seen_that_nobody_seeks() -> None:
+def test_images_are_to_be_seen_that_nobody_seeks() -> None:
     assert Question(filter={"a": 1}).browses
     assert Question(sort="path").browses
     assert not Question().browses
@@ -137,14 +137,14 @@ def test_others_may_resemble_several() -> None:
     assert Question(like=many, k=96).body()["k"] == 100
 
 
-def test_a_link_shows_no_more_pictures_than_can_be_chosen() -> None:
+def test_a_link_shows_no_more_images_than_can_be_chosen() -> None:
     many = ",".join(map(str, range(MAX_CHOSEN + 5)))
     question = Question.from_params({"ids": many})
     assert len(question.ids) == MAX_CHOSEN
     assert question.seeks
 
 
-def test_a_picture_of_the_collection_counts_as_much_as_is_said() -> None:
+def test_an_image_of_the_collection_counts_as_much_as_is_said() -> None:
     asked = Question(text="snow", negative="a dog", like="abc", weight=0.5)
     assert asked.body()["queries"] == [{"like": "abc", "weight": 0.5}]
     assert "like" not in asked.body()

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ui import results
-from ui.answers import Answer, Picture, Problem, ServiceError
+from ui.answers import Answer, FoundImage, Problem, ServiceError
 from ui.english import ENGLISH
 from ui.german import GERMAN
 from ui.question import Question
 from ui.texts import Texts
 
-FOX = Picture(
+FOX = FoundImage(
     id="0123456789abcdef",
     image_path="animals/fox.png",
     similarity=0.31,
@@ -86,18 +86,18 @@ class Page(HTMLParser):
         return [(element.tag, tuple(element.attributes)) for element in self.elements]
 
 
-def answered(*pictures: Picture) -> Answer:
-    return Answer(pictures, {"tokenize": 0.2, "queue": 0.1, "encode": 2.0, "search": 0.4}, 3.0)
+def answered(*images: FoundImage) -> Answer:
+    return Answer(images, {"tokenize": 0.2, "queue": 0.1, "encode": 2.0, "search": 0.4}, 3.0)
 
 
-def shown(*pictures: Picture, question: Question | None = None, **options: Any) -> Page:
-    answer = answered(*pictures)
+def shown(*images: FoundImage, question: Question | None = None, **options: Any) -> Page:
+    answer = answered(*images)
     options.setdefault("info", {"model": {"name": "ViT-B-32"}, "index": {"kind": "Flat"}})
     question = question or Question(text="a fox")
     return Page.of(results.answer_html(answer, question, "1 picture", ENGLISH, **options))
 
 
-def test_pictures_are_a_list_of_figures_under_a_heading() -> None:
+def test_images_are_a_list_of_figures_under_a_heading() -> None:
     page = shown(FOX, replace(FOX, id="f" * 16, similarity=0.1551))
     [heading] = page.all("h2")
     assert heading.text == "1 picture"
@@ -117,7 +117,7 @@ def test_each_of_several_values_narrows_the_search() -> None:
     assert links[1].attributes["data-value"] == '{"keywords": "snow"}'
 
 
-def test_what_a_picture_says_itself_is_told_apart() -> None:
+def test_what_an_image_says_itself_is_told_apart() -> None:
     said = {"sources": {"camera": "exif", "city": "xmp-sidecar", "caption": "iptc"}}
     metadata = {"camera": "Leica", "city": "Oslo", "licence": "CC0"}
     details = shown(replace(FOX, metadata=metadata, said=said)).all("dd")
@@ -154,11 +154,11 @@ def test_the_heading_says_how_many_there_are_and_a_button_shows_more() -> None:
 
     assert buttons(some) == [("p",)]
     assert buttons(replace(some, next=None)) == []
-    weaker = replace(some, pictures=(FOX, replace(FOX, relevant=False)))
+    weaker = replace(some, images=(FOX, replace(FOX, relevant=False)))
     assert buttons(weaker) == [("details", "p")]
 
 
-def test_every_link_tells_which_picture_it_is_about() -> None:
+def test_every_link_tells_which_image_it_is_about() -> None:
     page = shown(FOX)
     [like] = page.actions("like")
     assert like.attributes["aria-label"] == "More like this: A red fox in the snow"
@@ -180,7 +180,7 @@ def test_metadata_narrows_the_search_that_was_made() -> None:
     assert "q=a+fox" in (links[0].attributes["href"] or "")
 
 
-def test_where_a_picture_comes_from_can_be_visited_but_only_on_the_web() -> None:
+def test_where_an_image_comes_from_can_be_visited_but_only_on_the_web() -> None:
     metadata = {"source": "https://example.org/a?b=1&c", "other": "javascript:alert(1)", "by": ""}
     page = shown(replace(FOX, metadata=metadata), upload=True)
     [visit] = [link for link in page.all("a") if link.within[-1] == "dd"]
@@ -189,7 +189,7 @@ def test_where_a_picture_comes_from_can_be_visited_but_only_on_the_web() -> None
     assert [term.text for term in page.all("dt")][:2] == ["source", "other"]
 
 
-def test_the_text_in_a_picture_is_among_its_details() -> None:
+def test_the_text_in_an_image_is_among_its_details() -> None:
     page = shown(replace(FOX, text="NO <b>ENTRY</b>", metadata={}))
     [term, text] = [part for part in page.elements if part.within[-2:] == ("details", "dl")][:2]
     assert (term.tag, term.text) == ("dt", "Text in the picture")
@@ -197,7 +197,7 @@ def test_the_text_in_a_picture_is_among_its_details() -> None:
     assert "Text in the picture" not in [term.text for term in shown(FOX).all("dt")]
 
 
-def test_a_search_with_ones_own_picture_has_filters_but_no_link() -> None:
+def test_a_search_with_ones_own_image_has_filters_but_no_link() -> None:
     """What no address can hold is a button."""
     page = shown(FOX, upload=True)
     for part in page.actions("filter"):
@@ -210,7 +210,7 @@ def test_a_search_with_ones_own_picture_has_filters_but_no_link() -> None:
     assert {part.tag for part in empty.actions("keep")} == {"button"}
 
 
-def test_a_card_has_the_shape_of_its_picture_and_what_stands_in_for_it() -> None:
+def test_a_card_has_the_shape_of_its_image_and_what_stands_in_for_it() -> None:
     def frame(**said: Any) -> Element:
         [found] = shown(replace(FOX, said=said)).actions("view")
         return found
@@ -237,20 +237,20 @@ def test_of_an_older_or_a_strange_service_nothing_stands_in(said: dict[str, Any]
     assert frame.attributes["class"] == "frame clear"
 
 
-def test_a_picture_that_the_browser_cannot_open_is_no_link() -> None:
+def test_an_image_that_the_browser_cannot_open_is_no_link() -> None:
     page = shown(replace(FOX, original=None))
     assert [image.within[-1] for image in page.all("img")] == ["button"]
 
 
-def test_a_picture_without_words_has_an_alt_text_all_the_same() -> None:
+def test_an_image_without_words_has_an_alt_text_all_the_same() -> None:
     wordless = replace(FOX, alt_text=" ")
     [image] = shown(wordless).all("img")
-    assert image.attributes["alt"] == ENGLISH.picture
+    assert image.attributes["alt"] == ENGLISH.image
     [image] = shown(replace(wordless, caption="A fox, asleep")).all("img")
     assert image.attributes["alt"] == "A fox, asleep"
 
 
-def test_a_picture_that_is_called_by_one_word_is_announced_as_a_picture() -> None:
+def test_an_image_that_is_called_by_one_word_is_announced_as_an_image() -> None:
     page = shown(replace(FOX, alt_text="Popcorn", caption="Popcorn"))
     assert page.all("img")[0].attributes["alt"] == "A picture: Popcorn"
     [caption] = page.all("figcaption")
@@ -309,7 +309,7 @@ def test_what_the_service_refuses_is_told_by_field() -> None:
     }
     assert "query: too long" in told["query"]
     assert told["like"] == told["queries.0.like"] == ENGLISH.like_gone
-    assert told["image"] == ENGLISH.not_a_picture
+    assert told["image"] == ENGLISH.not_an_image
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_braces_in_a_query_are_only_braces() -> None:
 
 def test_what_falls_behind_is_folded_away_and_both_counts_are_told() -> None:
     answer = answered(FOX, replace(WEAK, alt_text="A grey wolf"), WEAK)
-    page = shown(*answer.pictures)
+    page = shown(*answer.images)
     [shown_list, folded] = page.all("ul")[:2]
     assert shown_list.attributes["role"] == folded.attributes["role"] == "list"
     assert "A red fox" in shown_list.text
@@ -405,7 +405,7 @@ HOSTILE = st.text(
 def test_nothing_from_outside_is_markup(
     words: str, path: str, name: str, value: str, query: str
 ) -> None:
-    """The elements and attributes are those of a harmless picture, the texts come back whole."""
+    """The elements and attributes are those of a harmless image, the texts come back whole."""
     harmless = replace(FOX, caption="A fox", metadata={"name": "value"})
     hostile = replace(
         FOX,

@@ -1,4 +1,4 @@
-"""The HTML of what is chosen with, and what is said of chosen pictures."""
+"""The HTML of what is chosen with, and what is said of chosen images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ui.german import GERMAN
 from ui.question import Question
 
 
-def test_every_card_has_a_checkbox_with_its_picture_s_name() -> None:
+def test_every_card_has_a_checkbox_with_its_image_s_name() -> None:
     html = results.answer_html(answered(FOX, WEAK), Question("a"), "", ENGLISH, info={})
     boxes = Page.of(html).all("input")
     assert [box.within[-1] for box in boxes] == ["li", "li"]
@@ -51,7 +51,7 @@ def test_a_table_says_what_is_known() -> None:
     assert selection.facts_of([FOX], ranked=False)[FOX.id]["similarity"] is None
 
 
-def test_chosen_pictures_are_shown_without_what_a_search_says() -> None:
+def test_chosen_images_are_shown_without_what_a_search_says() -> None:
     question = Question(ids=(FOX.id, "gone", "gone too"))
     answer = replace(answered(FOX), ranked=False, timing={})
     said = results.summary(question, answer, "", None, ENGLISH)
@@ -62,8 +62,8 @@ def test_chosen_pictures_are_shown_without_what_a_search_says() -> None:
     # Which of them meet a condition is not asked.
     assert page.actions("filter") == []
     assert page.actions("like")[0].attributes["href"] == f"?like={FOX.id}"
-    # Of pictures that are all gone no other words are asked for.
-    none = replace(answer, pictures=())
+    # Of images that are all gone no other words are asked for.
+    none = replace(answer, images=())
     assert ENGLISH.none_hint not in results.answer_html(none, question, said, ENGLISH, info={})
     [copy] = page.actions("copy")
     assert (copy.attributes["href"] or "").startswith("?ids=")

@@ -1,4 +1,4 @@
-"""Pictures within JSON."""
+"""Images within JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from serving.errors import RequestError
 from serving.uploads import within_json
-from serving.wire.fields import SentPicture
+from serving.wire.fields import SentImage
 from serving.wire.requests import EncodeRequest
 
 BYTES = bytes(range(256)) * 4
 SENT = base64.b64encode(BYTES).decode()
-READ: TypeAdapter[str] = TypeAdapter(SentPicture)
+READ: TypeAdapter[str] = TypeAdapter(SentImage)
 
 
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,", "DATA:;BASE64,"])

@@ -69,7 +69,7 @@ def test_imports_of_ours_are_renamed_and_nothing_else(
         'python("-m", "serving")',
         '["sh", "-c", "python -m build index"]',
         'f"export it again: python -m build {what}"',
-        'exec("from serving.opening import x")',
+        'exec("from serving.bundle_opening import x")',
         'code = "import os\\nimport models.raw"',
         'serve("service:Sightline")',
         'patch("models.raw.read")',

@@ -1,4 +1,4 @@
-"""Pictures by their words: whatever is typed, and only what somebody has said."""
+"""Images by their words: whatever is typed, and only what somebody has said."""
 
 from __future__ import annotations
 
@@ -133,9 +133,9 @@ def test_what_is_quoted_has_to_stand_there(
     ("query", "found"),
     [
         ("photographs by Ana Müller", {"people": [1]}),
-        ("picture of the Red Fox at dusk", {"caption": [0, 3]}),
+        ("image of the Red Fox at dusk", {"caption": [0, 3]}),
         ("dusk in Zürich, Winter", {"keywords": [0], "place": [0]}),
-        # A name that nobody is called is as if it was not said, and two of one picture narrow.
+        # A name that nobody is called is as if it was not said, and two of one image narrow.
         ("dusk in Zürich, Switzerland", {"place": [0]}),
         ("dusk in Zürich, France", {}),
         # All of the words go before.
@@ -209,7 +209,7 @@ def test_whatever_is_typed_is_an_answer(store: ItemStore, query: str) -> None:
 
 
 @given(st.data())
-def test_a_picture_is_found_by_any_of_its_own_words(store: ItemStore, data: st.DataObject) -> None:
+def test_an_image_is_found_by_any_of_its_own_words(store: ItemStore, data: st.DataObject) -> None:
     position = data.draw(st.sampled_from([0, 1, 3, 5]))
     words = (ITEMS[position].caption or "").split()
     query = " ".join(data.draw(st.lists(st.sampled_from(words), min_size=1)))

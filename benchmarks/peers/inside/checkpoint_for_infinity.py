@@ -56,7 +56,7 @@ def _tokenizer(packed: Path, folder: Path) -> CLIPTokenizer:
 
 
 def _model(state: dict[str, torch.Tensor]) -> CLIPModel:
-    """A CLIPModel with open_clip's text tower; nobody asks for its picture tower."""
+    """A CLIPModel with open_clip's text tower; nobody asks for its image tower."""
     config = CLIPConfig(text_config={"hidden_act": "gelu"}, vision_config={"hidden_act": "gelu"})
     model = CLIPModel(config).eval()
     renamed = {

@@ -1,17 +1,17 @@
-"""The vector index: which pictures lie nearest to a query, by cosine.
+"""The vector index: which images lie nearest to a query, by cosine.
 
-Exact (a flat FAISS index) while exact is fast.  Above that every picture is compared by a
+Exact (a flat FAISS index) while exact is fast.  Above that every image is compared by a
 short code of its vector (product quantisation, two dimensions in four bits, FAISS's fast
 scan), and the best candidates again by the vectors themselves (:mod:`models.embeddings`).
 
-Graphs and cells (HNSW, IVF) look at a part of the pictures only, and choose it by where
-picture vectors lie.  Texts lie elsewhere: on 100,000 vectors an HNSW of breadth 128 found
-96 % of the nearest to a picture and 60 % of the nearest to a text.  A scan of all codes
+Graphs and cells (HNSW, IVF) look at a part of the images only, and choose it by where
+image vectors lie.  Texts lie elsewhere: on 100,000 vectors an HNSW of breadth 128 found
+96 % of the nearest to an image and 60 % of the nearest to a text.  A scan of all codes
 has no such blind side, and at this size takes less time.
 
-Among few pictures, those that a filter keeps, all are compared by their vectors.  Among many
+Among few images, those that a filter keeps, all are compared by their vectors.  Among many
 the scan of all codes names more candidates than usual, of which those that are kept are
-compared: of a third of a million pictures to compare all takes ten times as long.
+compared: of a third of a million images to compare all takes ten times as long.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from models.tuning import NEAREST, Tuning
 
 # A flat scan of this many 512-wide vectors takes about as long as encoding the query.
 EXACT_UP_TO = 10_000
-# So many times as many where more pictures are asked for than there are candidates.
+# So many times as many where more images are asked for than there are candidates.
 _FURTHER = 4
 # Codes of this many vectors lie together: with 64, the scan for a batch takes three quarters
 # of the time that FAISS's usual 32 take.
 _BLOCK = 64
 # Vectors that are added together, a multiple of that.
 _ADDED = 1 << 16
-# Among pictures that a filter keeps, so many candidates find the ten nearest (200 of 200
-# queries, 1,000,000 pictures, where 1,024 find 99.65 %).
+# Among images that a filter keeps, so many candidates find the ten nearest (200 of 200
+# queries, 1,000,000 images, where 1,024 find 99.65 %).
 _KEPT_CANDIDATES = 4096
 _SPARE = 1.2
 # What it takes to compare with a vector, to scan a code, and to hand on a candidate; of these
@@ -50,7 +50,7 @@ _COMPARE, _SCAN, _HAND_ON = 55.0, 1.0, 28.0
 
 
 class VectorIndex:
-    """A FAISS index of L2-normalised picture vectors.
+    """A FAISS index of L2-normalised image vectors.
 
     Positions are row numbers of the matrix that it was built from.  Search is
     read-only and safe from several threads: parameters go with each call.
@@ -96,7 +96,7 @@ class VectorIndex:
         """Index ``vectors``, float32 ``[n, dim]``, each of length one.
 
         Args:
-            vectors: the picture vectors; row numbers become positions.
+            vectors: the image vectors; row numbers become positions.
             metric: inner product or squared Euclidean distance; for vectors of
                 length one both rank alike.
             queries: text embeddings, float32 ``[m, dim]``, on which an approximate
@@ -118,7 +118,7 @@ class VectorIndex:
         untuned = cls(codes, IndexFacts(kind="pq", metric=metric), mean, Embeddings(vectors))
         probes = Tuning.of(vectors, vectors if queries is None else queries)
         candidates, recall, tuning = probes.first(untuned.nearest)
-        kind = "text queries" if queries is not None else "of the pictures' own vectors"
+        kind = "text queries" if queries is not None else "of the images' own vectors"
         facts = IndexFacts(
             kind="pq",
             metric=metric,
@@ -150,7 +150,7 @@ class VectorIndex:
         """An index of codes after a change; this one is of no use any more.
 
         Args:
-            now_at: where the picture of each position is now, int64 ``[n]``; -1: gone.
+            now_at: where the image of each position is now, int64 ``[n]``; -1: gone.
             new: the positions of those that have come, int64 ``[m]``, ascending.
             vectors: theirs, float32 ``[m, dim]``.
             mean: of all vectors now.
@@ -180,7 +180,7 @@ class VectorIndex:
     def search(
         self, queries: Vectors, k: int, positions: Positions | None = None
     ) -> tuple[Vectors, Positions]:
-        """The ``k`` pictures nearest to each query, best first.
+        """The ``k`` images nearest to each query, best first.
 
         Args:
             queries: float32 ``[n, dim]``, each of length one.
@@ -217,7 +217,7 @@ class VectorIndex:
         return stacked(rows, k)
 
     def nearest(self, queries: Vectors, candidates: int) -> Positions:
-        """The ten pictures that an index of codes finds with so many candidates, int64 ``[n, 10]``.
+        """The ten images that an index of codes finds with so many candidates, int64 ``[n, 10]``.
 
         Args:
             queries: float32 ``[n, dim]``, each of length one.
@@ -230,7 +230,7 @@ class VectorIndex:
         )[1]
 
     def is_slow_among(self, count: int) -> bool:
-        """Whether a search among so many pictures weighs as much as one among all.
+        """Whether a search among so many images weighs as much as one among all.
 
         Those of a batch share one scan of the codes and take about a quarter of the time each;
         one among some goes its own way.
@@ -248,7 +248,7 @@ class VectorIndex:
         return self.embeddings.row(position)
 
     def mean(self) -> Vectors:
-        """The mean of the picture vectors, float32 ``[dim]``."""
+        """The mean of the image vectors, float32 ``[dim]``."""
         return self._mean
 
     def _compared(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
@@ -264,7 +264,7 @@ class VectorIndex:
         return np.concatenate([cosines, more_cosines]), np.concatenate([positions, more])
 
     def _among(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
-        """The best of the pictures at some positions."""
+        """The best of the images at some positions."""
         one_by_one, by_codes = self._costs_among(k, len(positions))
         if self.facts.kind == "flat" or by_codes > one_by_one:
             return self._compared(query, k, positions)

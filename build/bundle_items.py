@@ -1,4 +1,4 @@
-"""The items of a bundle: what is said of each picture, and alt text where nobody has said any."""
+"""The items of a bundle: what is said of each image, and alt text where nobody has said any."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from models.items import Item, item_id
 
 # SQLite's JSON functions refuse what is nested deeper than 1000 times.
 _DEEPEST = 32
-# Of a text in the picture, what is read aloud unasked.
+# Of a text in the image, what is read aloud unasked.
 _READ_ALOUD = 200
-# Pictures that are described together.
+# Images that are described together.
 _AT_ONCE = 1024
 
 AltTexts = Callable[[NDArray[np.float32]], list[str]]
@@ -36,17 +36,17 @@ def describe(
     """The items of a bundle, one after the other.
 
     The alt text is the one that somebody wrote, else the caption; without these what a captioner
-    wrote; then what ``guess`` makes of the vector, and the text that stands in the picture;
-    without any it says that there is a picture and how large.  It is never the file's name.
+    wrote; then what ``guess`` makes of the vector, and the text that stands in the image;
+    without any it says that there is an image and how large.  It is never the file's name.
 
     Args:
-        paths: the pictures in order of position.
+        paths: the images in order of position.
         sizes: width and height in pixels, None where they are not known.
-        vectors: float32 ``[n, dim]``, a row for each picture.
+        vectors: float32 ``[n, dim]``, a row for each image.
         said: what files and sidecars say, by path.
         guess: alt texts from vectors; None where the model cannot tell.
         written: what a captioner says, by path.
-        texts: what can be read in pictures, by path.
+        texts: what can be read in images, by path.
     """
     for start in range(0, len(paths), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
@@ -104,7 +104,7 @@ def _item(
 def _alt_text(
     written: str | None, guessed: str | None, text: str | None
 ) -> tuple[str | None, str | None]:
-    """What machines say of a picture, and which of them."""
+    """What machines say of an image, and which of them."""
     if written:
         return written, CAPTIONER
     if text:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-import build.output
+import build.atomic_output
+from build.atomic_output import Output
 from build.errors import BuildError
-from build.output import Output
 
 
 def make(folder: Path, content: str = "new") -> None:
@@ -113,7 +113,7 @@ def test_a_build_killed_after_them_is_put_right(tmp_path: Path) -> None:
 
 def test_a_reader_finds_a_bundle_at_every_instant(tmp_path: Path) -> None:
     make(tmp_path / "photos", "0")
-    if not build.output._exchange(tmp_path / "photos", tmp_path / "photos"):
+    if not build.atomic_output._exchange(tmp_path / "photos", tmp_path / "photos"):
         pytest.skip("platform: this file system cannot exchange names")
     done = threading.Event()
 
@@ -143,7 +143,7 @@ def test_a_reader_finds_a_bundle_at_every_instant(tmp_path: Path) -> None:
 def test_where_names_cannot_be_exchanged_the_old_one_steps_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build.output, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(build.atomic_output, "_exchange", lambda one, other: False)
     make(tmp_path / "photos", "old")
     make(tmp_path / "photos", "new")
     assert content(tmp_path / "photos") == "new"
@@ -173,13 +173,13 @@ def test_everything_is_on_the_disk_before_it_has_its_name_and_the_name_before_th
         inside = {path.stat().st_ino for path in (new, *new.iterdir())}
         monkeypatch.setattr(os, "fsync", noted_sync)
         monkeypatch.setattr(shutil, "rmtree", noted_remove)
-        exchange = build.output._exchange
+        exchange = build.atomic_output._exchange
 
         def noted_exchange(one: Path, other: Path) -> bool:
             log.append("the name")
             return exchange(one, other)
 
-        monkeypatch.setattr(build.output, "_exchange", noted_exchange)
+        monkeypatch.setattr(build.atomic_output, "_exchange", noted_exchange)
         output.publish()
     named = log.index("the name")
     assert inside <= set(log[:named])
@@ -191,7 +191,7 @@ def test_everything_is_on_the_disk_before_it_has_its_name_and_the_name_before_th
 def test_killed_at_any_step_of_it_a_reader_never_sees_half_a_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool, exchanging: bool
 ) -> None:
-    exchange = build.output._exchange if exchanging else lambda one, other: False
+    exchange = build.atomic_output._exchange if exchanging else lambda one, other: False
 
     def whole(folder: Path) -> bool:
         return (folder / "manifest.json").read_text() == (folder / "items.sqlite").read_text()
@@ -221,9 +221,9 @@ def test_killed_at_any_step_of_it_a_reader_never_sees_half_a_bundle(
             with output.new_folder() as new:
                 fill(new, "new")
                 monkeypatch.setattr(Path, "rename", dying(Path.rename))
-                monkeypatch.setattr(build.output, "_exchange", dying(exchange))
+                monkeypatch.setattr(build.atomic_output, "_exchange", dying(exchange))
                 monkeypatch.setattr(shutil, "rmtree", dying(shutil.rmtree))
-                monkeypatch.setattr(build.output, "_sync", dying(build.output._sync))
+                monkeypatch.setattr(build.atomic_output, "_sync", dying(build.atomic_output._sync))
                 output.publish()
             os._exit(0)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

@@ -1,4 +1,4 @@
-"""The pictures that are sent: one after the other, in a thread of their own."""
+"""The images that are sent: one after the other, in a thread of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
-from models.pictures import Limits, PictureError, decode
+from models.images import ImageError, Limits, decode
 from models.preprocessing import preprocess, reduced_side
 from serving.batcher import LONG_COST, Batcher
 from serving.errors import RequestError, too_late
@@ -24,14 +24,14 @@ from serving.uploads import Upload
 
 @dataclass(frozen=True, slots=True)
 class _Awaited:
-    """A picture that somebody sent, and until when the answer is waited for (monotonic)."""
+    """An image that somebody sent, and until when the answer is waited for (monotonic)."""
 
     upload: Upload
     deadline: float
 
 
-class PictureQueue:
-    """Encodes the pictures that are sent.
+class ImageQueue:
+    """Encodes the images that are sent.
 
     Args:
         bundle: whose encoder it is.
@@ -43,14 +43,14 @@ class PictureQueue:
         self._encoder = bundle.image_encoder
         self._preprocessing = bundle.manifest.model.preprocessing
         self._limits = Limits(pixels=settings.max_pixels)
-        self._thread = ThreadPoolExecutor(1, "picture")
+        self._thread = ThreadPoolExecutor(1, "image")
         self._batches: Batcher[_Awaited, Vector] = Batcher(
-            "picture",
+            "image",
             lambda awaited: [self._vector_or_refusal(one) for one in awaited],
             self._thread,
             metrics,
             max_batch_size=1,
-            max_queue=settings.max_picture_queue,
+            max_queue=settings.max_image_queue,
         )
 
     def close(self) -> None:
@@ -63,26 +63,26 @@ class PictureQueue:
         self._thread.shutdown()
 
     def need_encoder(self) -> None:
-        """Refuse where there is nothing to encode pictures with.
+        """Refuse where there is nothing to encode images with.
 
         Raises:
             RequestError: 501.
         """
         if self._encoder is None:
             raise RequestError(
-                501, "this service was deployed without its picture encoder: search by text"
+                501, "this service was deployed without its image encoder: search by text"
             )
 
     async def vector(self, upload: Upload, ticket: Ticket) -> Vector:
-        """The vector of a picture that is searched by, float32 ``[dim]``.
+        """The vector of an image that is searched by, float32 ``[dim]``.
 
         Raises:
-            RequestError: it is no picture, the service is overloaded, or it is too late.
+            RequestError: it is no image, the service is overloaded, or it is too late.
         """
         return await self._batches(_Awaited(upload, ticket.deadline), 1, ticket)
 
     async def vectors(self, uploads: Sequence[Upload], ticket: Ticket) -> list[NDArray[np.float32]]:
-        """The vectors of some pictures, which give way to those that are searched by.
+        """The vectors of some images, which give way to those that are searched by.
 
         Raises:
             RequestError: as for :meth:`vector`.
@@ -103,11 +103,11 @@ class PictureQueue:
         upload = awaited.upload
         content = upload.read()
         try:
-            # Reduced as at build time, so that a picture finds itself exactly.
+            # Reduced as at build time, so that an image finds itself exactly.
             side = reduced_side(self._preprocessing)
             image = decode(content, reduce_to=side, limits=self._limits)
             pixels = preprocess(image, self._preprocessing)
-        except PictureError as error:
+        except ImageError as error:
             status = 413 if error.reason == "too large" else 400
             raise RequestError(status, f"{upload.field}: {error}", upload.field) from None
         if time.monotonic() > awaited.deadline:

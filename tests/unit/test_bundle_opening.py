@@ -12,8 +12,8 @@ import pytest
 
 from models.bundle import Bundle
 from models.manifest import DamagedError, Manifest
-from serving import opening, remote
-from serving.opening import check_bundle, open_bundle, try_to_open
+from serving import bundle_opening, remote
+from serving.bundle_opening import check_bundle, open_bundle, try_to_open
 from serving.settings import Settings
 from tests.documents import manifest
 
@@ -112,8 +112,8 @@ def test_without_a_word_it_is_the_bento_s_or_the_demo_s(
     packed = tmp_path / "image" / "models" / "sightline-bundle" / "abc"
     packed.mkdir(parents=True)
     manifest().write(packed)
-    code = tmp_path / "image" / "src" / "serving" / "opening.py"
-    monkeypatch.setattr(opening, "__file__", str(code))
+    code = tmp_path / "image" / "src" / "serving" / "bundle_opening.py"
+    monkeypatch.setattr(bundle_opening, "__file__", str(code))
     open_bundle(Settings())
     assert [each for each, _ in opened] == [Path("bundles/demo"), folder, packed]
 
@@ -156,9 +156,9 @@ def test_it_is_opened_once_for_all_workers_in_another_process(
     [(command, options)] = asked
     assert command[0] == sys.executable
     assert command[1:3] == ["-P", "-c"]
-    assert command[3] == "from serving.opening import try_to_open; try_to_open()"
+    assert command[3] == "from serving.bundle_opening import try_to_open; try_to_open()"
     assert command[4] == str(folder)
-    root = str(Path(opening.__file__).resolve().parents[1])
+    root = str(Path(bundle_opening.__file__).resolve().parents[1])
     assert options["env"]["PYTHONPATH"] == os.pathsep.join([root, "before"])
     assert options["env"]["HOME"] == os.environ["HOME"]
     assert options["stderr"] == subprocess.PIPE

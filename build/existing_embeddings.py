@@ -48,7 +48,7 @@ class VectorFile:
         if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating):
             raise BuildError(
                 f"{file} holds {rows.dtype} of shape {list(rows.shape)}; floats of shape "
-                f"[pictures, {dim}] are needed."
+                f"[images, {dim}] are needed."
             )
         if rows.shape[1] != dim:
             raise BuildError(
@@ -106,7 +106,7 @@ class VectorFile:
 class Given:
     """What a user brings: the ``files`` of vectors, and ``paths``, one for each of their rows.
 
-    ``said`` is what a table says of pictures, by path; ``queries``, float32 ``[m, dim]``, are the
+    ``said`` is what a table says of images, by path; ``queries``, float32 ``[m, dim]``, are the
     embeddings of texts, None where there are none.
     """
 
@@ -147,13 +147,13 @@ def read_vectors(
 
 
 def read_given(embeddings: Path, paths: Path | None, root: Path | None, dim: int) -> Given:
-    """Vectors that exist, the paths of their pictures, and what is said of these.
+    """Vectors that exist, the paths of their images, and what is said of these.
 
     Args:
         embeddings: a ``.npy``, or a folder that clip-retrieval has written.
-        paths: a text file or a parquet table, line or row n the picture of row n; may be None
+        paths: a text file or a parquet table, line or row n the image of row n; may be None
             where the folder has metadata.
-        root: the folder of the pictures, if there is one.
+        root: the folder of the images, if there is one.
         dim: how wide the model's vectors are.
 
     Raises:
@@ -163,7 +163,7 @@ def read_given(embeddings: Path, paths: Path | None, root: Path | None, dim: int
     if paths is None and not parts.metadata:
         raise BuildError(
             "--embeddings needs --paths: a text file or a parquet table, line or row n the "
-            "picture of row n."
+            "image of row n."
         )
     files = [VectorFile(file, dim) for file in parts.images]
     if paths is not None:
@@ -183,7 +183,7 @@ def read_given(embeddings: Path, paths: Path | None, root: Path | None, dim: int
 
 
 def read_paths(file: Path, root: Path | None) -> list[str]:
-    """The pictures that a text file, or a parquet table, names, as a bundle has them.
+    """The images that a text file, or a parquet table, names, as a bundle has them.
 
     Raises:
         BuildError: the file cannot be read, or a path is empty, leads out of ``root`` or repeats
@@ -228,7 +228,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _distinct(lists: Sequence[_List], root: Path | None) -> list[str]:
-    """The picture paths of some files, relative and with ``/``; addresses as they are.
+    """The image paths of some files, relative and with ``/``; addresses as they are.
 
     Backslashes are taken for slashes; paths that begin with ``root`` become relative to it,
     other absolute ones lose their leading slash.
@@ -286,7 +286,7 @@ def _relative(path: str, root: Path | None) -> str:
             path = path.removeprefix(f"{root.as_posix()}/")
     path = posixpath.normpath(path).lstrip("/")
     if path in ("", ".") or path.split("/")[0] == "..":
-        raise ValueError(f"names no picture in the folder: {written}")
+        raise ValueError(f"names no image in the folder: {written}")
     return path
 
 
@@ -299,5 +299,5 @@ def _check_fit(vectors: int, paths: int, file: Path) -> None:
     if vectors != paths:
         raise BuildError(
             f"{file} holds {vectors} vectors, but there are {paths} paths: "
-            "line n of the paths has to name the picture of row n."
+            "line n of the paths has to name the image of row n."
         )

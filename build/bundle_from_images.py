@@ -1,4 +1,4 @@
-"""Pictures and a model package to a bundle."""
+"""Images and a model package to a bundle."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from build.archives import Archives
-from build.assemble import Pictures, assemble, versions
+from build.assemble import Images, assemble, versions
+from build.atomic_output import Output
 from build.captioner import CaptionModel, find_captioner
 from build.embed import NO_ENCODER, embed, encoder_identity
 from build.errors import BuildError
-from build.given import read_given, read_vectors
+from build.existing_embeddings import read_given, read_vectors
 from build.journal import Journal
 from build.made_of import made_of, sidecars
 from build.metadata.description import Metadata
 from build.ocr import find_reader, identity
-from build.output import Output
 from build.packages import Package, open_package
 from build.scan import look_up, sample, scan
 from models import machine
@@ -54,9 +54,9 @@ class IndexOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a build did: how many pictures it found, embedded anew, took over, skipped.
+    """What a build did: how many images it found, embedded anew, took over, skipped.
 
-    ``unread`` counts, by suffix, what looks like a picture and is not read; ``gone`` are known
+    ``unread`` counts, by suffix, what looks like an image and is not read; ``gone`` are known
     from earlier builds and were not found.
     """
 
@@ -81,11 +81,11 @@ def build_index(options: IndexOptions) -> Outcome:
     """
     given = options.embeddings is not None
     if not given and options.images is None:
-        raise BuildError("no pictures: give --images DIR, or --embeddings with --paths.")
+        raise BuildError("no images: give --images DIR, or --embeddings with --paths.")
     package = open_package(
-        options.model, text_threads=_threads(options), picture_threads=None if given else 1
+        options.model, text_threads=_threads(options), image_threads=None if given else 1
     )
-    # Before the pictures are embedded, so that what is missing does not show hours later.
+    # Before the images are embedded, so that what is missing does not show hours later.
     captioner = None if options.captioner is None else find_captioner(options.captioner)
     ocr = find_reader() if options.ocr else None
     output = Output(options.output)
@@ -96,18 +96,18 @@ def build_index(options: IndexOptions) -> Outcome:
             output.recover()
             old = output.whole_manifest()
             if given:
-                pictures, checksum = given_pictures(options, package.card, journal), ""
+                images, checksum = given_images(options, package.card, journal), ""
             else:
                 found = _find(options, package, journal)
                 checksum = _made_of(options, package, captioner, ocr, found)
                 # To read every vector and thumbnail of a large tree takes longer than all else.
                 if old is not None and old.made_of == checksum:
                     return _outcome(options, found, changed=False)
-                pictures = _with_vectors(found, journal, package.card.embedding_dim)
+                images = _with_vectors(found, journal, package.card.embedding_dim)
             with output.new_folder() as new:
                 manifest = assemble(
                     new,
-                    pictures,
+                    images,
                     package=package,
                     metric=options.metric,
                     root=options.images,
@@ -124,19 +124,19 @@ def build_index(options: IndexOptions) -> Outcome:
     except sqlite3.Error as error:
         raise BuildError(
             f"{output.journal} cannot be used: {error}. Is the disk full? If not, delete the "
-            "file; all pictures are then embedded again."
+            "file; all images are then embedded again."
         ) from None
     except OSError as error:
         where = error.filename or output.folder.parent
         raise BuildError(f"{where}: {error.strerror or error}.") from None
-    return _outcome(options, pictures, changed=changed)
+    return _outcome(options, images, changed=changed)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The pictures of a tree, in order, all of which the journal knows.
+    """The images of a tree, in order, all of which the journal knows.
 
-    ``checksums`` are the SHA-256 of their contents; the rest is as :class:`Pictures` has it.
+    ``checksums`` are the SHA-256 of their contents; the rest is as :class:`Images` has it.
     """
 
     paths: list[str]
@@ -149,12 +149,12 @@ class _Found:
 
 
 def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
-    """The pictures of a tree, embedded as far as they are not in the journal."""
+    """The images of a tree, embedded as far as they are not in the journal."""
     assert options.images is not None
     root = options.images
     archives = Archives(root, journal)
     scanned = scan(root, include=options.include, exclude=options.exclude, enter=archives.enter)
-    files = scanned.pictures
+    files = scanned.images
     if options.sample_size is not None:
         chosen = set(sample([file.path for file in files], options.sample_size, options.seed))
         files = [file for file in files if file.path in chosen]
@@ -181,7 +181,7 @@ def _find(options: IndexOptions, package: Package, journal: Journal) -> _Found:
     skipped.sort(key=lambda each: each.path)
     if not paths:
         raise BuildError(_nothing_found(root, skipped, scanned.unread))
-    there = [file.path for file in scanned.pictures]
+    there = [file.path for file in scanned.images]
     # Only now: a run that fails forgets nothing.
     if options.prune and scanned.whole:
         journal.keep_only(there)
@@ -205,7 +205,7 @@ def _made_of(
 ) -> str:
     assert options.images is not None
     settings = {
-        "model": package.card.model_dump(mode="json"),
+        "model": package.card.model_dump(mode="json", by_alias=True),
         "root": str(options.images.resolve()),
         "metric": options.metric,
         "metadata": options.metadata,
@@ -213,12 +213,12 @@ def _made_of(
         "ocr": None if ocr is None else identity(ocr),
         "versions": versions(),
     }
-    pictures = zip(found.paths, found.checksums, strict=True)
+    images = zip(found.paths, found.checksums, strict=True)
     words = chain(sidecars(options.images, found.paths), found.archives.words())
-    return made_of(settings, pictures, found.skipped, words)
+    return made_of(settings, images, found.skipped, words)
 
 
-def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
+def _with_vectors(found: _Found, journal: Journal, dim: int) -> Images:
     vectors = np.empty((len(found.paths), dim), dtype=np.float32)
     sizes: list[tuple[int, int] | None] = []
     for row, path in enumerate(found.paths):
@@ -228,7 +228,7 @@ def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
         assert record.height is not None
         vectors[row] = record.vector
         sizes.append((record.width, record.height))
-    return Pictures(
+    return Images(
         found.paths,
         sizes,
         vectors,
@@ -240,23 +240,23 @@ def _with_vectors(found: _Found, journal: Journal, dim: int) -> Pictures:
     )
 
 
-def _outcome(options: IndexOptions, pictures: Pictures | _Found, *, changed: bool) -> Outcome:
-    sizes = pictures.sizes if isinstance(pictures, Pictures) else []
+def _outcome(options: IndexOptions, images: Images | _Found, *, changed: bool) -> Outcome:
+    sizes = images.sizes if isinstance(images, Images) else []
     return Outcome(
         folder=options.output,
-        found=len(pictures.paths) + len(pictures.skipped),
-        embedded=len(pictures.paths),
-        reused=pictures.reused,
-        skipped=Counter(each.reason for each in pictures.skipped),
-        unread=pictures.unread,
-        gone=pictures.gone,
+        found=len(images.paths) + len(images.skipped),
+        embedded=len(images.paths),
+        reused=images.reused,
+        skipped=Counter(each.reason for each in images.skipped),
+        unread=images.unread,
+        gone=images.gone,
         without_file=sum(size is None for size in sizes),
         changed=changed,
     )
 
 
-def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> Pictures:
-    """The pictures whose vectors exist; sizes and thumbnails of those that are on the disk.
+def given_images(options: IndexOptions, card: ModelCard, journal: Journal) -> Images:
+    """The images whose vectors exist; sizes and thumbnails of those that are on the disk.
 
     Raises:
         BuildError: the vectors or the paths are of another form, or do not fit together.
@@ -271,10 +271,10 @@ def given_pictures(options: IndexOptions, card: ModelCard, journal: Journal) -> 
     sizes: list[tuple[int, int] | None] = [None] * len(paths)
     if options.images is not None:
         found = look_up(options.images, paths)
-        embed(options.images, found.pictures, found.time_ns, journal, card, None, _threads(options))
-        there = {file.path for file in found.pictures}
+        embed(options.images, found.images, found.time_ns, journal, card, None, _threads(options))
+        there = {file.path for file in found.images}
         sizes = [_size(path, journal) if path in there else None for path in paths]
-    return Pictures(
+    return Images(
         paths,
         sizes,
         read_vectors(given.files, np.array(rows), card.embedding_dim),
@@ -302,7 +302,7 @@ def _threads(options: IndexOptions) -> int:
 
 
 def told_unread(unread: Counter[str]) -> str:
-    """What looks like a picture and is not read, in words: ``12 .heic (…), 3 .mp4``."""
+    """What looks like an image and is not read, in words: ``12 .heic (…), 3 .mp4``."""
     told = []
     for suffix, count in sorted(unread.items(), key=lambda each: (-each[1], each[0])):
         extra = extra_for(suffix)
@@ -315,7 +315,7 @@ def _nothing_found(root: Path, skipped: Sequence[Skipped], unread: Counter[str])
     if not skipped:
         there = f": there is {told_unread(unread)}" if unread else ""
         return (
-            f"{root} holds no pictures{there}. Give --images a folder with jpg, png, webp, gif, ..."
+            f"{root} holds no images{there}. Give --images a folder with jpg, png, webp, gif, ..."
         )
     some = "; ".join(f"{each.path}: {each.reason}" for each in skipped[:3])
-    return f"no picture in {root} could be embedded: all {len(skipped)} were skipped ({some})."
+    return f"no image in {root} could be embedded: all {len(skipped)} were skipped ({some})."

@@ -1,4 +1,4 @@
-"""Small pictures, whole and broken."""
+"""Small images, whole and broken."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ BROKEN = {
     "half.jpg": "truncated",
     "half.png": "truncated",
     "deep/half.JPEG": "truncated",
-    "page.jpg": "not a picture",
-    "page.webp": "not a picture",
-    "zeros.gif": "not a picture",
-    "letters.bmp": "not a picture",
-    "deep/zeros.tiff": "not a picture",
+    "page.jpg": "not an image",
+    "page.webp": "not an image",
+    "zeros.gif": "not an image",
+    "letters.bmp": "not an image",
+    "deep/zeros.tiff": "not an image",
     "bomb.bmp": "too large",
     "gone.jpg": "unreadable",
 }
 
 
-def picture(seed: int, suffix: str = "png") -> bytes:
-    """A picture of coloured blobs, different for every seed."""
+def image_bytes(seed: int, suffix: str = "png") -> bytes:
+    """An image of coloured blobs, different for every seed."""
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(0, 256, (4, 5, 3), dtype=np.uint8))
     output = io.BytesIO()
@@ -35,28 +35,28 @@ def picture(seed: int, suffix: str = "png") -> bytes:
 
 
 def plant(root: Path, count: int) -> list[str]:
-    """Write ``count`` pictures of all formats into a tree and give their paths in order."""
+    """Write ``count`` images of all formats into a tree and give their paths in order."""
     suffixes = list(_FORMATS)
     paths = []
     for seed in range(count):
         suffix = suffixes[seed % len(suffixes)]
         path = f"{'abcdefg'[seed % 7]}/{seed:04}.{suffix}"
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(picture(seed, suffix))
+        (root / path).write_bytes(image_bytes(seed, suffix))
         paths.append(path)
     return sorted(paths)
 
 
 def plant_broken(root: Path) -> None:
-    """Write the pictures of ``BROKEN``."""
+    """Write the images of ``BROKEN``."""
     (root / "deep").mkdir(parents=True, exist_ok=True)
-    bomb = bytearray(picture(0, "bmp"))
+    bomb = bytearray(image_bytes(0, "bmp"))
     bomb[18:26] = (100_000).to_bytes(4, "little") * 2
     for name, reason in BROKEN.items():
         content = {
             "empty": b"",
-            "truncated": picture(7, "png" if name.endswith("png") else "jpg")[:400],
-            "not a picture": b"<html>" if "page" in name else bytes(700),
+            "truncated": image_bytes(7, "png" if name.endswith("png") else "jpg")[:400],
+            "not an image": b"<html>" if "page" in name else bytes(700),
             "too large": bytes(bomb),
         }.get(reason)
         if content is None:

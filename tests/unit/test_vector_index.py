@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import models.folder
-import models.index
 import models.tuning
+import models.vector_index
 from models.folder import Folder
-from models.index import VectorIndex
 from models.index_file import Metric
 from models.manifest import DamagedError, IndexFacts, record_files
 from models.ranking import best_of, stacked
+from models.vector_index import VectorIndex
 
 
 def unit_vectors(count: int, dim: int = 32, seed: int = 0) -> NDArray[np.float32]:
@@ -55,7 +55,7 @@ def test_exact_search_is_exact_and_gives_cosines(metric: Metric) -> None:
 
 @pytest.mark.parametrize("metric", ["ip", "l2"])
 def test_one_by_one_gives_what_a_batch_gives(metric: Metric) -> None:
-    vectors = np.repeat(unit_vectors(60), 3, axis=0)  # every picture thrice: ties everywhere
+    vectors = np.repeat(unit_vectors(60), 3, axis=0)  # every image thrice: ties everywhere
     queries = unit_vectors(64, seed=1)
     index = VectorIndex.build(vectors, metric)
     _, together = index.search(queries, 9)
@@ -68,7 +68,7 @@ def test_what_fewer_give_is_the_beginning_of_what_more_give(
     monkeypatch: pytest.MonkeyPatch, among: NDArray[np.int64] | None
 ) -> None:
     """Beyond the candidates, too."""
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
     monkeypatch.setattr(models.tuning, "_CANDIDATES", (64,))
     vectors, queries = unit_vectors(3000), unit_vectors(8, seed=1)
     index = VectorIndex.build(vectors, "ip", queries)
@@ -100,7 +100,7 @@ def test_an_empty_filter_finds_nothing() -> None:
 def test_an_approximate_index_is_tuned_and_says_how(
     metric: Metric, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
     vectors, queries = unit_vectors(3000), unit_vectors(200, seed=1)
     built = VectorIndex.build(vectors, metric, queries)
     assert built.facts.kind == "pq"
@@ -120,7 +120,7 @@ def test_an_approximate_index_is_tuned_and_says_how(
 def test_an_answer_does_not_depend_on_how_many_are_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
     vectors, queries = unit_vectors(3000), unit_vectors(50, seed=1)
     index = VectorIndex.build(vectors, "ip", queries)
     _, many = index.search(queries, 100)
@@ -135,7 +135,7 @@ def test_an_answer_does_not_depend_on_how_many_are_asked_for(
 def test_a_vector_comes_back_as_it_went_in(
     metric: Metric, coded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100 if coded else 1000)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100 if coded else 1000)
     vectors = unit_vectors(1000)
     built = VectorIndex.build(vectors, metric)
     index = written_and_read(built, tmp_path)
@@ -155,7 +155,7 @@ def test_equals_at_the_border_are_those_that_lie_first(monkeypatch: pytest.Monke
     queries = unit_vectors(64, seed=1)
     positions = np.arange(0, len(vectors), 2)
     for exact_up_to in (2000, 1000):
-        monkeypatch.setattr(models.index, "EXACT_UP_TO", exact_up_to)
+        monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", exact_up_to)
         index = VectorIndex.build(vectors, "ip")
         _, many = index.search(queries, 60)
         best = queries @ vectors[::20].T
@@ -190,8 +190,8 @@ def test_among_many_that_a_filter_keeps_the_nearest_are_found(
     metric: Metric, near: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By way of the codes; or, where all that is kept lies far from the query, without them."""
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
-    monkeypatch.setattr(models.index, "_KEPT_CANDIDATES", 300)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(models.vector_index, "_KEPT_CANDIDATES", 300)
     vectors, queries = unit_vectors(6000), unit_vectors(20, seed=1)
     index = VectorIndex.build(vectors, metric, queries)
     asked: list[int] = []
@@ -215,13 +215,13 @@ def test_a_search_among_many_weighs_as_much_as_one_among_all(
     vectors = unit_vectors(6000)
     flat = VectorIndex.build(vectors, "ip")
     assert not any(map(flat.is_slow_among, (0, 10, 6000)))
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 1000)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
     codes = VectorIndex.build(vectors, "ip")
     # A quarter of 6000 codes takes as long to scan as 27 vectors to compare.
     assert not any(map(codes.is_slow_among, (0, 10, 27)))
     assert all(map(codes.is_slow_among, (28, 1000, 6000)))
     # Among most of many, by codes, which takes more than the scan of them.
-    monkeypatch.setattr(models.index, "_COMPARE", 1e9)
+    monkeypatch.setattr(models.vector_index, "_COMPARE", 1e9)
     assert codes.is_slow_among(6000)
 
 
@@ -230,7 +230,7 @@ def test_a_search_among_many_weighs_as_much_as_one_among_all(
 def test_damage_is_found_before_it_is_used(
     name: str, mapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
     monkeypatch.setattr(models.folder, "IN_MEMORY_UP_TO", 1000 if mapped else 1 << 30)
     vectors = unit_vectors(1000)
     built = VectorIndex.build(vectors, "ip")
@@ -274,7 +274,7 @@ def test_an_index_is_what_the_manifest_says(tmp_path: Path, facts: IndexFacts, t
 def test_vectors_of_another_index_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
     built = VectorIndex.build(unit_vectors(1000), "ip")
     names = built.save(tmp_path)
     VectorIndex.build(unit_vectors(999), "ip").embeddings.save(tmp_path)
@@ -319,7 +319,7 @@ def test_a_file_of_hostile_making_is_refused_or_harmless(
     if not folder.exists():
         folder.mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(models.index, "EXACT_UP_TO", 100 if coded else 1000)
+            patch.setattr(models.vector_index, "EXACT_UP_TO", 100 if coded else 1000)
             built = VectorIndex.build(vectors, "ip")
         built.save(folder)
         (folder / "true.faiss").write_bytes((folder / "index.faiss").read_bytes())
@@ -361,13 +361,13 @@ def test_an_index_of_another_make_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("metric", ["ip", "l2"])
 def test_what_kind_of_index_it_is_is_told(metric: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
     vectors, queries = unit_vectors(101), unit_vectors(30, seed=1)
     exact = VectorIndex.build(vectors[:100], metric)
     assert exact.facts == IndexFacts(kind="flat", metric=metric)
     for asked, tuned_with in [
         (queries, "30 text queries"),
-        (None, "101 of the pictures' own vectors"),
+        (None, "101 of the images' own vectors"),
     ]:
         codes = VectorIndex.build(vectors, metric, asked)
         assert codes.facts == IndexFacts(
@@ -387,7 +387,7 @@ def test_the_fewest_candidates_are_taken_that_find_99_of_100(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vectors, queries = unit_vectors(3000), unit_vectors(600, seed=1)
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
     monkeypatch.setattr(models.tuning, "_CANDIDATES", (10, 40, 3000))
     facts = VectorIndex.build(vectors, "ip", queries).facts
     assert facts.search_parameters == {"candidates": 3000}
@@ -459,7 +459,7 @@ def test_only_codes_need_their_vectors_beside_them(
     vectors = unit_vectors(101)
     assert VectorIndex.build(vectors, "ip").save(tmp_path) == ("index.faiss",)
     assert [path.name for path in tmp_path.iterdir()] == ["index.faiss"]
-    monkeypatch.setattr(models.index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
     names = VectorIndex.build(vectors, "ip").save(tmp_path)
     assert names == ("index.faiss", "embeddings.npy", "embeddings.checksums.npy", "tuning.npz")
     assert {path.name for path in tmp_path.iterdir()} == set(names)

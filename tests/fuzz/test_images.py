@@ -1,4 +1,4 @@
-"""Pictures that are broken, cut, two at once, of many frames or many pixels."""
+"""Images that are broken, cut, two at once, of many frames or many pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from models.pictures import Limits, PictureError, decode
+from models.images import ImageError, Limits, decode
 from models.thumbnails import thumbnail
 from tests.fuzz.conftest import bounded, tries
 from tests.fuzz.edits import edited
@@ -68,11 +68,11 @@ CORPUS = list(_corpus())
 @pytest.mark.filterwarnings("default::UserWarning")
 @given(content=edited(CORPUS), reduce_to=st.sampled_from([None, 32, 224]))
 @tries(3000)
-def test_a_picture_is_decoded_or_refused(content: bytes, reduce_to: int | None) -> None:
+def test_an_image_is_decoded_or_refused(content: bytes, reduce_to: int | None) -> None:
     with bounded():
         try:
             image = decode(content, reduce_to=reduce_to, limits=LIMITS)
-        except PictureError as error:
+        except ImageError as error:
             event(error.reason)
             return
         assert image.mode in ("RGB", "RGBA", "LA", "L", "PA", "La", "RGBa"), image.mode
@@ -83,5 +83,5 @@ def test_a_picture_is_decoded_or_refused(content: bytes, reduce_to: int | None) 
 
 @pytest.mark.parametrize("number", range(len(CORPUS)))
 def test_what_the_corpus_holds_is_decoded_or_refused(number: int) -> None:
-    with bounded(), contextlib.suppress(PictureError):
+    with bounded(), contextlib.suppress(ImageError):
         decode(CORPUS[number], limits=LIMITS)

@@ -1,4 +1,4 @@
-"""The one picture whose golden embedding a model package carries.
+"""The one image whose golden embedding a model package carries.
 
 It is made from whole numbers alone, so that it is the same on every machine: no file to
 decode, no rounding, no random numbers.  It is larger than most encoders see and no square,
@@ -14,8 +14,8 @@ from PIL import Image
 WIDTH, HEIGHT = 400, 300
 
 
-def golden_picture() -> Image.Image:
-    """An ``RGB`` picture, 400 by 300: a ramp in red, a fractal in green, rings in blue."""
+def golden_image() -> Image.Image:
+    """An ``RGB`` image, 400 by 300: a ramp in red, a fractal in green, rings in blue."""
     x = np.arange(WIDTH, dtype=np.int64)[np.newaxis, :]
     y = np.arange(HEIGHT, dtype=np.int64)[:, np.newaxis]
     red = np.broadcast_to(x * 255 // (WIDTH - 1), (HEIGHT, WIDTH))

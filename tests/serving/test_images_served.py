@@ -11,25 +11,25 @@ import pytest
 from serving import originals
 from serving.app import App
 from serving.gps import without_gps
-from tests.build.pictures import picture
+from tests.build.images import image_bytes
 from tests.serving.conftest import Make, ask, error_of, search
 from tests.unit.test_gps import with_exif
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A picture root with a neighbour that is nobody's business."""
+    """An image root with a neighbour that is nobody's business."""
     root = tmp_path / "root"
     (root / "deep").mkdir(parents=True)
-    (root / "deep" / "a.png").write_bytes(picture(1))
-    (root / "a.jpg").write_bytes(picture(2, "jpg"))
-    (tmp_path / "secret.png").write_bytes(picture(3))
+    (root / "deep" / "a.png").write_bytes(image_bytes(1))
+    (root / "a.jpg").write_bytes(image_bytes(2, "jpg"))
+    (tmp_path / "secret.png").write_bytes(image_bytes(3))
     (tmp_path / "root-of-another").mkdir()
-    (tmp_path / "root-of-another" / "a.png").write_bytes(picture(4))
+    (tmp_path / "root-of-another" / "a.png").write_bytes(image_bytes(4))
     return root
 
 
-def test_a_picture_below_the_root_is_found_by_its_own_type(root: Path) -> None:
+def test_an_image_below_the_root_is_found_by_its_own_type(root: Path) -> None:
     found = originals.find(root, "deep/a.png", with_gps=True)
     assert found is not None
     assert found.media_type == "image/png"
@@ -81,7 +81,7 @@ def test_a_link_leads_nowhere_out_of_the_root(root: Path) -> None:
     "content",
     [b"<html><script>alert(1)</script>", b"<svg xmlns='x'/>", b"%PDF-1.7", b"", b"GIF8"],
 )
-def test_what_a_browser_would_run_is_no_picture(root: Path, content: bytes) -> None:
+def test_what_a_browser_would_run_is_no_image(root: Path, content: bytes) -> None:
     (root / "a.png").write_bytes(content)
     assert originals.find(root, "a.png", with_gps=True) is None
 
@@ -110,7 +110,7 @@ def test_what_a_browser_would_run_is_no_picture(root: Path, content: bytes) -> N
         (b"", None),
     ],
 )
-def test_a_picture_is_known_by_how_it_begins(
+def test_an_image_is_known_by_how_it_begins(
     root: Path, beginning: bytes, media_type: str | None
 ) -> None:
     assert originals.image_type(beginning) == media_type
@@ -156,7 +156,7 @@ def test_where_it_was_taken_leaves_with_those_who_may_only(make: Make, tmp_path:
     assert given() == without_gps(original)
 
 
-def test_a_picture_that_only_a_key_opens_is_kept_by_nobody_between(make: Make) -> None:
+def test_an_image_that_only_a_key_opens_is_kept_by_nobody_between(make: Make) -> None:
     app = make(api_keys="k")
     key = {"Authorization": "Bearer k"}
     found = ask(app, "POST", "/search", json={"query": "a fox"}, headers=key).json()["results"]

@@ -1,4 +1,4 @@
-"""What is said of each picture."""
+"""What is said of each image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from build.describe import AltTexts, describe, json_safe
+from build.bundle_items import AltTexts, describe, json_safe
 from build.metadata.description import Description
 from models.items import Item, item_id
 
@@ -51,7 +51,7 @@ def test_alt_text_that_was_written_for_it_comes_first() -> None:
     assert item.sources == {"caption": "sidecar", "alt_text": "xmp-alt-text"}
 
 
-def test_what_stands_in_the_picture_is_read_where_nobody_says_more() -> None:
+def test_what_stands_in_the_image_is_read_where_nobody_says_more() -> None:
     def said(text: str, guess: AltTexts | None = None, **of: Any) -> tuple[str, str | None]:
         (item,) = describe(["a"], [(2, 2)], VECTORS[:1], of, guess, texts={"a": text})
         assert item.text == text
@@ -78,7 +78,7 @@ def test_without_either_it_says_what_is_known_and_never_the_name() -> None:
     ]
 
 
-def test_pictures_are_described_in_parts_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_described_in_parts_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [f"{number}.jpg" for number in range(50)]
     sizes = [(number, 1) if number % 3 else None for number in range(50)]
     vectors = np.eye(50, dtype=np.float32)
@@ -95,7 +95,7 @@ def test_pictures_are_described_in_parts_as_all_at_once(monkeypatch: pytest.Monk
         "Probably: thing 10",
         "An owl",
     ]
-    monkeypatch.setattr("build.describe._AT_ONCE", 7)
+    monkeypatch.setattr("build.bundle_items._AT_ONCE", 7)
     assert described() == whole
 
 

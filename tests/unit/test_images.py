@@ -1,4 +1,4 @@
-"""Decoding whatever lies in a folder of pictures, and what the encoder sees of it."""
+"""Decoding whatever lies in a folder of images, and what the encoder sees of it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import models.pictures
+import models.images
 from models.declared import webp_size
+from models.images import ImageError, Limits, decode, read
 from models.modes import on_white
-from models.pictures import Limits, PictureError, decode, read
 from models.pillow import MAX_PIXELS
 from tests.photographs import GREEN, RED, WHITE, corner, encoded, photograph
 
@@ -26,7 +26,7 @@ GALLERY = Path(__file__).parents[2] / "demo" / "gallery"
 
 
 def reason(content: bytes) -> str:
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         decode(content)
     assert caught.value.reason in str(caught.value)
     return caught.value.reason
@@ -39,7 +39,7 @@ FORMATS += ["TGA", "PCX", "SGI", "QOI", "DDS", "DIB"]
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_format_is_known_by_its_content(format: str, tmp_path: Path) -> None:
     decode(encoded(Image.new("RGB", (32, 32)), "PNG"))  # so that all formats are known
-    path = tmp_path / "picture.suffix"
+    path = tmp_path / "image.suffix"
     options = {"lossless": True} if format == "JXL" else {}
     path.write_bytes(encoded(Image.new("RGB", (32, 32), RED), format, **options))
     image = on_white(decode(path))
@@ -47,7 +47,7 @@ def test_a_format_is_known_by_its_content(format: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(corner(image), RED, atol=4)
 
 
-def test_a_picture_of_a_phone_is_read() -> None:
+def test_an_image_of_a_phone_is_read() -> None:
     """The gallery's black dog, encoded by libheif; its licence is the gallery's."""
     heic = on_white(decode(Path(__file__).with_name("black-dog.heic")))
     original = decode(GALLERY / "animals" / "black-dog.webp").convert("RGB").resize(heic.size)
@@ -65,15 +65,15 @@ def test_of_an_animation_the_first_frame_is_taken(format: str) -> None:
     np.testing.assert_allclose(corner(on_white(seen)), RED, atol=4)
 
 
-def test_what_is_no_picture_says_why(tmp_path: Path) -> None:
+def test_what_is_no_image_says_why(tmp_path: Path) -> None:
     whole = encoded(photograph(200, 150), "JPEG")
     assert reason(b"") == "empty"
-    assert reason(b"<html>not found</html>") == "not a picture"
-    assert reason(bytes(5000)) == "not a picture"
+    assert reason(b"<html>not found</html>") == "not an image"
+    assert reason(bytes(5000)) == "not an image"
     assert reason(whole[: len(whole) // 2]) == "truncated"
-    with pytest.raises(PictureError, match="unreadable: No such file"):
+    with pytest.raises(ImageError, match="unreadable: No such file"):
         decode(tmp_path / "gone.jpg")
-    with pytest.raises(PictureError, match="unreadable: Is a directory"):
+    with pytest.raises(ImageError, match="unreadable: Is a directory"):
         decode(tmp_path)
     bitmap = bytearray(encoded(photograph(8, 8), "BMP"))
     bitmap[30] = 4
@@ -81,7 +81,7 @@ def test_what_is_no_picture_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG"])
-def test_half_a_picture_is_an_error_in_every_format(format: str) -> None:
+def test_half_an_image_is_an_error_in_every_format(format: str) -> None:
     whole = encoded(photograph(200, 150), format)
     assert reason(whole[: len(whole) // 2]) in ("truncated", "damaged")
 
@@ -94,7 +94,7 @@ def test_no_damage_raises_anything_else(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     del content[data.draw(st.integers(0, len(content))) :]
-    with contextlib.suppress(PictureError):
+    with contextlib.suppress(ImageError):
         assert decode(bytes(content), reduce_to=4).mode in ("RGB", "RGBA")
 
 
@@ -122,7 +122,7 @@ def test_a_small_jpeg_is_decoded_whole() -> None:
 
 
 def refused(content: bytes | Path, **options: Any) -> str:
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         read(content, **options)
     return str(caught.value)
 
@@ -172,7 +172,7 @@ def test_a_stranger_s_webp_has_half_as_many_pixels_and_not_one_more(
 
 
 @pytest.mark.parametrize("format", ["PNG", "GIF", "AVIF", "TIFF", "BMP"])
-def test_a_stranger_s_picture_has_so_many_pixels_and_not_one_more(format: str) -> None:
+def test_a_stranger_s_image_has_so_many_pixels_and_not_one_more(format: str) -> None:
     content = encoded(photograph(30, 20), format)
     assert read(content, limits=Limits(pixels=600)).image.size == (30, 20)
     assert refused(content, limits=Limits(pixels=599)) == "too large: 30 by 20 pixels"
@@ -180,37 +180,37 @@ def test_a_stranger_s_picture_has_so_many_pixels_and_not_one_more(format: str) -
 
 def test_a_stranger_s_jpeg_may_have_four_times_as_many_where_it_is_decoded_at_a_fraction() -> None:
     content = encoded(photograph(400, 200), "JPEG")
-    picture = read(content, reduce_to=50, limits=Limits(pixels=20_000))
-    assert (picture.image.size, picture.width, picture.height) == ((200, 100), 400, 200)
+    decoded = read(content, reduce_to=50, limits=Limits(pixels=20_000))
+    assert (decoded.image.size, decoded.width, decoded.height) == ((200, 100), 400, 200)
     said = "too large: 400 by 200 pixels"
     assert refused(content, limits=Limits(pixels=20_000)) == said
     assert refused(content, reduce_to=10, limits=Limits(pixels=19_999)) == said
 
 
-def test_a_stranger_s_picture_is_of_a_format_that_people_have() -> None:
+def test_a_stranger_s_image_is_of_a_format_that_people_have() -> None:
     limits = Limits(pixels=10_000)
     for format in ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"):
         assert read(encoded(photograph(16, 16), format), limits=limits).image.size == (16, 16)
     for format in ("PPM", "ICO", "PCX", "TGA", "SGI"):
         content = encoded(photograph(16, 16), format)
         assert read(content).image.size == (16, 16)
-        assert refused(content, limits=limits) == "not a picture: no picture format that is known"
+        assert refused(content, limits=limits) == "not an image: no image format that is known"
 
 
 def test_each_refusal_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(b"") == "empty: the file has no bytes"
-    assert refused(b"x") == "not a picture: no picture format that is known"
+    assert refused(b"x") == "not an image: no image format that is known"
     assert refused(tmp_path / "x") == "unreadable: No such file or directory"
-    assert str(PictureError("damaged", "")) == "damaged"
+    assert str(ImageError("damaged", "")) == "damaged"
     limit = MAX_PIXELS // 1000
     assert refused(png_that_claims(limit + 1, 1000)) == f"too large: {limit + 1} by 1000 pixels"
     twice = refused(png_that_claims(3 * limit, 1000))
     assert twice == "too large: more than 512,000,000 pixels"
     (tmp_path / "x").write_bytes(b"12345")
-    monkeypatch.setattr(models.pictures, "MAX_BYTES", 4)
+    monkeypatch.setattr(models.images, "MAX_BYTES", 4)
     assert refused(tmp_path / "x") == "too large: more than 4 bytes"
-    monkeypatch.setattr(models.pictures, "MAX_BYTES", 5)
-    assert models.pictures.read_content(tmp_path / "x") == b"12345"
+    monkeypatch.setattr(models.images, "MAX_BYTES", 5)
+    assert models.images.read_content(tmp_path / "x") == b"12345"
 
 
 @pytest.mark.parametrize(

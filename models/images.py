@@ -1,6 +1,6 @@
-"""From a picture's bytes to the decoded picture.
+"""From an image's bytes to the decoded image.
 
-Used when a bundle is built and when a picture is sent as a query, so that both see it
+Used when a bundle is built and when an image is sent as a query, so that both see it
 alike.
 """
 
@@ -32,14 +32,14 @@ _NO_MEMORY = "it does not fit into memory"
 # A JPEG that is decoded at a fraction of its size is held as a whole all the same, in a quarter
 # of the memory at most, where it is a progressive one.
 _PIXELS_OF_A_JPEG = 4
-# A WebP takes 16 bytes a pixel: its decoder's own two pictures, its bytes, and Pillow's picture.
+# A WebP takes 16 bytes a pixel: its decoder's own two images, its bytes, and Pillow's image.
 _PIXELS_OF_A_WEBP = 0.5
 
 
-class PictureError(Exception):
-    """A picture that cannot be decoded.
+class ImageError(Exception):
+    """An image that cannot be decoded.
 
-    ``reason`` is one of ``empty``, ``not a picture``, ``truncated``, ``damaged``, ``not
+    ``reason`` is one of ``empty``, ``not an image``, ``truncated``, ``damaged``, ``not
     supported``, ``too large`` and ``unreadable`` (the file itself); ``detail`` says more.
     ``lasting`` is False where another machine, or this one at another time, might read it.
     """
@@ -53,7 +53,7 @@ class PictureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a picture that anybody may send must keep to.
+    """What an image that anybody may send must keep to.
 
     ``pixels`` are counted as they are decoded: a JPEG that is decoded at a fraction of its
     size may have four times as many, a WebP half as many.  Decoding then takes ten bytes for
@@ -64,8 +64,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A decoded picture, upright, ``RGB`` or, where it is transparent, ``RGBA``.
+class DecodedImage:
+    """A decoded image, upright, ``RGB`` or, where it is transparent, ``RGBA``.
 
     ``width`` and ``height`` are the original's in pixels, upright; ``image`` may be
     smaller, see :func:`read`.
@@ -94,8 +94,8 @@ def read(
     limits: Limits | None = None,
     inspect: Inspect | None = None,
     admit: Admit | None = None,
-) -> Picture:
-    """Decode a picture, whatever its suffix says.
+) -> DecodedImage:
+    """Decode an image, whatever its suffix says.
 
     Of an animation the first frame is taken; 16 bits are scaled to 8, CMYK, palettes and
     grey are converted, and colours are those that an embedded profile means.  What is broken
@@ -105,19 +105,19 @@ def read(
         source: a file or its content.
         reduce_to: pixels that the shorter side will be scaled to; a JPEG that is much
             larger is decoded at a fraction of its size, which is several times faster.
-        limits: for pictures from strangers; also leaves out the formats that are no matter
+        limits: for images from strangers; also leaves out the formats that are no matter
             of theirs.
-        inspect: is shown the picture as it was decoded, with all that its file says of it; may
+        inspect: is shown the image as it was decoded, with all that its file says of it; may
             be called more than once, for a file that has to be mended.
         admit: is told how many pixels are about to be decoded, at ten bytes each; may wait, or
-            refuse with a :class:`PictureError`.
+            refuse with a :class:`ImageError`.
 
     Raises:
-        PictureError: says why there is no picture.
+        ImageError: says why there is no image.
     """
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
-        raise PictureError("empty", "the file has no bytes")
+        raise ImageError("empty", "the file has no bytes")
     how = _How(reduce_to, limits, inspect, admit)
     if limits is None:
         raw = _read_raw(content, how)
@@ -125,7 +125,7 @@ def read(
             return raw
     try:
         return _read(content, how)
-    except PictureError as error:
+    except ImageError as error:
         if error.reason in ("too large", "not supported"):
             raise
         mended = _mended(content, how)
@@ -149,7 +149,7 @@ def _pixels_to_decode(image: Image.Image, whole: int) -> int:
 
     Args:
         image: opened, and set to the size at which it will be decoded.
-        whole: the pixels of the picture at its full size.
+        whole: the pixels of the image at its full size.
     """
     decoded = image.width * image.height
     if image.format == "WEBP":
@@ -157,20 +157,20 @@ def _pixels_to_decode(image: Image.Image, whole: int) -> int:
     return max(decoded, whole // _PIXELS_OF_A_JPEG) if decoded < whole else decoded
 
 
-def _mended(content: bytes, how: _How) -> Picture | None:
-    """The picture of a file that is broken where nobody sees it; None where it is elsewhere."""
+def _mended(content: bytes, how: _How) -> DecodedImage | None:
+    """The image of a file that is broken where nobody sees it; None where it is elsewhere."""
     try:
         if (plain := without_extras(content)) is not None:
             return _read(plain, how)
         if (ended := with_its_end(content)) is not None:
-            picture, other = (_read(each, how) for each in ended)
-            return picture if picture.image.tobytes() == other.image.tobytes() else None
-    except PictureError:
+            decoded, other = (_read(each, how) for each in ended)
+            return decoded if decoded.image.tobytes() == other.image.tobytes() else None
+    except ImageError:
         pass
     return None
 
 
-def _read(content: bytes, how: _How) -> Picture:
+def _read(content: bytes, how: _How) -> DecodedImage:
     limits = how.limits
     try:
         if limits is not None:
@@ -201,29 +201,29 @@ def _read(content: bytes, how: _How) -> Picture:
             orientation = orientation_of(image)
             decoded = in_colour(in_srgb(eight_bits(upright(image, orientation))))
             if decoded is image and image.format == "WEBP":
-                # Its decoder has two more pictures in memory for as long as this one lives.
+                # Its decoder has two more images in memory for as long as this one lives.
                 decoded = image.copy()
-    except PictureError:
+    except ImageError:
         raise
     except Image.DecompressionBombError:
-        raise PictureError("too large", f"more than {2 * MAX_PIXELS:,} pixels") from None
+        raise ImageError("too large", f"more than {2 * MAX_PIXELS:,} pixels") from None
     except MemoryError:
-        raise PictureError("too large", _NO_MEMORY, lasting=False) from None
+        raise ImageError("too large", _NO_MEMORY, lasting=False) from None
     except UnidentifiedImageError:
-        raise PictureError("not a picture", "no picture format that is known") from None
+        raise ImageError("not an image", "no image format that is known") from None
     except Exception as error:
         # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more.
         detail = " ".join(str(error).split()) or type(error).__name__
         reason = _reason(detail)
-        raise PictureError(reason, detail, lasting=reason != "not supported") from None
+        raise ImageError(reason, detail, lasting=reason != "not supported") from None
     if not reduced:
         width, height = decoded.size
     elif orientation in LYING:
         width, height = height, width
-    return Picture(decoded, width, height)
+    return DecodedImage(decoded, width, height)
 
 
-def _read_raw(content: bytes, how: _How) -> Picture | None:
+def _read_raw(content: bytes, how: _How) -> DecodedImage | None:
     """The preview in a camera's raw file; None of any other file."""
     try:
         found = preview(content, how.admit)
@@ -246,44 +246,44 @@ def _read_raw(content: bytes, how: _How) -> Picture | None:
     except RawError as error:
         lasting = is_installed(RAW)
         reason = "damaged" if lasting else "not supported"
-        raise PictureError(reason, str(error), lasting=lasting) from None
+        raise ImageError(reason, str(error), lasting=lasting) from None
     except MemoryError:
-        raise PictureError("too large", _NO_MEMORY, lasting=False) from None
+        raise ImageError("too large", _NO_MEMORY, lasting=False) from None
     if how.inspect is not None:
-        # Many are TIFFs, and hold what was said of the picture after it was taken.  What Pillow
+        # Many are TIFFs, and hold what was said of the image after it was taken.  What Pillow
         # does not know, or finds damaged, says nothing.
         with contextlib.suppress(Exception), Image.open(io.BytesIO(content)) as container:
             how.inspect(container)
-    return Picture(image, found.width, found.height)
+    return DecodedImage(image, found.width, found.height)
 
 
 def read_content(path: Path, offset: int = 0, size: int | None = None) -> bytes:
-    """The bytes of a picture's file, or of the part of a file that is a picture.
+    """The bytes of an image's file, or of the part of a file that is an image.
 
     Args:
         path: the file.
-        offset: where in it the picture begins.
+        offset: where in it the image begins.
         size: how many bytes it has; None for all that there are.
 
     Raises:
-        PictureError: ``unreadable`` or ``too large``.
+        ImageError: ``unreadable`` or ``too large``.
     """
     try:
         with path.open("rb") as stream:
             stream.seek(offset)
             content = stream.read(MAX_BYTES + 1 if size is None else min(size, MAX_BYTES + 1))
     except OSError as error:
-        raise PictureError("unreadable", error.strerror or str(error), lasting=False) from None
+        raise ImageError("unreadable", error.strerror or str(error), lasting=False) from None
     except MemoryError:
-        raise PictureError("too large", _NO_MEMORY, lasting=False) from None
+        raise ImageError("too large", _NO_MEMORY, lasting=False) from None
     if len(content) > MAX_BYTES:
-        raise PictureError("too large", f"more than {MAX_BYTES:,} bytes")
+        raise ImageError("too large", f"more than {MAX_BYTES:,} bytes")
     return content
 
 
 def _check_pixels(width: int, height: int, most: float) -> None:
     if width * height > most:
-        raise PictureError("too large", f"{width} by {height} pixels")
+        raise ImageError("too large", f"{width} by {height} pixels")
 
 
 def _reason(detail: str) -> str:

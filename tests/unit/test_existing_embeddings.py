@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from build.errors import BuildError
-from build.given import Given, VectorFile, read_given, read_vectors
+from build.existing_embeddings import Given, VectorFile, read_given, read_vectors
 
 
 def saved(folder: Path, rows: Any) -> Path:
@@ -60,7 +60,7 @@ def clip_retrieval(folder: Path, sizes: list[int], texts: bool = True) -> Path:
         table(
             folder / f"metadata/metadata_{part}.parquet",
             image_path=keys,
-            caption=[f"Picture {key}" for key in keys],
+            caption=[f"Image {key}" for key in keys],
             url=[f"https://example.org/{key}.jpg" for key in keys],
             key=keys,
             status=["success"] * size,
@@ -89,14 +89,14 @@ def test_what_is_read_in_parts_is_the_same_to_the_bit(
     rows = np.asarray(rows_of_any_length(100), dtype=kind, order=order)
     whole = rows.astype(np.float32)
     whole = whole / np.linalg.norm(whole, axis=1, keepdims=True)
-    monkeypatch.setattr("build.given._AT_ONCE", 7)
+    monkeypatch.setattr("build.existing_embeddings._AT_ONCE", 7)
     assert (all_rows(saved(tmp_path, rows), 24) == whole).all()
 
 
 def test_rows_of_several_files_come_in_the_order_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("build.given._AT_ONCE", 7)
+    monkeypatch.setattr("build.existing_embeddings._AT_ONCE", 7)
     files, parts = [], []
     for count in (30, 1, 20):
         np.save(tmp_path / f"{count}.npy", rows_of_any_length(count))
@@ -107,7 +107,7 @@ def test_rows_of_several_files_come_in_the_order_asked_for(
 
 
 def test_bad_rows_of_all_parts_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("build.given._AT_ONCE", 7)
+    monkeypatch.setattr("build.existing_embeddings._AT_ONCE", 7)
     rows = rows_of_any_length(50)
     rows[3] = 0
     rows[[20, 40, 49]] = np.nan
@@ -161,7 +161,7 @@ def test_paths_of_any_system_become_relative(tmp_path: Path) -> None:
     ]
 
 
-def test_paths_under_the_folder_of_the_pictures_become_relative_to_it(
+def test_paths_under_the_folder_of_the_images_become_relative_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "real/photos/photos").mkdir(parents=True)
@@ -181,8 +181,8 @@ def test_paths_under_the_folder_of_the_pictures_become_relative_to_it(
     [
         ("a.jpg\n\nb.jpg\n", "line 2 is empty"),
         ("a.jpg\nb.jpg\n.\\a.jpg\n", r"line 3 repeats line 1: a\.jpg"),
-        ("a.jpg\n../b.jpg\n", r"line 2 names no picture in the folder: \.\./b\.jpg"),
-        ("a/..\n", "line 1 names no picture"),
+        ("a.jpg\n../b.jpg\n", r"line 2 names no image in the folder: \.\./b\.jpg"),
+        ("a/..\n", "line 1 names no image"),
         (b"a.jpg\ncaf\xe9.jpg\n", "not UTF-8"),
     ],
 )
@@ -240,7 +240,7 @@ def test_a_table_has_paths_captions_and_what_else_is_known(tmp_path: Path) -> No
     assert given.queries is None
 
 
-def test_a_table_of_addresses_names_pictures_by_them(tmp_path: Path) -> None:
+def test_a_table_of_addresses_names_images_by_them(tmp_path: Path) -> None:
     paths = table(tmp_path / "p.parquet", url=["https://x/1.jpg"], caption=["A fox"])
     given = read_given(saved(tmp_path, np.ones((1, 2))), paths, None, 2)
     assert given.said == {"https://x/1.jpg": {"caption": "A fox"}}
@@ -251,7 +251,7 @@ def test_what_clip_retrieval_has_written_needs_nothing_beside_it(tmp_path: Path)
     given = read_given(clip_retrieval(tmp_path / "e", [2] * 11), None, None, 2)
     assert given.paths[2:4] == ["000010000", "000010001"]
     assert given.said["000100001"] == {
-        "caption": "Picture 000100001",
+        "caption": "Image 000100001",
         "url": "https://example.org/000100001.jpg",
     }
     rows = np.array([[part + 1, row + 1] for part in range(11) for row in range(2)])
@@ -295,7 +295,7 @@ def test_parts_that_do_not_fit_are_told(tmp_path: Path) -> None:
         ({"caption": ["A fox"]}, "has no column image_path, file_name, path or url"),
         ({"path": [None]}, "row 0 has no path"),
         ({"path": [1]}, "row 0 has no path"),
-        ({"path": ["../a.jpg"]}, r"row 0 names no picture in the folder: \.\./a\.jpg"),
+        ({"path": ["../a.jpg"]}, r"row 0 names no image in the folder: \.\./a\.jpg"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told(

@@ -1,4 +1,4 @@
-"""A picture, brought or found, with words, exclusion, filter and weight."""
+"""An image, brought or found, with words, exclusion, filter and weight."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.slow
 DRAWINGS = {"kind": "drawing"}
 
 
-def upload(page: Page, picture: Path = GUITAR) -> None:
+def upload(page: Page, image: Path = GUITAR) -> None:
     page.get_by_text(ENGLISH.upload, exact=True).click()
-    page.locator("input[type=file]").set_input_files(picture)
+    page.locator("input[type=file]").set_input_files(image)
 
 
 def leaning(page: Page, step: int) -> Locator:
@@ -41,7 +41,7 @@ def expected(service: httpx.Client, **fields: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1920, False), (360, True)])
-def test_a_picture_of_ones_own_keeps_all_that_was_asked(
+def test_an_image_of_ones_own_keeps_all_that_was_asked(
     site: str, service: httpx.Client, visit: Open, width: int, dark: bool
 ) -> None:
     address = f"{site}?q=a%20drum&not=a%20violin&filter={json.dumps(DRAWINGS)}"
@@ -73,14 +73,14 @@ def test_a_picture_of_ones_own_keeps_all_that_was_asked(
     heading(page).scroll_into_view_if_needed()
     page.screenshot(path=SCREENSHOTS / f"words-{width}.png")
 
-    # Words stay when the picture goes, and the focus has somewhere to be.
+    # Words stay when the image goes, and the focus has somewhere to be.
     page.locator("[data-action=forget]").click()
     wait_for_heading(page, "pictures for “a drum”, not like “a violin”")
     assert heading(page).evaluate("element => element === document.activeElement")
     assert page.get_by_role("slider", name=ENGLISH.lean).count() == 0
 
 
-def test_what_one_picture_says_narrows_a_search_with_another(site: str, visit: Open) -> None:
+def test_what_one_image_says_narrows_a_search_with_another(site: str, visit: Open) -> None:
     page = visit(site)
     upload(page)
     wait_for_heading(page, f"like your picture “{GUITAR.name}”")
@@ -94,7 +94,7 @@ def test_what_one_picture_says_narrows_a_search_with_another(site: str, visit: O
     assert GUITAR.name in heading(page).inner_text()
 
 
-def test_a_found_picture_counts_as_much_as_is_said(
+def test_a_found_image_counts_as_much_as_is_said(
     site: str, service: httpx.Client, visit: Open
 ) -> None:
     page = visit(site)
