@@ -29,12 +29,13 @@ from build.thumbhash import thumbhashes
 from models.checksums import record_files
 from models.file_names import ITEMS, LOOKS, THUMBNAILS
 from models.images import decode
+from models.index_file import Metric
 from models.item_writer import write_items
 from models.items import Item
 from models.looks import look_of, write_looks
 from models.manifest import Manifest, OcrFacts
 from models.thumbnails import write_thumbnails
-from models.vector_index import EXACT_UP_TO, Metric, VectorIndex
+from models.vector_index import EXACT_UP_TO, VectorIndex
 
 _LIBRARIES = ("faiss-cpu", "numpy", "pillow", "tokenizers")
 _TUNING_TEXTS = 500

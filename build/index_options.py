@@ -10,7 +10,7 @@ from build.metadata.description import Metadata
 from build.shards.reading import Shards
 from models import machine
 from models.graph import Device
-from models.vector_index import Metric
+from models.index_file import Metric
 
 
 @dataclass(frozen=True)

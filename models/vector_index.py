@@ -16,11 +16,8 @@ compared: of a third of a million images to compare all takes ten times as long.
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import faiss
 import numpy as np
@@ -28,28 +25,23 @@ import numpy as np
 from models.codes import change_codes
 from models.damage import DamagedError
 from models.embeddings import Embeddings, Positions, Vectors
+from models.exact import all_compared, own_vectors
 from models.file_names import INDEX
 from models.folder import Folder
+from models.index_file import BITS, DIMENSIONS_A_CODE, METRICS, Metric, is_of_kind, read_index
 from models.manifest import IndexFacts
+from models.ranking import best_of, stacked
 from models.tuning import NEAREST, Tuning
-
-Metric = Literal["ip", "l2"]
 
 # A flat scan of this many 512-wide vectors takes about as long as encoding the query.
 EXACT_UP_TO = 10_000
 # So many times as many where more images are asked for than there are candidates.
 _FURTHER = 4
-_DIMENSIONS_A_CODE = 2
-_BITS = 4
 # Codes of this many vectors lie together: with 64, the scan for a batch takes three quarters
 # of the time that FAISS's usual 32 take.
 _BLOCK = 64
 # Vectors that are added together, a multiple of that.
 _ADDED = 1 << 16
-_DECIMALS = 6
-_CHUNK = 1 << 20
-# How many more than the k best are looked at, to see where those end that equal the last.
-_MARGIN = 12
 # Among images that a filter keeps, so many candidates find the ten nearest (200 of 200
 # queries, 1,000,000 images, where 1,024 find 99.65 %).
 _KEPT_CANDIDATES = 4096
@@ -57,9 +49,6 @@ _SPARE = 1.2
 # What it takes to compare with a vector, to scan a code, and to hand on a candidate; of these
 # only the ratios matter (measured on 1,000,000 vectors 512 wide: 0.26, 0.0047, 0.13 µs).
 _COMPARE, _SCAN, _HAND_ON = 55.0, 1.0, 28.0
-# FAISS has one limit for all files that are read.
-_READING = threading.Lock()
-_METRICS = {"ip": faiss.METRIC_INNER_PRODUCT, "l2": faiss.METRIC_L2}
 
 
 class VectorIndex:
@@ -88,7 +77,7 @@ class VectorIndex:
         self._tuning = tuning
         self._mean = mean
         self.facts = facts
-        self.embeddings = _own_vectors(index) if embeddings is None else embeddings
+        self.embeddings = own_vectors(index) if embeddings is None else embeddings
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -120,12 +109,10 @@ class VectorIndex:
         dim = vectors.shape[1]
         mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         if len(vectors) <= EXACT_UP_TO:
-            flat = faiss.IndexFlat(dim, _METRICS[metric])
+            flat = faiss.IndexFlat(dim, METRICS[metric])
             flat.add(vectors)
             return cls(flat, IndexFacts(kind="flat", metric=metric), mean)
-        codes = faiss.IndexPQFastScan(
-            dim, dim // _DIMENSIONS_A_CODE, _BITS, _METRICS[metric], _BLOCK
-        )
+        codes = faiss.IndexPQFastScan(dim, dim // DIMENSIONS_A_CODE, BITS, METRICS[metric], _BLOCK)
         codes.train(vectors)
         for start in range(0, len(vectors), _ADDED):
             codes.add(vectors[start : start + _ADDED])
@@ -182,10 +169,10 @@ class VectorIndex:
             DamagedError: a file is damaged, no FAISS index, or of another kind or metric.
         """
         path = folder.path / INDEX
-        index = _read(folder)
-        if index.metric_type != _METRICS[facts.metric]:
+        index = read_index(folder)
+        if index.metric_type != METRICS[facts.metric]:
             raise DamagedError(f"{path} has another metric than {facts.metric}. Build it again.")
-        if not _is_of_kind(index, facts.kind):
+        if not is_of_kind(index, facts.kind):
             raise DamagedError(f"{path} is no index of the kind {facts.kind}. Build it again.")
         embeddings = None if facts.kind == "flat" else Embeddings.load(folder)
         if embeddings is not None and (len(embeddings), embeddings.dim) != (index.ntotal, index.d):
@@ -212,11 +199,9 @@ class VectorIndex:
             DamagedError: a vector that it needs is damaged.
         """
         if positions is not None:
-            return _stack([self._among(query, k, positions) for query in queries], k)
-        # Compared again, vector by vector: the last bits of FAISS's own scores depend on how many
-        # queries there are.
+            return stacked([self._among(query, k, positions) for query in queries], k)
         if self.facts.kind == "flat":
-            return self._all_compared(queries, k)
+            return all_compared(self._index, queries, k)
         candidates = self.facts.search_parameters["candidates"]
         _, named = self._index.search(queries, candidates)
         rows = [
@@ -231,7 +216,7 @@ class VectorIndex:
                 self._with_further(query, k, row, near[near >= 0])
                 for query, row, near in zip(queries, rows, named, strict=True)
             ]
-        return _stack(rows, k)
+        return stacked(rows, k)
 
     def nearest(self, queries: Vectors, candidates: int) -> Positions:
         """The ten images that an index of codes finds with so many candidates, int64 ``[n, 10]``.
@@ -268,34 +253,8 @@ class VectorIndex:
         """The mean of the image embeddings, float32 ``[dim]``."""
         return self._mean
 
-    def _all_compared(self, queries: Vectors, k: int) -> tuple[Vectors, Positions]:
-        """The best of all images for each query, where all have their vectors in the index.
-
-        All queries in one go: to settle each by itself would take longer than to search for it.
-        """
-        depth = min(k + _MARGIN, len(self))
-        while True:
-            _, named = self._index.search(queries, depth)
-            scores = np.empty(named.shape, dtype=np.float32)
-            self._index.compute_distance_subset(
-                len(queries),
-                faiss.swig_ptr(np.ascontiguousarray(queries)),
-                depth,
-                faiss.swig_ptr(scores),
-                faiss.swig_ptr(named),
-            )
-            cosines = scores if self.facts.metric == "ip" else 1 - scores / 2
-            rounded = np.round(cosines, _DECIMALS)
-            # Which of equals FAISS names is chance: there must be one less near than the k-th.
-            if depth == len(self) or (np.partition(rounded, -k)[:, -k] > rounded.min(axis=1)).all():
-                break
-            depth = min(4 * depth, len(self))
-        order = np.lexsort((named, -rounded), axis=-1)[:, :k]
-        best = np.take_along_axis(cosines, order, -1)
-        return _stack(list(zip(best, np.take_along_axis(named, order, -1), strict=True)), k)
-
     def _compared(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
-        return _best(self.embeddings.products(query, positions), positions, k)
+        return best_of(self.embeddings.products(query, positions), positions, k)
 
     def _with_further(
         self, query: Vectors, k: int, found: tuple[Vectors, Positions], further: Positions
@@ -328,91 +287,6 @@ class VectorIndex:
     def _asked_for(self, k: int, count: int) -> int:
         """How many of all to ask for, so that among them there are enough of so many."""
         return int(_SPARE * max(k, _KEPT_CANDIDATES) * len(self) / max(count, 1))
-
-
-def _own_vectors(flat: faiss.IndexFlat) -> Embeddings:
-    """The vectors of a flat index, where they lie in it."""
-    rows = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
-    return Embeddings(rows.reshape(flat.ntotal, flat.d))
-
-
-def _read(folder: Folder) -> faiss.Index:
-    """The FAISS index of a bundle, hashed while FAISS reads it."""
-    digest = hashlib.sha256()
-    failure = None
-    with folder.stream(INDEX) as stream:
-
-        def read(size: int) -> bytes:
-            chunk = stream.read(size)
-            if not folder.checked(INDEX):
-                digest.update(chunk)
-            return chunk
-
-        try:
-            with _READING:
-                # No more than there is can be asked for.
-                faiss.set_deserialization_vector_byte_limit(max(1, folder.size(INDEX)))
-                index = faiss.read_index(faiss.PyCallbackIOReader(read))
-        except (RuntimeError, MemoryError) as error:
-            failure = error
-        # What may follow belongs to the file, too.
-        while read(_CHUNK):
-            pass
-    # A damaged file makes FAISS fail less clearly.
-    if not folder.checked(INDEX):
-        folder.settle(INDEX, digest.hexdigest())
-    if failure is not None:
-        path = folder.path / INDEX
-        raise DamagedError(f"{path} is no FAISS index: {failure}. Build it again.") from None
-    return index
-
-
-def _is_of_kind(index: faiss.Index, kind: str) -> bool:
-    """Whether an index is what :meth:`VectorIndex.build` makes, and as large as it says.
-
-    FAISS believes a file that is not what it says of itself, and reads beyond its end.
-    """
-    if kind == "flat":
-        size = 4 * index.d * index.ntotal
-        return isinstance(index, faiss.IndexFlat) and index.codes.size() == size
-    if not isinstance(index, faiss.IndexPQFastScan):
-        return False
-    parts = index.d // _DIMENSIONS_A_CODE
-    # FAISS works on pairs of parts.
-    pairs = (parts + 1) // 2
-    block = max(1, index.bbs)
-    padded = -(-index.ntotal // block) * block
-    return (
-        (index.M, index.M2, index.nbits, index.pq.M, index.pq.nbits)
-        == (parts, 2 * pairs, _BITS, parts, _BITS)
-        and index.pq.centroids.size() == index.d << _BITS
-        and (index.ntotal2, index.codes.size()) == (padded, padded * pairs)
-    )
-
-
-def _best(cosines: Vectors, found: Positions, k: int) -> tuple[Vectors, Positions]:
-    """The ``k`` best of some images in an order that does not depend on the batch.
-
-    FAISS takes another kernel for a single query than for many, so the last bits of a score
-    vary: what differs only there counts as equal, and the lower position comes first.
-    """
-    rounded = np.round(cosines, _DECIMALS)
-    if k < len(rounded):
-        # The least that belongs to the best, and all that equal it.
-        among = np.flatnonzero(rounded >= np.partition(rounded, -k)[-k])
-        rounded, cosines, found = rounded[among], cosines[among], found[among]
-    order = np.lexsort((found, -rounded))[:k]
-    return cosines[order], found[order]
-
-
-def _stack(rows: list[tuple[Vectors, Positions]], k: int) -> tuple[Vectors, Positions]:
-    """The answers to several queries, each filled up to ``k``."""
-    cosines = np.full((len(rows), k), -np.inf, dtype=np.float32)
-    positions = np.full((len(rows), k), -1, dtype=np.int64)
-    for row, (best, found) in enumerate(rows):
-        cosines[row, : len(best)] = best
-        positions[row, : len(found)] = found
-    return cosines, positions
 
 
 def use_threads(count: int) -> None:

@@ -20,8 +20,10 @@ import models.vector_index
 from models.checksums import record_files
 from models.damage import DamagedError
 from models.folder import Folder
+from models.index_file import Metric
 from models.manifest import IndexFacts
-from models.vector_index import Metric, VectorIndex
+from models.ranking import best_of, stacked
+from models.vector_index import VectorIndex
 
 
 def unit_vectors(count: int, dim: int = 32, seed: int = 0) -> NDArray[np.float32]:
@@ -170,7 +172,7 @@ def test_equals_at_the_border_are_those_that_lie_first(monkeypatch: pytest.Monke
 
 def test_what_differs_in_the_last_bits_only_is_equal() -> None:
     cosines = np.array([0.5, 0.5 + 2e-7, 0.5 - 1e-7, 0.7], dtype=np.float32)
-    _, found = models.vector_index._best(cosines, np.array([3, 9, 1, 12]), 3)
+    _, found = best_of(cosines, np.array([3, 9, 1, 12]), 3)
     assert found.tolist() == [12, 1, 3]
 
 
@@ -408,15 +410,15 @@ def test_the_best_of_some_are_cut_to_k_with_all_that_equal_the_last() -> None:
     cosines = np.array([0.5, 0.9, 0.5, 0.5, 0.1], dtype=np.float32)
     positions = np.array([8, 3, 2, 5, 1])
     for k, expected in [(1, [3]), (2, [3, 2]), (3, [3, 2, 5]), (4, [3, 2, 5, 8])]:
-        scores, found = models.vector_index._best(cosines, positions, k)
+        scores, found = best_of(cosines, positions, k)
         assert found.tolist() == expected
         assert scores.tolist() == sorted(scores.tolist(), reverse=True)
-    assert models.vector_index._best(cosines, positions, 9)[1].tolist() == [3, 2, 5, 8, 1]
+    assert best_of(cosines, positions, 9)[1].tolist() == [3, 2, 5, 8, 1]
 
 
 def test_what_is_not_found_is_filled_up() -> None:
     rows = [(np.array([0.5], dtype=np.float32), np.array([7])), (np.empty(0), np.empty(0))]
-    cosines, positions = models.vector_index._stack(rows, 2)
+    cosines, positions = stacked(rows, 2)
     assert positions.tolist() == [[7, -1], [-1, -1]]
     assert cosines.tolist() == [[0.5, -np.inf], [-np.inf, -np.inf]]
     assert (cosines.dtype, positions.dtype) == (np.float32, np.int64)
