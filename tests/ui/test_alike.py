@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlparse
 
 import httpx
 import pytest
@@ -218,12 +219,17 @@ def test_what_looks_like_the_one_sought_is_a_link_away(
     copied_site: str, folded: list[dict[str, Any]], copied: httpx.Client, visit: Open
 ) -> None:
     one = first_of_three(folded)
-    page = visit(f"{copied_site}?like={one['id']}&fold=1")
+    page = visit(f"{copied_site}?like={one['id']}&fold=1&not=a%20fox&sort=path&k=96")
     ready(page, ENGLISH.folded)
-    assert paths(page)[0] == one["image_path"]
-    page.get_by_role("link", name=label(one), exact=True).click()
+    link = page.get_by_role("link", name=label(one), exact=True)
+    leads_to = parse_qs(urlparse(str(link.get_attribute("href"))).query)
+    link.click()
     ready(page, "4 chosen pictures")
     assert set(paths(page)) == set(alike(one, copied))
+    # Clicked as opened in another tab: of what was sought nothing is left.
+    page.wait_for_url("**ids=*")
+    assert parse_qs(urlparse(page.url).query) == leads_to
+    assert leads_to.keys() == {"ids", "fold", "k"}
 
 
 def test_what_resembles_an_upload_is_folded_too(
