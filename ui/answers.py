@@ -61,6 +61,18 @@ class FoundImage:
         names = matched if isinstance(matched, Mapping) else {}
         return tuple(str(name) for name in names if name != "image")
 
+    @property
+    def alike(self) -> int:
+        """How many others look like it and are not shown themselves; 0 where nothing is folded."""
+        number = self.said.get("duplicates")
+        return number if isinstance(number, int) and number > 0 and self.alike_ids else 0
+
+    @property
+    def alike_ids(self) -> tuple[str, ...]:
+        """The ids of these, or of the first where they are many."""
+        ids = self.said.get("duplicate_ids")
+        return tuple(map(str, ids)) if isinstance(ids, list) else ()
+
     def source_of(self, name: str) -> str:
         """Where a field comes from, as the service names it; empty where it does not."""
         sources = self.said.get("sources")
@@ -79,7 +91,8 @@ class Answer:
     answered, empty where the service does not.
     Of what came page by page no more than ``MOST_HELD`` are there: ``gone`` came before them,
     ``relevant_gone`` of which were relevant; ``nearest`` is the highest similarity of the first
-    page, None where there is no other.
+    page, None where there is no other.  ``sought`` of the images are what others are to resemble,
+    and are there for what looks like them.
     """
 
     images: tuple[FoundImage, ...]
@@ -94,6 +107,7 @@ class Answer:
     gone: int = 0
     relevant_gone: int = 0
     nearest: float | None = None
+    sought: int = 0
 
     @property
     def relevant(self) -> tuple[FoundImage, ...]:
@@ -126,11 +140,13 @@ class Answer:
         return replace(
             self,
             images=held,
-            total=page.total,
+            # Each page counts those of its own.
+            total=None if page.total is None else page.total + self.sought,
             next=page.next,
             gone=self.gone + len(left),
             relevant_gone=self.relevant_gone + sum(image.relevant for image in left),
             nearest=self.best,
+            sought=self.sought + page.sought,
         )
 
 

@@ -84,6 +84,7 @@ def card_html(
         texts.like,
         label=texts.like_this.format(alt=alt),
     )
+    alike = _alike(image, question, alt, texts)
     return (
         f'<li style="--ratio:{ratio}" data-place="{place}"><figure>{image_html}'
         f'<figcaption class="caption" dir="auto"{unheard}>{escape(caption)}'
@@ -91,8 +92,23 @@ def card_html(
         f'<div class="about">'
         f'<span class="path" dir="ltr">{escape(image.image_path)}</span>'
         f"{'' if best is None else _similarity(image.similarity or 0.0, best, texts)}"
-        f'<div class="actions">{like}{_details(image, question, texts, upload)}</div></div></li>'
+        f'<div class="actions">{like}{alike}{_details(image, question, texts, upload)}</div>'
+        f"</div></li>"
     )
+
+
+def _alike(image: FoundImage, question: Question, alt: str, texts: Texts) -> str:
+    """A link to what looks like an image and is folded into it; nothing where nothing is."""
+    if not image.alike:
+        return ""
+    ids = (image.id, *image.alike_ids)
+    told = texts.some(texts.alike, image.alike)
+    # Of many the service names the first.
+    others = texts.alike_these if len(image.alike_ids) == image.alike else texts.alike_first
+    label = f"{told}: {texts.some(others, len(image.alike_ids))}: {alt}"
+    # As a link to what was chosen: what was sought is a step back.
+    these = Question(ids=ids, k=question.k, fold=question.fold)
+    return link_html(these, "ids", ",".join(ids), told, label=label)
 
 
 def _similarity(similarity: float, best: float, texts: Texts) -> str:

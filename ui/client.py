@@ -84,12 +84,14 @@ class Service:
         answer = self._page("/search", body["k"], offset, most, json=body | _given(offset))
         if question.like is None:
             return replace(answer, ranked=question.seeks)
-        # The images themselves come with those that resemble them.
+        # The images themselves come with those that resemble them.  Where what looks alike is
+        # folded, one stays that stands for others: nothing else would lead to these.
         likes = question.likes
-        others = [image for image in answer.images if image.id not in likes]
-        total = None if answer.total is None else max(0, answer.total - len(likes))
+        others = [image for image in answer.images if image.id not in likes or image.alike]
+        sought = sum(image.id in likes for image in others)
+        total = None if answer.total is None else max(0, answer.total - len(likes) + sought)
         shown = others if offset is not None else others[: question.k]
-        return replace(answer, images=tuple(shown), total=total)
+        return replace(answer, images=tuple(shown), total=total, sought=sought)
 
     def search_by_image(
         self, content: bytes, question: Question, offset: int | None = None

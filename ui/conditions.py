@@ -47,7 +47,8 @@ def each_condition(
 def chips_html(question: Question, texts: Texts, *, upload: bool, order: str = "") -> str:
     """The filter that is in use: each condition can be taken away, and all of them at once.
 
-    Where nothing is sought, the order that was asked for can be taken away as well.
+    Where nothing is sought, the order that was asked for can be taken away as well; where
+    something is, that what looks alike is shown once.
 
     Args:
         question: what is asked.
@@ -56,7 +57,8 @@ def chips_html(question: Question, texts: Texts, *, upload: bool, order: str = "
         order: the order in words.
     """
     ordered = bool(question.sort and question.browses and not upload)
-    if question.ids or not (question.filter or ordered):
+    folded = question.folds(upload)
+    if question.ids or not (question.filter or ordered or folded):
         return ""
 
     def chip(told: str, kept: dict[str, Any]) -> str:
@@ -72,9 +74,17 @@ def chips_html(question: Question, texts: Texts, *, upload: bool, order: str = "
         leads_to, label = replace(question, sort=""), texts.take_away.format(filter=order)
         link = link_html(leads_to, "order", "", f"{order} ×", label=label, css="pill")
         chips += f'<li dir="auto">{link}</li>'
-    if len(each) + ordered > 1:
+    if folded:
+        unfolded, label = replace(question, fold=False), texts.take_away.format(filter=texts.folded)
+        link = link_html(
+            *(None if upload else unfolded, "unfold", "", f"{texts.folded} ×"),
+            label=label,
+            css="pill",
+        )
+        chips += f"<li>{link}</li>"
+    if len(each) + ordered + folded > 1:
         kept_order = "" if ordered else question.sort
-        nothing = None if upload else replace(question, filter={}, sort=kept_order)
+        nothing = None if upload else replace(question, filter={}, sort=kept_order, fold=False)
         chips += f"<li>{link_html(nothing, 'clear', '', texts.clear_all, css='clear')}</li>"
     # Safari forgets that an unmarked list is a list.
     return f'<ul class="chips" role="list" aria-label="{escape(texts.filters)}">{chips}</ul>'

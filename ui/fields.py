@@ -69,6 +69,9 @@ def draw(question: Question, texts: Texts, *, upload: bool, speech: bool) -> Del
             on_change=changed,
         )
         st.radio(texts.count, COUNTS, key="k", horizontal=True, on_change=changed)
+        # What is only looked through or looked up, the service does not fold.
+        unfolded = not upload and bool(question.browses or question.ids)
+        st.toggle(texts.fold, key="fold", disabled=unfolded, on_change=changed)
         place = st.container()
     with right, st.expander(texts.upload):
         st.file_uploader(

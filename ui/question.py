@@ -16,6 +16,8 @@ MAX_LIKES = 16
 _MAX_SORT = 129
 # How much an image may count where words count once: from the image above all to the words.
 WEIGHTS = (4.0, 2.0, 1.0, 0.5, 0.25)
+# A cosine: copies in other sizes, cuttings and bursts, but not much else (docs/relevance.md).
+_ALIKE = 0.95
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Question:
     each, or one that the reader brought, counts beside the text; ``ids`` are images that are
     shown themselves, where nothing else is sought; ``filter`` is the service's own filter, such as
     ``{"licence": "CC0", "year": {"gte": 1990}}``, and ``sort`` its order, such as ``-taken_at``,
-    empty for that by relevance.
+    empty for that by relevance.  With ``fold`` what looks alike is shown once, where anything is
+    sought.
     """
 
     text: str = ""
@@ -37,6 +40,7 @@ class Question:
     ids: tuple[str, ...] = ()
     weight: float = 1.0
     sort: str = ""
+    fold: bool = False
 
     @property
     def seeks(self) -> bool:
@@ -47,6 +51,10 @@ class Question:
     def browses(self) -> bool:
         """Whether images are to be seen that nobody seeks, filtered or in some order."""
         return not self.seeks and bool(self.filter or self.sort)
+
+    def folds(self, upload: bool) -> bool:
+        """Whether what looks alike is shown once: of what is sought, if only with an upload."""
+        return self.fold and (upload or (self.seeks and not self.ids))
 
     @property
     def likes(self) -> tuple[str, ...]:
@@ -65,6 +73,7 @@ class Question:
             ids=_read_ids(params.get("ids", ""))[:MAX_CHOSEN],
             weight=_read_weight(params.get("weight", "")),
             sort=_read_sort(params.get("sort", "")),
+            fold=params.get("fold") == "1",
         )
 
     def to_params(self) -> dict[str, str]:
@@ -86,14 +95,16 @@ class Question:
             params["weight"] = f"{self.weight:g}"
         if self.sort:
             params["sort"] = self.sort
+        if self.fold:
+            params["fold"] = "1"
         return params
 
     def body(self) -> dict[str, Any]:
         """The JSON of ``POST /search``: only what was said."""
         said: dict[str, Any] = self._beside_images()
         if not self.seeks:
-            # There is nothing that it could be taken from.
-            del said["negative"]
+            # There is nothing that it could be taken from, and the service folds what is sought.
+            del said["negative"], said["fold"]
         weight = {"weight": self.weight} if self.text and self.weight != 1 else {}
         if len(self.likes) > 1 or (self.likes and weight):
             said["queries"] = [{"like": one} | weight for one in self.likes]
@@ -118,6 +129,7 @@ class Question:
     def _beside_images(self) -> dict[str, Any]:
         said: dict[str, Any] = {"query": self.text, "negative": self.negative}
         said |= {"filter": dict(self.filter), "sort": self.sort}
+        said["fold"] = _ALIKE if self.fold else None
         # By words as well as by looks, and told where the keys have slipped.
         return said | ({"mode": "auto", "spelling": True} if self.text else {})
 

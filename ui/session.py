@@ -34,6 +34,7 @@ def prepare() -> None:
         if question.negative:
             state.refine = True
         state.weight, state.sort = question.weight, question.sort
+        state.fold = question.fold
         state.params = params
     state.changed = False
 
@@ -50,6 +51,7 @@ def asked() -> Question:
         ids=state.ids,
         weight=state.weight,
         sort=state.sort,
+        fold=state.fold,
     )
 
 

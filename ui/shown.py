@@ -176,14 +176,22 @@ def _acted() -> None:
         case "like":
             drop_upload()
             state.like, state.ids = value, ()
+        case "ids":
+            drop_upload()
+            state.text, state.negative, state.like = "", "", None
+            state.filter, state.sort, state.weight = {}, "", 1.0
+            state.ids = tuple(value.split(","))
         case "filter":
             filters.narrow(state.filter | json.loads(value))
         case "keep":
             filters.narrow(json.loads(value))
         case "clear":
             filters.narrow({})
+            state.fold = False
             if not brought() and not asked().seeks:
                 state.sort = ""
+        case "unfold":
+            state.fold = False
         case "order":
             state.sort = value
         case "forget":

@@ -46,6 +46,8 @@ def summary(
         told += texts.only_with.format(filter=describe_filter(question.filter, texts))
     if order:
         told += f", {order}"
+    if question.folds(upload is not None):
+        told += f", {texts.folded}"
     return head + told
 
 

@@ -28,6 +28,8 @@ class Texts:
     lean: str
     leans: tuple[str, ...]
     count: str
+    fold: str
+    folded: str
     any: str
     at_least: str
     at_most: str
@@ -89,6 +91,9 @@ class Texts:
     drop_upload: str
     like: str
     like_this: str
+    alike: tuple[str, str]
+    alike_these: tuple[str, str]
+    alike_first: tuple[str, str]
     similarity: str
     details: str
     larger: str

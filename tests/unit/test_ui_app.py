@@ -355,6 +355,26 @@ def test_filters_do_not_stay_with_images_that_were_chosen(service: FakeService) 
         assert field in params(app)["filter"]
 
 
+def test_look_alikes_are_shown_once_as_long_as_the_reader_wants(service: FakeService) -> None:
+    app = page(q="a fox")
+    assert not app.toggle("fold").value
+    healthy(app.toggle("fold").set_value(True).run())
+    assert service.asked[-1] == Question(text="a fox", fold=True)
+    assert params(app) == {"q": "a fox", "fold": "1"}
+    healthy(app.text_input("text").input("a dog").run())
+    assert service.asked[-1] == Question(text="a dog", fold=True)
+    healthy(app.toggle("fold").set_value(False).run())
+    assert params(app) == {"q": "a dog"}
+    assert page(q="a fox", fold="1").toggle("fold").value
+
+
+@pytest.mark.parametrize("asked", [{"sort": "path"}, {"ids": "id-0"}])
+def test_what_nobody_seeks_is_not_folded(service: FakeService, asked: dict[str, str]) -> None:
+    app = page(fold="1", **asked)
+    assert app.toggle("fold").disabled
+    assert params(app) == asked | {"fold": "1"}
+
+
 def test_how_much_an_image_counts_is_asked_where_there_are_words(service: FakeService) -> None:
     app = page(like="id-1")
     assert not app.select_slider

@@ -246,6 +246,40 @@ def test_what_resembles_several_does_not_show_them_again() -> None:
     assert (found.total, found.next) == (17, 15)
 
 
+def test_of_what_is_folded_the_one_that_is_resembled_stands_for_what_looks_like_it() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        start = asked["offset"]
+        found = [
+            result(n, 0.9, duplicates=0, duplicate_ids=[]) for n in range(start, start + asked["k"])
+        ]
+        if start == 0:
+            found[0] |= {"duplicates": 1, "duplicate_ids": ["b"]}
+        return httpx.Response(200, json={"results": found[: 30 - start], "total_relevant": 30})
+
+    ids = [str(result(number, 0)["id"]) for number in range(30)]
+    client, question = service(answer), Question(like=",".join(ids[:2]), fold=True)
+    whole = client.search(question, 0)
+    assert [image.id for image in whole.images] == [ids[0], *ids[2:14]]
+    assert (whole.images[0].alike, whole.images[0].alike_ids) == (1, ("b",))
+    assert (whole.total, whole.next) == (29, 14)
+    # The other pages know nothing of it, and are counted alike.
+    while whole.next is not None:
+        whole = whole.with_more(client.search(question, whole.next))
+        assert whole.total == 29
+    assert len(whole.images) == 29
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"duplicates": 3}, {"duplicates": "3", "duplicate_ids": ["b"]},
+             {"duplicates": -1, "duplicate_ids": ["b"]}, {"duplicates": 1, "duplicate_ids": "b"}],
+)  # fmt: skip
+def test_what_says_nothing_of_others_stands_for_itself(said: dict[str, Any]) -> None:
+    answer = {"results": [result(0, 0.9) | said]}
+    found = service(lambda _: httpx.Response(200, json=answer)).search(Question(text="a fox"))
+    assert found.images[0].alike == 0
+
+
 def test_an_archive_comes_to_who_has_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.headers.get("authorization") != "Bearer k":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -77,6 +78,24 @@ def test_the_order_is_taken_away_where_nothing_is_sought() -> None:
         chips_html(question, ENGLISH, upload=True, order="by path"),
     ):
         assert re.findall('data-action="(.*?)"', html) == ["keep"]
+
+
+def test_look_alikes_once_is_taken_away_like_a_condition() -> None:
+    question = Question(text="a fox", fold=True)
+    html = chips_html(question, ENGLISH, upload=False)
+    assert re.findall('data-action="(.*?)"', html) == ["unfold"]
+    assert re.findall('href="(.*?)"', html) == ["?q=a+fox"]
+    assert f'aria-label="{ENGLISH.take_away.format(filter=ENGLISH.folded)}"' in html
+    html = chips_html(replace(question, filter={"a": 1}), ENGLISH, upload=False)
+    assert re.findall('data-action="(.*?)"', html) == ["keep", "unfold", "clear"]
+    assert "fold=1" in re.findall('href="(.*?)"', html)[0]
+    assert re.findall('href="(.*?)"', html)[2] == "?q=a+fox"
+    assert "href" not in chips_html(Question(fold=True), ENGLISH, upload=True)
+    # Where it changes nothing, nothing is said of it.
+    for idle in (Question(fold=True), Question(ids=("a",), fold=True)):
+        assert chips_html(idle, ENGLISH, upload=False) == ""
+    browsed = chips_html(Question(sort="path", fold=True), ENGLISH, upload=False, order="by path")
+    assert re.findall('data-action="(.*?)"', browsed) == ["order"]
 
 
 def test_where_nothing_is_filtered_there_is_none() -> None:

@@ -24,6 +24,7 @@ QUESTIONS = st.builds(
     ids=st.lists(st.from_regex(r"[0-9a-f]{1,16}", fullmatch=True), unique=True, max_size=4).map(
         tuple
     ),
+    fold=st.booleans(),
 )
 WEIGHED = st.builds(replace, QUESTIONS.filter(lambda one: one.like and one.text),
                     weight=st.sampled_from(WEIGHTS))  # fmt: skip
@@ -39,7 +40,8 @@ def test_a_link_asks_the_same_question(question: Question) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["q", "not", "like", "k", "filter", "weight", "ids", "page"]), st.text()
+        st.sampled_from(["q", "not", "like", "k", "filter", "weight", "ids", "fold", "page"]),
+        st.text(),
     )
 )
 def test_any_link_makes_some_question(params: dict[str, str]) -> None:
@@ -156,6 +158,23 @@ def test_an_image_of_the_collection_counts_as_much_as_is_said() -> None:
         assert plain.body()["like"] == "abc"
         assert "queries" not in plain.body()
         assert "weight" not in plain.link()
+
+
+def test_what_looks_alike_is_folded_where_something_is_sought() -> None:
+    question = Question(text="a fox", fold=True)
+    assert question.link() == "?q=a+fox&fold=1"
+    assert question.body() == {"query": "a fox", "k": 12, "fold": 0.95} | TEXT
+    assert Question(fold=True).form() == {"k": "12", "fold": "0.95"}
+    # The service refuses to fold what nobody seeks.
+    browsed = Question(sort="path", fold=True)
+    assert browsed.body() == {"sort": "path", "k": 12}
+    assert browsed.link() == "?sort=path&fold=1"
+    asked = [question, browsed, Question(ids=("a",), fold=True)]
+    assert [one.folds(False) for one in asked] == [True, False, False]
+    assert browsed.folds(True)
+    assert not replace(question, fold=False).folds(True)
+    for strange in ("0", "true", "0.95", ""):
+        assert not Question.from_params({"fold": strange}).fold
 
 
 def test_a_form_holds_only_what_was_said() -> None:

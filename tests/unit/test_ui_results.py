@@ -90,11 +90,16 @@ def answered(*images: FoundImage) -> Answer:
     return Answer(images, {"tokenize": 0.2, "queue": 0.1, "encode": 2.0, "search": 0.4}, 3.0)
 
 
-def shown(*images: FoundImage, question: Question | None = None, **options: Any) -> Page:
+def shown(
+    *images: FoundImage,
+    question: Question | None = None,
+    texts: Texts = ENGLISH,
+    **options: Any,
+) -> Page:
     answer = answered(*images)
     options.setdefault("info", {"model": {"name": "ViT-B-32"}, "index": {"kind": "Flat"}})
     question = question or Question(text="a fox")
-    return Page.of(results.answer_html(answer, question, "1 picture", ENGLISH, **options))
+    return Page.of(results.answer_html(answer, question, "1 picture", texts, **options))
 
 
 def test_images_are_a_list_of_figures_under_a_heading() -> None:
@@ -165,6 +170,35 @@ def test_every_link_tells_which_image_it_is_about() -> None:
     assert like.attributes["href"] == "?q=a+fox&like=0123456789abcdef"
     assert like.attributes["data-value"] == FOX.id
     assert page.all("summary")[0].text == "Details: A red fox in the snow"
+
+
+@pytest.mark.parametrize(
+    ("number", "texts", "told", "others"),
+    [
+        (1, ENGLISH, "+1 alike", "show the picture that looks like this"),
+        (3, ENGLISH, "+3 alike", "show the 3 pictures that look like this"),
+        (300, ENGLISH, "+300 alike", "show the first 10 pictures that look like this"),
+        (3, GERMAN, "+3 ähnliche", "die 3 Bilder zeigen, die so aussehen wie dieses"),
+    ],
+)
+def test_what_looks_like_an_image_is_a_link_away(
+    number: int, texts: Texts, told: str, others: str
+) -> None:
+    ids = [f"{each:016x}" for each in range(min(number, 10))]
+    image = replace(FOX, said={"duplicates": number, "duplicate_ids": ids})
+    question = Question(text="a fox", filter={"a": 1}, k=24, fold=True)
+    [link] = shown(image, question=question, texts=texts).actions("ids")
+    assert link.text == told
+    assert link.attributes["aria-label"] == f"{told}: {others}: {FOX.alt_text}"
+    assert link.attributes["data-value"] == ",".join([FOX.id, *ids])
+    address = parse_qs(str(link.attributes["href"]).removeprefix("?"))
+    assert address == {"ids": [",".join([FOX.id, *ids])], "k": ["24"], "fold": ["1"]}
+
+
+def test_what_stands_for_itself_leads_to_no_others() -> None:
+    alone = replace(FOX, said={"duplicates": 0, "duplicate_ids": []})
+    assert shown(alone, question=Question(text="a fox", fold=True)).actions("ids") == []
+    assert shown(FOX).actions("ids") == []
 
 
 def test_metadata_narrows_the_search_that_was_made() -> None:
@@ -320,6 +354,8 @@ def test_what_the_service_refuses_is_told_by_field() -> None:
         (Question(text="snow", like="x"), None, "2 pictures like “a dog” and “snow”"),
         (Question(text="a fox", negative="snow"), None, "2 pictures for “a fox”, not like “snow”"),
         (Question(), "me.png", "2 pictures like your picture “me.png”"),
+        (Question(text="a fox", fold=True), None, "2 pictures for “a fox”, look-alikes once"),
+        (Question(fold=True), "me.png", "2 pictures like your picture “me.png”, look-alikes once"),
         (
             Question(text="a fox", negative="snow"),
             "me.png",
