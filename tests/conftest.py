@@ -20,8 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent
 BY_FILE = ("unit", "fuzz", "build")
 
 
-# Before pytest-xdist looks at the groups.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers (`pytest -n 2 --dist loadgroup`) one has all tests of a folder.
 
