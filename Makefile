@@ -82,9 +82,8 @@ sbom: .venv/installed-audit
 	  --output-file $(SBOM) .cache/image/bin/python
 	rm -rf .cache/image
 
-# Two at once: much of their time they wait for the processes that they start.
 test: $(EXTRAS:%=.venv/installed-%)
-	$(BIN)/python -m pytest --cov -n 2 --dist loadgroup
+	$(BIN)/python -m pytest --cov
 
 # `make test` has the part of these that searches, for the server and for Lite.
 milvus: $(EXTRAS:%=.venv/installed-%)

@@ -16,21 +16,6 @@ settings.register_profile("unhurried", settings(), deadline=None)
 settings.load_profile("unhurried")
 
 ROOT = Path(__file__).resolve().parent.parent
-# Their tests share nothing that takes long to make.
-BY_FILE = ("unit", "fuzz", "build")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`pytest -n 2 --dist loadgroup`) one has all tests of a folder.
-
-    What they share, such as a browser, an image or a server of Milvus, is then there once.
-    """
-    for item in items:
-        if not item.path.is_relative_to(ROOT / "tests"):
-            continue
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        together = str(item.path) if folder in BY_FILE else folder
-        item.add_marker(pytest.mark.xdist_group(together))
 
 
 @pytest.fixture(scope="session")
