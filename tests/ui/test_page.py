@@ -166,14 +166,14 @@ def test_a_filter_from_the_metadata(site: str, visit: Open) -> None:
     page = visit(site)
     search(page, "a flower in a garden")
     page.locator("ul.grid summary").first.click()
-    link = page.locator("ul.grid dt:text-is('kind') + dd a").first
+    link = page.locator("ul.grid dt:text-is('Kind') + dd a").first
     kind = link.inner_text()
     link.click()
     page.wait_for_url("**filter=*")
     page.wait_for_function(
         """(kind) => {
             const said = [...document.querySelectorAll("ul.grid dt")]
-                .filter((term) => term.textContent === "kind")
+                .filter((term) => term.textContent === "Kind")
                 .map((term) => term.nextElementSibling.textContent);
             return said.length && said.every((value) => value === kind);
         }""",
