@@ -77,10 +77,11 @@ def test_nothing_grows(
         work(service, count // 10, exchange)
         before = taken(service)
         work(service, count - count // 10, exchange)
+        # The bundle that came last is still being checked in the background.
+        wait_for(lambda: taken(service).threads <= before.threads, "end of the threads that came")
         after = taken(service)
     growth = after.memory / before.memory - 1
     assert after.descriptors <= before.descriptors
-    assert after.threads <= before.threads
     # Of a short run, what is still being warmed up is a larger share.
     assert growth < (0.03 if SOAK else 0.3)
     figure(
