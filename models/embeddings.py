@@ -46,12 +46,18 @@ class Embeddings:
         rows: float32 ``[n, dim]``.
         checksums: of each row, uint64 ``[n]``; None where the rows need no check.
         path: where the rows lie, for messages.
+        owner: whose memory the rows are, where NumPy does not know: it is kept with them.
     """
 
     def __init__(
-        self, rows: Vectors, checksums: Checksums | None = None, path: Path | None = None
+        self,
+        rows: Vectors,
+        checksums: Checksums | None = None,
+        path: Path | None = None,
+        owner: object = None,
     ) -> None:
         self._first = _Part(rows, checksums, path)
+        self._owner = owner
         # Those of a change, and which row each position has: both or none.
         self._changed: _Part | None = None
         self._row_of: Rows | None = None

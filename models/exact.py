@@ -46,4 +46,4 @@ def all_compared(flat: faiss.IndexFlat, queries: Vectors, k: int) -> tuple[Vecto
 def own_vectors(flat: faiss.IndexFlat) -> Embeddings:
     """The vectors of a flat index, where they lie in it."""
     rows = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
-    return Embeddings(rows.reshape(flat.ntotal, flat.d))
+    return Embeddings(rows.reshape(flat.ntotal, flat.d), owner=flat)
