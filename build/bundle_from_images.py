@@ -19,12 +19,12 @@ from build.found_images import Found, find, with_vectors
 from build.images_with_embeddings import given_images
 from build.index_options import IndexOptions, threads_of
 from build.journal import Journal
-from build.little import change_little
-from build.made import Made
 from build.made_of import made_of, sidecars
 from build.ocr import find_reader, identity
 from build.packages import Package, open_package
 from build.said_of_images import all_said
+from build.small_change import apply_small_change
+from build.source_checksums import SourceChecksums
 from models.manifest import Manifest, OcrFacts
 
 
@@ -97,8 +97,8 @@ def build_index(options: IndexOptions) -> Outcome:
             made = None
             if found is not None:
                 checksums = said.checksums(found.paths, found.checksums)
-                made = Made(made_of(settings, (), (), ()), found.paths, checksums)
-                if old is not None and change_little(
+                made = SourceChecksums(made_of(settings, (), (), ()), found.paths, checksums)
+                if old is not None and apply_small_change(
                     output, old, images, said, made, checksum, package, journal
                 ):
                     return _outcome(options, found, changed=True)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from build.atomic_output import Output
 from build.bundle_images import Images
 from build.changed_files import Coming, is_due, write_changed
-from build.coming import coming_of, positions_of
 from build.embed import NO_ENCODER
 from build.errors import BuildError
 from build.images_with_embeddings import given_images
@@ -27,6 +26,7 @@ from build.index_options import IndexOptions
 from build.journal import Journal
 from build.metadata.description import Metadata
 from build.moves import Moves, moves
+from build.new_items import coming_of, positions_of
 from build.path_lists import read_paths
 from build.renew import write_renewed
 from build.said import Said

@@ -233,7 +233,7 @@ class Journal:
         return None if row is None else (row[0], row[1], row[2])
 
     def put_made(self, bundle: str, paths: str, checksums: bytes) -> None:
-        """Write down what a bundle is made of (:mod:`build.made`)."""
+        """Write down what a bundle is made of (:mod:`build.source_checksums`)."""
         with self._lock:
             self._connection.execute("DELETE FROM made")
             self._connection.execute(

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.asked import is_beginning, read_query
 from models.database import FULL_TEXT, Database
+from models.query_words import is_beginning, read_query
 from models.unspaced import apart, sought
 from models.word_ranks import COLUMNS, Positions, WordRanks
 

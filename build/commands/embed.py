@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from build.commands.index import configure_device, positive
+from build.commands.index import configure_choice, configure_device, positive
 from models.installation import command
 
 
@@ -60,26 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="of the embeddings in the shards; default float32",
     )
-    parser.add_argument(
-        "--metadata",
-        choices=("none", "basic", "all"),
-        default="basic",
-        help="what images and XMP files beside them say that is kept: none, basic (default) or all",
-    )
-    parser.add_argument(
-        "--include",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="only images that match, as in a .gitignore; may be given several times",
-    )
-    parser.add_argument(
-        "--exclude",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="no folders and images that match; beside what .sightlineignore says",
-    )
+    configure_choice(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

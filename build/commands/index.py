@@ -71,6 +71,20 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read the text in the images (the extra `ocr`)",
     )
+    configure_choice(parser)
+    parser.add_argument(
+        "--prune",
+        action="store_true",
+        help="forget the embeddings of images that are not there any more",
+    )
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="images at once; default: all cores"
+    )
+    configure_device(parser)
+
+
+def configure_choice(parser: argparse.ArgumentParser) -> None:
+    """Declare which images of a folder are taken, and how much of what they say."""
     parser.add_argument(
         "--metadata",
         choices=("none", "basic", "all"),
@@ -91,17 +105,8 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="GLOB",
-        help="no folders and images that match; beside what .sightlineignore in DIR says",
+        help="no folders and images that match; beside what .sightlineignore says",
     )
-    parser.add_argument(
-        "--prune",
-        action="store_true",
-        help="forget the embeddings of images that are not there any more",
-    )
-    parser.add_argument(
-        "--threads", type=positive, metavar="N", help="images at once; default: all cores"
-    )
-    configure_device(parser)
 
 
 def configure_device(parser: argparse.ArgumentParser) -> None:

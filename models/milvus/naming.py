@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.asked import read_query
 from models.milvus import said
 from models.milvus.questions import Deadline, Questions
+from models.query_words import read_query
 from models.word_ranks import COLUMNS
 from models.words import Named
 

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from models.asked import is_beginning
 from models.database import FULL_TEXT
 from models.items import Item
 from models.milvus import expressions
+from models.query_words import is_beginning
 from models.unspaced import sought
 from models.word_ranks import COLUMNS
 from models.words import columns_of

@@ -12,7 +12,7 @@ _WIDTH = 16
 
 
 @dataclass(frozen=True)
-class Made:
+class SourceChecksums:
     """What a bundle is made of.
 
     ``settings`` is a checksum of how it is made (:mod:`build.made_of`), ``paths`` are its images

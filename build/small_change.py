@@ -12,14 +12,14 @@ from build.assemble import tagger_of
 from build.atomic_output import Output
 from build.bundle_images import Images
 from build.changed_files import Coming, is_due, write_changed
-from build.coming import coming_of, positions_of
 from build.found_images import with_vectors
 from build.journal import Journal
-from build.made import Made
 from build.measured import measured
 from build.moves import Moves, moves
+from build.new_items import coming_of, positions_of
 from build.packages import Package
 from build.said import Said
+from build.source_checksums import SourceChecksums
 from models.database import Database
 from models.file_names import ITEMS
 from models.folder import Folder
@@ -31,12 +31,12 @@ from models.vector_index import VectorIndex
 _MOST = 0.1
 
 
-def change_little(
+def apply_small_change(
     output: Output,
     manifest: Manifest,
     images: Images,
     said: Said,
-    made: Made,
+    made: SourceChecksums,
     made_of: str,
     package: Package,
     journal: Journal,

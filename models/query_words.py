@@ -35,7 +35,7 @@ _SAY_NOTHING = frozenset(
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryWords:
     """What a query says, each once: quoted phrases, the other words, and the names among these."""
 
     phrases: list[str]
@@ -43,7 +43,7 @@ class Asked:
     names: list[str]
 
 
-def read_query(query: str) -> Asked:
+def read_query(query: str) -> QueryWords:
     """The quoted phrases, the words and the names of a query."""
     # Half a surrogate pair is no text for SQLite.
     query = query.translate(_QUOTES).encode("utf-8", "replace").decode()
@@ -52,7 +52,7 @@ def read_query(query: str) -> Asked:
     telling = [word for word in words if _EDGES.sub("", word).lower() not in _SAY_NOTHING]
     if not telling and not phrases:
         telling = words
-    return Asked(
+    return QueryWords(
         list(dict.fromkeys(phrases)),
         list(dict.fromkeys(telling))[:_MOST_WORDS],
         list(dict.fromkeys(find_names(words)))[:_MOST_WORDS],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from build.journal import Journal
-from build.made import Made
+from build.source_checksums import SourceChecksums
 
 SETTINGS = "one"
 
@@ -14,8 +14,10 @@ def checksum(number: int) -> bytes:
     return bytes([number]) * 16
 
 
-def made(numbers: dict[str, int], settings: str = SETTINGS) -> Made:
-    return Made(settings, list(numbers), [checksum(number) for number in numbers.values()])
+def made(numbers: dict[str, int], settings: str = SETTINGS) -> SourceChecksums:
+    return SourceChecksums(
+        settings, list(numbers), [checksum(number) for number in numbers.values()]
+    )
 
 
 def test_what_came_changed_and_went(tmp_path: Path) -> None:

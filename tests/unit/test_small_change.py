@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-import build.little
+import build.small_change
 from build.bundle_from_images import build_index
 from build.index_options import IndexOptions
 from models.manifest import Manifest
@@ -178,7 +178,7 @@ def test_a_build_that_ends_before_the_bundle_is_there_leaves_it_to_the_next(
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(build.little.Output, "publish", die)
+        patch.setattr(build.small_change.Output, "publish", die)
         with pytest.raises(KilledError):
             build_index(options)
     assert told(options) == before
