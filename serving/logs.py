@@ -27,7 +27,12 @@ class JsonLines(logging.Formatter):
         }
         if (asked := request_id.get()) is not None:
             line["request_id"] = asked
-        line |= {name: value for name, value in vars(record).items() if name not in _OWN}
+        # A name with an underscore in front is a library's own mark on every record, such as Ray's.
+        line |= {
+            name: value
+            for name, value in vars(record).items()
+            if name not in _OWN and not name.startswith("_")
+        }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)

@@ -59,6 +59,21 @@ def test_a_record_is_one_line() -> None:
     }
 
 
+def test_what_a_library_marks_every_record_with_is_not_in_it() -> None:
+    was = logging.getLogRecordFactory()
+
+    def marking(*args: Any, **given: Any) -> logging.LogRecord:
+        record = was(*args, **given)
+        record.__dict__["_ray_timestamp_ns"] = 1
+        return record
+
+    logging.setLogRecordFactory(marking)
+    try:
+        assert set(line()) == {"time", "level", "logger", "message"}
+    finally:
+        logging.setLogRecordFactory(was)
+
+
 def test_it_names_the_request_it_belongs_to() -> None:
     token = logs.request_id.set("mine")
     try:
