@@ -82,8 +82,10 @@ sbom: .venv/installed-audit
 	  --output-file $(SBOM) .cache/image/bin/python
 	rm -rf .cache/image
 
+# Two at once: much of their time they wait for the processes that they start. In the order of the
+# folders, so that the quick ones are the last and no worker is left with a slow one alone.
 test: $(EXTRAS:%=.venv/installed-%)
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov -n 2 --dist loadgroup --no-loadscope-reorder
 
 # `make test` has the part of these that searches, for the server and for Lite.
 milvus: $(EXTRAS:%=.venv/installed-%)

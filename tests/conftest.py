@@ -16,6 +16,21 @@ settings.register_profile("unhurried", settings(), deadline=None)
 settings.load_profile("unhurried")
 
 ROOT = Path(__file__).resolve().parent.parent
+# Their tests share what a machine can have once (Milvus' ports) or what takes minutes (images).
+TOGETHER = ("milvus", "container")
+
+
+# Before pytest-xdist looks at the groups.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`pytest -n 2 --dist loadgroup`) one has all tests of a file.
+
+    It has all of a folder where two workers would need what cannot be there twice.
+    """
+    for item in items:
+        file = item.path.relative_to(ROOT)
+        folder = file.parts[1]
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(file)))
 
 
 @pytest.fixture(scope="session")

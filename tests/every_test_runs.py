@@ -16,6 +16,7 @@ import os
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Before ``-k`` and ``-m`` choose: is every test there?"""
-    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or session.testsfailed:
+    if not _is_everything(config) or session.testsfailed:
         return
     skipped = config.stash.get(_SKIPPED_FILES, set())
     folders = [config.rootpath / each for each in config.getini("testpaths")]
@@ -38,8 +39,30 @@ def pytest_collection_modifyitems(
     empty -= {path for path, _ in written}
     told = [f"{path.relative_to(config.rootpath)}: {name}" for path, name in lost]
     told += [f"{path.relative_to(config.rootpath)}: no test is in it" for path in sorted(empty)]
-    if told:
-        raise pytest.UsageError("tests that never run:\n  " + "\n  ".join(told))
+    if not told:
+        return
+    message = "tests that never run:\n  " + "\n  ".join(told)
+    if not hasattr(config, "workerinput"):
+        raise pytest.UsageError(message)
+    # What a worker raises here is not told where the command was typed; what fails is.
+    items[:] = [_NeverRun.from_parent(session, name="every test runs", message=message)]
+
+
+class _NeverRun(pytest.Item):
+    """Stands for all tests of a run in which some would be missing."""
+
+    def __init__(self, *, message: str, **about: Any) -> None:
+        super().__init__(**about)
+        self._message = message
+
+    def runtest(self) -> None:
+        pytest.fail(self._message, pytrace=False)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of pytest-xdist collects what it is told, and is told what was asked for."""
+    node.workerinput["everything"] = _is_everything(node.config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,6 +84,14 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if report.skipped and not hasattr(report, "wasxfail"):
         _fail_in_ci(report)
     return report
+
+
+def _is_everything(config: pytest.Config) -> bool:
+    """Whether all tests were asked for, here or by the run that this is a worker of."""
+    worker: dict[str, bool] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        return worker["everything"]
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS
 
 
 _SKIPPED_FILES = pytest.StashKey[set[Path]]()

@@ -46,6 +46,15 @@ def test_a_suite_that_runs_whole_passes(pytester: pytest.Pytester) -> None:
     run(pytester, "-k", "TestIt").assert_outcomes(passed=1, skipped=1, deselected=3)
 
 
+def test_what_never_runs_is_named_by_workers_too(pytester: pytest.Pytester) -> None:
+    write(pytester, test_a=PASSES)
+    run(pytester, "-n", "1", "--dist", "loadgroup").assert_outcomes(passed=1)
+    write(pytester, load=PASSES)
+    refused = run(pytester, "-n", "1", "--dist", "loadgroup")
+    refused.assert_outcomes(failed=1)
+    refused.stdout.fnmatch_lines(["*tests that never run:", "*tests/load.py: test_it"])
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
