@@ -98,7 +98,12 @@ def test_no_more_is_unpacked_than_may_be() -> None:
     [
         ("br", b"x", 415, "Content-Encoding: gzip and deflate are read"),
         ("gzip", b"nonsense", 400, "the body cannot be unpacked: Error -3 "),
-        ("gzip", gzip.compress(b"x")[:-1], 400, "the body cannot be unpacked: its end is missing"),
+        (
+            "gzip",
+            gzip.compress(b"x", mtime=0)[:-1],
+            400,
+            "the body cannot be unpacked: its end is missing",
+        ),
     ],
 )
 def test_what_cannot_be_unpacked_is_told(
