@@ -24,8 +24,10 @@ const near = new IntersectionObserver((met) => {
   for (const { isIntersecting, target: image } of met) {
     if (!isIntersecting) continue;
     near.unobserve(image);
-    if (isThere(image)) continue;
-    image.closest(".frame").classList.add("waiting");
+    const frame = image.closest(".frame");
+    // It may have failed since: what says so must not fade in and out.
+    if (isThere(image) || frame.classList.contains("broken")) continue;
+    frame.classList.add("waiting");
     // To draw it takes as long as a thumbnail that is near takes to come.
     setTimeout(draw, UNTIL_DRAWN, image);
   }

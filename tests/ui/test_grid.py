@@ -133,6 +133,27 @@ def test_a_thumbnail_that_does_not_come_is_said(site: str, visit: Open, dark: bo
     assert violations(page) == {}
 
 
+def test_one_that_fails_before_it_is_seen_to_be_in_sight_does_not_fade(
+    site: str, visit: Open
+) -> None:
+    page = visit(site)
+    # A busy browser tells late what is in sight.
+    page.add_init_script("""
+      window.IntersectionObserver = class extends IntersectionObserver {
+        constructor(met, options) {
+          super((all, self) => setTimeout(met, 500, all, self), options);
+        }
+      };
+    """)
+    page.route(THUMBNAIL, lambda route: route.abort())
+    page.goto(f"{site}?q=a%20landscape")
+    landscapes(page)
+    broken = page.locator(".grid .frame.broken")
+    broken.nth(3).wait_for()
+    page.wait_for_timeout(700)
+    assert page.locator(".grid .frame.broken.waiting").count() == 0
+
+
 def test_without_a_stand_in_there_is_a_place_for_the_image(
     fake_site: str, fake: FakeService, visit: Open
 ) -> None:
