@@ -38,7 +38,8 @@ from models.thumbnails import write_thumbnails
 from models.vector_index import EXACT_UP_TO, VectorIndex
 
 _LIBRARIES = ("faiss-cpu", "numpy", "pillow", "tokenizers")
-_TUNING_TEXTS = 500
+# An index of codes learns from half of them, and is tuned on the others.
+_TUNING_TEXTS = 1000
 
 
 def assemble(

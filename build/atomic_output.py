@@ -29,6 +29,7 @@ from models.file_names import (
     ITEMS,
     LOOKS,
     MANIFEST,
+    PROJECTION,
     ROW_CHECKSUMS,
     SUMMARY,
     THUMBNAILS,
@@ -38,8 +39,8 @@ from models.manifest import Manifest
 
 _OWN_FILES = frozenset(
     {
-        *(MANIFEST, INDEX, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS, TUNING),
-        *(SUMMARY, *CHANGED),
+        *(MANIFEST, INDEX, PROJECTION, EMBEDDINGS, ROW_CHECKSUMS, ITEMS, LOOKS, THUMBNAILS),
+        *(TUNING, SUMMARY, *CHANGED),
         *PACKAGE_FILES,
     }
 )

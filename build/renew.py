@@ -121,7 +121,8 @@ def _queries(
 ) -> NDArray[np.float32] | None:
     """What an index of codes is tuned with: the same as before, or texts such as users may ask."""
     if TUNING in old.manifest.files:
-        return Tuning.load(old.folder).queries
+        tuning = Tuning.load(old.folder)
+        return np.concatenate([tuning.queries, tuning.others])
     if count <= EXACT_UP_TO:
         return None
     texts = tuning_texts(item.caption for item in items())

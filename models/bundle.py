@@ -35,11 +35,10 @@ from models.file_names import (
     CHANGED_THUMBNAILS,
     EMBEDDINGS,
     IMAGE_ENCODER,
-    INDEX,
     ITEMS,
     LOOKS,
     MANIFEST,
-    ROW_CHECKSUMS,
+    SEARCHED,
     SUMMARY,
     TEXT_ENCODER,
     THUMBNAILS,
@@ -142,7 +141,7 @@ class Bundle:
         path = folder.path
         manifest = Manifest.parse(folder.document(MANIFEST), path / MANIFEST)
         check_names(manifest, path, whole=elsewhere is None)
-        unused = () if elsewhere is None else (INDEX, EMBEDDINGS, ROW_CHECKSUMS, LOOKS, *CHANGED)
+        unused = () if elsewhere is None else SEARCHED
         folder.open({name: one for name, one in manifest.files.items() if name not in unused})
         whole = sum(map(folder.size, folder)) < WHOLE_BELOW
         if not verify:

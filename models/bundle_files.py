@@ -6,6 +6,7 @@ import hashlib
 from concurrent.futures import Future
 from pathlib import Path
 
+from models.coded_scan import KIND
 from models.damage import DamagedError
 from models.database import Database
 from models.file_names import (
@@ -16,6 +17,7 @@ from models.file_names import (
     ITEMS,
     LOOKS,
     MANIFEST,
+    PROJECTION,
     ROW_CHECKSUMS,
     TEXT_ENCODER,
     THUMBNAILS,
@@ -43,6 +45,8 @@ def check_names(manifest: Manifest, path: Path, *, whole: bool) -> None:
         needed.append(INDEX)
     if whole and manifest.index.kind != "flat":
         needed += [EMBEDDINGS, ROW_CHECKSUMS]
+    if whole and manifest.index.kind == KIND:
+        needed.append(PROJECTION)
     if any(name in manifest.files for name in CHANGED):
         needed += CHANGED
     for name in needed:

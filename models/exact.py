@@ -1,4 +1,4 @@
-"""Search in an index that has the vectors themselves: a flat one of FAISS."""
+"""Search by the vectors themselves: in a flat index of FAISS, or among some images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 
 from models.embeddings import Embeddings, Positions, Vectors
-from models.ranking import DECIMALS, stacked
+from models.ranking import DECIMALS, best_of, stacked
 
 # How many more than the k best are looked at, to see where those end that equal the last.
 _MARGIN = 12
@@ -41,6 +41,13 @@ def all_compared(flat: faiss.IndexFlat, queries: Vectors, k: int) -> tuple[Vecto
     order = np.lexsort((named, -rounded), axis=-1)[:, :k]
     best = np.take_along_axis(cosines, order, -1)
     return stacked(list(zip(best, np.take_along_axis(named, order, -1), strict=True)), k)
+
+
+def some_compared(
+    embeddings: Embeddings, query: Vectors, k: int, positions: Positions
+) -> tuple[Vectors, Positions]:
+    """The best ``k`` of the images at some positions: cosines float32 and positions, best first."""
+    return best_of(embeddings.products(query, positions), positions, k)
 
 
 def own_vectors(flat: faiss.IndexFlat) -> Embeddings:

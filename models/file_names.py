@@ -8,6 +8,8 @@ TOKENIZER = "tokenizer.json"
 TEXT_ENCODER = "text_encoder.onnx"
 IMAGE_ENCODER = "image_encoder.onnx"
 INDEX = "index.faiss"
+# Of an index of codes: see models/projection.py.
+PROJECTION = "projection.npy"
 EMBEDDINGS = "embeddings.npy"
 ROW_CHECKSUMS = "embeddings.checksums.npy"
 LOOKS = "looks.bin"
@@ -19,6 +21,8 @@ CHANGED_EMBEDDINGS = "embeddings.changed.npy"
 CHANGED_THUMBNAILS = "thumbnails.changed.sqlite"
 # What a changed bundle has beside the rest: all of it or nothing.
 CHANGED = (ROWS, CHANGED_EMBEDDINGS, CHANGED_THUMBNAILS)
+# What is searched, which a service whose collection lies elsewhere needs none of.
+SEARCHED = (INDEX, PROJECTION, EMBEDDINGS, ROW_CHECKSUMS, LOOKS, *CHANGED)
 # What the build measures an index of codes with: see models/tuning.py.
 TUNING = "tuning.npz"
 # What a service needs of the items whose collection lies elsewhere: see models/summary.py.

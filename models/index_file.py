@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from pathlib import Path
 from typing import Literal
 
 import faiss
@@ -11,6 +12,7 @@ import faiss
 from models.damage import DamagedError
 from models.file_names import INDEX
 from models.folder import Folder
+from models.manifest import IndexFacts
 
 Metric = Literal["ip", "l2"]
 METRICS = {"ip": faiss.METRIC_INNER_PRODUCT, "l2": faiss.METRIC_L2}
@@ -53,14 +55,27 @@ def read_index(folder: Folder) -> faiss.Index:
     return index
 
 
-def is_of_kind(index: faiss.Index, kind: str) -> bool:
-    """Whether an index is what :meth:`VectorIndex.build` makes, and as large as it says.
+def check_metric(path: Path, index: faiss.Index, facts: IndexFacts) -> None:
+    """The metric of an index has to be what the manifest says.
 
-    FAISS believes a file that is not what it says of itself, and reads beyond its end.
+    Raises:
+        DamagedError: it is another.
     """
-    if kind == "flat":
-        size = 4 * index.d * index.ntotal
-        return isinstance(index, faiss.IndexFlat) and index.codes.size() == size
+    if index.metric_type != METRICS[facts.metric]:
+        raise DamagedError(f"{path} has another metric than {facts.metric}. Build it again.")
+
+
+# FAISS believes a file that is not what it says of itself, and reads beyond its end.
+
+
+def is_flat(index: faiss.Index) -> bool:
+    """Whether an index has the vectors themselves, and as many as it says."""
+    size = 4 * index.d * index.ntotal
+    return isinstance(index, faiss.IndexFlat) and index.codes.size() == size
+
+
+def is_scan(index: faiss.Index) -> bool:
+    """Whether an index is what :mod:`models.coded_scan` makes, and as large as it says."""
     if not isinstance(index, faiss.IndexPQFastScan):
         return False
     parts = index.d // DIMENSIONS_A_CODE

@@ -28,9 +28,9 @@ Search = Callable[[Vectors, int], Positions]
 # How many candidates are compared exactly: the fewest of these with which text queries find
 # their ten nearest.  The number does not depend on k, or an answer would depend on what
 # others in its batch ask for.
-_CANDIDATES = (512, 1024, 2048, 4096, 8192)
+_CANDIDATES = (512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _TARGET_RECALL = 0.99
-_QUERIES = 500
+MOST_QUERIES = 500
 NEAREST = 10
 # So many are known, so that some may go; and of so many queries ten have to be left.
 _KNOWN = 32
@@ -47,22 +47,25 @@ class Tuning:
     (-1: none) and ``cosines`` float32 ``[m, 32]``.  Every image that is nearer to a query than
     its ``least``, float32 ``[m]``, is among them.  ``recall`` is what is to be kept: the share of
     the ten nearest that the first queries found when the index was built, 0.99 at the most.
+    ``others``, float32 ``[n, dim]``, are queries that the index has learnt from: nothing is
+    measured with them, but an index that is built anew needs some, too.
     """
 
     queries: Vectors
     positions: Positions
     cosines: Vectors
     least: Vectors
+    others: Vectors
     recall: float = _TARGET_RECALL
 
     @classmethod
-    def of(cls, vectors: Vectors, queries: Vectors) -> Self:
+    def of(cls, vectors: Vectors, queries: Vectors, others: Vectors) -> Self:
         """Compare queries, 500 at the most, with all vectors, float32 ``[n, dim]`` both."""
-        chosen = np.random.default_rng(0).permutation(len(queries))[:_QUERIES]
+        chosen = np.random.default_rng(0).permutation(len(queries))[:MOST_QUERIES]
         queries = np.ascontiguousarray(queries[np.sort(chosen)])
         known = min(_KNOWN, len(vectors))
         cosines, positions = faiss.knn(queries, vectors, known, metric=faiss.METRIC_INNER_PRODUCT)
-        return cls(queries, positions, cosines, cosines[:, -1].copy())
+        return cls(queries, positions, cosines, cosines[:, -1].copy(), others)
 
     def changed(self, now_at: Positions, new: Positions, vectors: Vectors) -> Self:
         """The same after a change.
@@ -85,8 +88,8 @@ class Tuning:
         # Of those that are left out the nearest says how far all are known.
         if cosines.shape[1] > _KNOWN:
             least = np.maximum(least, cosines[:, _KNOWN])
-        return type(self)(
-            self.queries, positions[:, :_KNOWN], cosines[:, :_KNOWN], least, self.recall
+        return replace(
+            self, positions=positions[:, :_KNOWN], cosines=cosines[:, :_KNOWN], least=least
         )
 
     def first(self, search: Search) -> tuple[int, float, Self]:
@@ -136,6 +139,7 @@ class Tuning:
             positions=self.positions,
             cosines=self.cosines,
             least=self.least,
+            others=self.others,
             recall=np.float64(self.recall),
         )
         return TUNING
@@ -155,6 +159,8 @@ class Tuning:
                     read["positions"],
                     read["cosines"],
                     read["least"],
+                    # Earlier releases learnt from none.
+                    read["others"] if "others" in read else read["queries"][:0],
                     float(read["recall"]),
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -1,54 +1,38 @@
 """The vector index: which images lie nearest to a query, by cosine.
 
 Exact (a flat FAISS index) while exact is fast.  Above that every image is compared by a
-short code of its vector (product quantisation, two dimensions in four bits, FAISS's fast
-scan), and the best candidates again by the vectors themselves (:mod:`models.embeddings`).
+short code of its vector, and the best candidates again by the vectors themselves
+(:mod:`models.coded_search`).
 
 Graphs and cells (HNSW, IVF) look at a part of the images only, and choose it by where
 image embeddings lie.  Texts lie elsewhere: on 100,000 vectors an HNSW of breadth 128 found
 96 % of the nearest to an image and 60 % of the nearest to a text.  A scan of all codes
 has no such blind side, and at this size takes less time.
-
-Among few images, those that a filter keeps, all are compared by their vectors.  Among many
-the scan of all codes names more candidates than usual, of which those that are kept are
-compared: of a third of a million images to compare all takes ten times as long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import faiss
 import numpy as np
 
-from models.codes import change_codes
+from models.coded_scan import KIND, CodedScan
+from models.coded_search import CodedSearch
 from models.damage import DamagedError
 from models.embeddings import Embeddings, Positions, Vectors
-from models.exact import all_compared, own_vectors
+from models.exact import all_compared, own_vectors, some_compared
 from models.file_names import INDEX
 from models.folder import Folder
-from models.index_file import BITS, DIMENSIONS_A_CODE, METRICS, Metric, is_of_kind, read_index
+from models.index_file import METRICS, Metric, check_metric, is_flat, read_index
 from models.manifest import IndexFacts
-from models.ranking import best_of, stacked
-from models.tuning import NEAREST, Tuning
+from models.ranking import stacked
+from models.tuning import MOST_QUERIES, NEAREST, Tuning
 
 # A flat scan of this many 512-wide vectors takes about as long as encoding the query.
 EXACT_UP_TO = 10_000
-# So many times as many where more images are asked for than there are candidates.
-_FURTHER = 4
-# Codes of this many vectors lie together: with 64, the scan for a batch takes three quarters
-# of the time that FAISS's usual 32 take.
-_BLOCK = 64
-# Vectors that are added together, a multiple of that.
-_ADDED = 1 << 16
-# Among images that a filter keeps, so many candidates find the ten nearest (200 of 200
-# queries, 1,000,000 images, where 1,024 find 99.65 %).
-_KEPT_CANDIDATES = 4096
-_SPARE = 1.2
-# What it takes to compare with a vector, to scan a code, and to hand on a candidate; of these
-# only the ratios matter (measured on 1,000,000 vectors 512 wide: 0.26, 0.0047, 0.13 µs).
-_COMPARE, _SCAN, _HAND_ON = 55.0, 1.0, 28.0
 
 
 class VectorIndex:
@@ -58,16 +42,16 @@ class VectorIndex:
     read-only and safe from several threads: parameters go with each call.
 
     Args:
-        index: the FAISS index: of vectors, or of codes.
+        index: FAISS's index of the vectors, or a scan of their codes.
         facts: what it is; ``facts.search_parameters`` go with every search.
         mean: of the vectors, float32 ``[dim]``.
-        embeddings: the vectors; None where the index itself has them.
+        embeddings: the vectors; None where FAISS's index has them.
         tuning: what an index of codes was tuned with; None where it was loaded.
     """
 
     def __init__(
         self,
-        index: faiss.Index,
+        index: faiss.IndexFlat | CodedScan,
         facts: IndexFacts,
         mean: Vectors,
         embeddings: Embeddings | None = None,
@@ -78,14 +62,17 @@ class VectorIndex:
         self._mean = mean
         self.facts = facts
         self.embeddings = own_vectors(index) if embeddings is None else embeddings
+        self._coded = None
+        if isinstance(index, CodedScan):
+            self._coded = CodedSearch(index, self.embeddings)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self.embeddings)
 
     @property
     def dim(self) -> int:
         """The width of a vector."""
-        return int(self._index.d)
+        return self.embeddings.dim
 
     @classmethod
     def build(
@@ -101,8 +88,9 @@ class VectorIndex:
             vectors: the image embeddings; row numbers become positions.
             metric: inner product or squared Euclidean distance; for vectors of
                 length one both rank alike.
-            queries: text embeddings, float32 ``[m, dim]``, on which an approximate
-                index is tuned; without them it is tuned on the vectors themselves.
+            queries: text embeddings, float32 ``[m, dim]``: an approximate index learns
+                from half of them or more, and is tuned on others; without them it
+                learns from, and is tuned on, the vectors themselves.
             added: is told how many more vectors are in an approximate index.
         """
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -112,34 +100,31 @@ class VectorIndex:
             flat = faiss.IndexFlat(dim, METRICS[metric])
             flat.add(vectors)
             return cls(flat, IndexFacts(kind="flat", metric=metric), mean)
-        codes = faiss.IndexPQFastScan(dim, dim // DIMENSIONS_A_CODE, BITS, METRICS[metric], _BLOCK)
-        codes.train(vectors)
-        for start in range(0, len(vectors), _ADDED):
-            codes.add(vectors[start : start + _ADDED])
-            added(min(_ADDED, len(vectors) - start))
-        untuned = cls(codes, IndexFacts(kind="pq", metric=metric), mean, Embeddings(vectors))
-        probes = Tuning.of(vectors, vectors if queries is None else queries)
-        candidates, recall, tuning = probes.first(untuned.nearest)
+        asked, held_out = _apart(vectors, queries)
+        scan = CodedScan.build(vectors, asked, added)
+        untuned = cls(scan, IndexFacts(kind=KIND, metric=metric), mean, Embeddings(vectors))
+        candidates, recall, tuning = Tuning.of(vectors, held_out, asked).first(untuned.nearest)
         kind = "text queries" if queries is not None else "of the images' own vectors"
         facts = IndexFacts(
-            kind="pq",
+            kind=KIND,
             metric=metric,
             search_parameters={"candidates": candidates},
             recall_at_10=round(recall, 4),
             tuned_with=f"{len(tuning.queries)} {kind}",
         )
-        return cls(codes, facts, mean, untuned.embeddings, tuning)
+        return cls(scan, facts, mean, untuned.embeddings, tuning)
 
     def save(self, folder: Path) -> tuple[str, ...]:
         """Write the index into a folder, and give the names of its files."""
-        self.save_codes(folder)
-        if self._tuning is None:
+        if not isinstance(self._index, CodedScan):
+            faiss.write_index(self._index, str(folder / INDEX))
             return (INDEX,)
-        return (INDEX, *self.embeddings.save(folder), self._tuning.save(folder))
+        names = (*self._index.save(folder), *self.embeddings.save(folder))
+        return names if self._tuning is None else (*names, self._tuning.save(folder))
 
     def save_codes(self, folder: Path) -> None:
-        """Write the index without the vectors that it is compared with."""
-        faiss.write_index(self._index, str(folder / INDEX))
+        """Write the codes without the vectors that they stand for."""
+        self._index.save_codes(folder)
 
     def changed(
         self,
@@ -158,7 +143,7 @@ class VectorIndex:
             mean: of all vectors now.
             embeddings: all vectors, at their positions now.
         """
-        change_codes(self._index, now_at, new, vectors)
+        self._index.change(now_at, new, vectors)
         return VectorIndex(self._index, self.facts, mean, embeddings)
 
     @classmethod
@@ -170,14 +155,16 @@ class VectorIndex:
         """
         path = folder.path / INDEX
         index = read_index(folder)
-        if index.metric_type != METRICS[facts.metric]:
-            raise DamagedError(f"{path} has another metric than {facts.metric}. Build it again.")
-        if not is_of_kind(index, facts.kind):
-            raise DamagedError(f"{path} is no index of the kind {facts.kind}. Build it again.")
-        embeddings = None if facts.kind == "flat" else Embeddings.load(folder)
-        if embeddings is not None and (len(embeddings), embeddings.dim) != (index.ntotal, index.d):
-            raise DamagedError(f"{path} does not fit its vectors. Build it again.")
-        return cls(index, facts, mean, embeddings)
+        if facts.kind != "flat":
+            scan = CodedScan.read(folder, index, facts)
+            embeddings = Embeddings.load(folder)
+            if (len(embeddings), embeddings.dim) != (len(scan), scan.dim):
+                raise DamagedError(f"{path} does not fit its vectors. Build it again.")
+            return cls(scan, facts, mean, embeddings)
+        check_metric(path, index, facts)
+        if not is_flat(index):
+            raise DamagedError(f"{path} is no index of the kind flat. Build it again.")
+        return cls(index, facts, mean)
 
     def search(
         self, queries: Vectors, k: int, positions: Positions | None = None
@@ -199,24 +186,11 @@ class VectorIndex:
             DamagedError: a vector that it needs is damaged.
         """
         if positions is not None:
-            return stacked([self._among(query, k, positions) for query in queries], k)
-        if self.facts.kind == "flat":
+            among = self._coded.among if self._coded else partial(some_compared, self.embeddings)
+            return stacked([among(query, k, positions) for query in queries], k)
+        if self._coded is None:
             return all_compared(self._index, queries, k)
-        candidates = self.facts.search_parameters["candidates"]
-        _, named = self._index.search(queries, candidates)
-        rows = [
-            self._compared(query, k, near[near >= 0])
-            for query, near in zip(queries, named, strict=True)
-        ]
-        while candidates < min(k, len(self)):
-            # Behind those before, so that a larger k changes nothing of what a smaller one gives.
-            candidates *= _FURTHER
-            _, named = self._index.search(queries, candidates)
-            rows = [
-                self._with_further(query, k, row, near[near >= 0])
-                for query, row, near in zip(queries, rows, named, strict=True)
-            ]
-        return stacked(rows, k)
+        return self._coded.of_all(queries, k, self.facts.search_parameters["candidates"])
 
     def nearest(self, queries: Vectors, candidates: int) -> Positions:
         """The ten images that an index of codes finds with so many candidates, int64 ``[n, 10]``.
@@ -225,21 +199,12 @@ class VectorIndex:
             queries: float32 ``[n, dim]``, each of length one.
             candidates: how many are compared exactly.
         """
-        parameters = {"candidates": candidates}
-        facts = self.facts.model_copy(update={"search_parameters": parameters})
-        return VectorIndex(self._index, facts, self._mean, self.embeddings).search(
-            queries, NEAREST
-        )[1]
+        assert self._coded is not None
+        return self._coded.of_all(queries, NEAREST, candidates)[1]
 
     def is_slow_among(self, count: int) -> bool:
-        """Whether a search among so many images weighs as much as one among all.
-
-        Those of a batch share one scan of the codes and take about a quarter of the time each;
-        one among some goes its own way.
-        """
-        return (
-            self.facts.kind != "flat" and min(self._costs_among(1, count)) > _SCAN * len(self) / 4
-        )
+        """Whether a search among so many images weighs as much as one among all."""
+        return self._coded is not None and self._coded.is_slow_among(count)
 
     def reconstruct(self, position: int) -> Vectors:
         """The vector at ``position``, float32 ``[dim]``.
@@ -253,40 +218,14 @@ class VectorIndex:
         """The mean of the image embeddings, float32 ``[dim]``."""
         return self._mean
 
-    def _compared(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
-        return best_of(self.embeddings.products(query, positions), positions, k)
 
-    def _with_further(
-        self, query: Vectors, k: int, found: tuple[Vectors, Positions], further: Positions
-    ) -> tuple[Vectors, Positions]:
-        """What was found, and behind it the best of what was not, ``k`` in all."""
-        cosines, positions = found
-        others = np.setdiff1d(further, positions)
-        more_cosines, more = self._compared(query, k - len(positions), others)
-        return np.concatenate([cosines, more_cosines]), np.concatenate([positions, more])
-
-    def _among(self, query: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
-        """The best of the images at some positions."""
-        one_by_one, by_codes = self._costs_among(k, len(positions))
-        if self.facts.kind == "flat" or by_codes > one_by_one:
-            return self._compared(query, k, positions)
-        kept = np.zeros(len(self), dtype=np.bool_)
-        kept[positions] = True
-        _, candidates = self._index.search(query[np.newaxis], self._asked_for(k, len(positions)))
-        near = candidates[0][candidates[0] >= 0]
-        near = near[kept[near]]
-        # Where what is kept lies far from the query, few of it are among the candidates.
-        enough = len(near) >= max(k, _KEPT_CANDIDATES)
-        return self._compared(query, k, near if enough else positions)
-
-    def _costs_among(self, k: int, count: int) -> tuple[float, float]:
-        """What it takes to find the best of so many: comparing with each, or by codes."""
-        by_codes = _HAND_ON * self._asked_for(k, count) + _COMPARE * max(k, _KEPT_CANDIDATES)
-        return _COMPARE * count, _SCAN * len(self) + by_codes
-
-    def _asked_for(self, k: int, count: int) -> int:
-        """How many of all to ask for, so that among them there are enough of so many."""
-        return int(_SPARE * max(k, _KEPT_CANDIDATES) * len(self) / max(count, 1))
+def _apart(vectors: Vectors, queries: Vectors | None) -> tuple[Vectors, Vectors]:
+    """What an index learns from, and what it is tuned on: no query is both."""
+    if queries is None:
+        return vectors[:0], vectors
+    order = np.random.default_rng(0).permutation(len(queries))
+    held_out = min(MOST_QUERIES, (len(queries) + 1) // 2)
+    return queries[np.sort(order[held_out:])], queries[np.sort(order[:held_out])]
 
 
 def use_threads(count: int) -> None:

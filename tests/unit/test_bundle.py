@@ -35,6 +35,7 @@ NAMES = {
     "text_encoder.onnx",
     "image_encoder.onnx",
     "index.faiss",
+    "projection.npy",
     "embeddings.npy",
     "embeddings.checksums.npy",
     "tuning.npz",
@@ -47,6 +48,7 @@ AT_ONCE = {
     "tokenizer.json",
     "text_encoder.onnx",
     "index.faiss",
+    "projection.npy",
     "embeddings.checksums.npy",
 }
 

@@ -39,7 +39,7 @@ def test_the_nearest_are_those_of_a_comparison_with_all(
 ) -> None:
     chance = np.random.default_rng(seed)
     vectors, queries = unit(chance, 300), unit(chance, 20)
-    tuning = Tuning.of(vectors, queries)
+    tuning = tuned(vectors, queries)
     for _ in range(6):
         chosen = chance.permutation(len(vectors))[: going + replacing]
         was_at = np.array([*chosen[going:], *[-1] * adding], dtype=np.int64)
@@ -57,6 +57,11 @@ def test_the_nearest_are_those_of_a_comparison_with_all(
         assert known.all() or going + replacing > 3
 
 
+def tuned(vectors: Vectors, queries: Vectors) -> Tuning:
+    """With others that the index would have learnt from."""
+    return Tuning.of(vectors, queries, queries[:3] + 1)
+
+
 def exact(vectors: Vectors, least: int) -> models.tuning.Search:
     """Finds all with so many candidates, none with fewer."""
 
@@ -70,7 +75,7 @@ def exact(vectors: Vectors, least: int) -> models.tuning.Search:
 def test_candidates_grow_until_enough_is_found_and_never_shrink() -> None:
     chance = np.random.default_rng(0)
     vectors = unit(chance, 300)
-    tuning = Tuning.of(vectors, unit(chance, 700))
+    tuning = tuned(vectors, unit(chance, 700))
     assert len(tuning.queries) == 500
     candidates, recall, tuning = tuning.first(exact(vectors, 1024))
     assert (candidates, recall, tuning.recall) == (1024, 1.0, 0.99)
@@ -89,7 +94,7 @@ def test_what_an_index_never_reached_is_not_asked_of_it_after_a_change() -> None
         found[:, 5:] = -1
         return found
 
-    candidates, recall, tuning = Tuning.of(vectors, unit(chance, 60)).first(half)
+    candidates, recall, tuning = tuned(vectors, unit(chance, 60)).first(half)
     assert (candidates, recall, tuning.recall) == (8192, 0.5, 0.5)
     assert tuning.again(half, 8192) == (8192, 0.5)
 
@@ -97,7 +102,7 @@ def test_what_an_index_never_reached_is_not_asked_of_it_after_a_change() -> None
 def test_where_most_of_what_was_near_is_gone_nothing_can_be_told() -> None:
     chance = np.random.default_rng(2)
     vectors = unit(chance, 300)
-    tuning = Tuning.of(vectors, unit(chance, 30))
+    tuning = tuned(vectors, unit(chance, 30))
     plan = moves(300, chance.permutation(300)[:280], np.empty(0, dtype=np.int64))
     tuning = tuning.changed(plan.now_at, plan.new, vectors[:0])
     assert tuning.again(exact(vectors, 0), 512) is None
@@ -105,7 +110,7 @@ def test_where_most_of_what_was_near_is_gone_nothing_can_be_told() -> None:
 
 def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     chance = np.random.default_rng(3)
-    written = Tuning.of(unit(chance, 50), unit(chance, 5))
+    written = tuned(unit(chance, 50), unit(chance, 5))
     assert written.save(tmp_path) == "tuning.npz"
     content = (tmp_path / "tuning.npz").read_bytes()
     read = Tuning.load(tmp_path)
@@ -113,10 +118,21 @@ def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert (read.queries == written.queries).all()
     assert (read.cosines == written.cosines).all()
     assert (read.least == written.least).all()
+    assert (read.others == written.others).all()
+    assert read.others.shape == (3, 8)
     assert read.recall == written.recall
     # The same for the same: a build that changes nothing must not seem to.
     read.save(tmp_path)
     assert (tmp_path / "tuning.npz").read_bytes() == content
+
+
+def test_that_of_an_earlier_release_has_learnt_from_none(tmp_path: Path) -> None:
+    chance = np.random.default_rng(3)
+    tuned(unit(chance, 50), unit(chance, 5)).save(tmp_path)
+    with np.load(tmp_path / "tuning.npz") as read:
+        earlier = {name: read[name] for name in read if name != "others"}
+    np.savez(tmp_path / "tuning.npz", **earlier)
+    assert Tuning.load(tmp_path).others.shape == (0, 8)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nonsense", b"PK\x05\x06" + bytes(18)])

@@ -14,14 +14,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import models.coded_search
 import models.folder
 import models.tuning
 import models.vector_index
 from models.checksums import record_files
+from models.coded_scan import CodedScan
 from models.damage import DamagedError
+from models.embeddings import Embeddings
 from models.folder import Folder
-from models.index_file import Metric
+from models.index_file import METRICS, Metric
 from models.manifest import IndexFacts
+from models.projection import Projection
 from models.ranking import best_of, stacked
 from models.vector_index import VectorIndex
 
@@ -105,7 +109,7 @@ def test_an_approximate_index_is_tuned_and_says_how(
     monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
     vectors, queries = unit_vectors(3000), unit_vectors(200, seed=1)
     built = VectorIndex.build(vectors, metric, queries)
-    assert built.facts.kind == "pq"
+    assert built.facts.kind == "projected-pq"
     assert "text queries" in built.facts.tuned_with
     index = written_and_read(built, tmp_path)
     _, positions = index.search(queries, 10)
@@ -193,7 +197,7 @@ def test_among_many_that_a_filter_keeps_the_nearest_are_found(
 ) -> None:
     """By way of the codes; or, where all that is kept lies far from the query, without them."""
     monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
-    monkeypatch.setattr(models.vector_index, "_KEPT_CANDIDATES", 300)
+    monkeypatch.setattr(models.coded_search, "_KEPT_CANDIDATES", 300)
     vectors, queries = unit_vectors(6000), unit_vectors(20, seed=1)
     index = VectorIndex.build(vectors, metric, queries)
     asked: list[int] = []
@@ -219,15 +223,17 @@ def test_a_search_among_many_weighs_as_much_as_one_among_all(
     assert not any(map(flat.is_slow_among, (0, 10, 6000)))
     monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
     codes = VectorIndex.build(vectors, "ip")
-    # A quarter of 6000 codes takes as long to scan as 27 vectors to compare.
-    assert not any(map(codes.is_slow_among, (0, 10, 27)))
-    assert all(map(codes.is_slow_among, (28, 1000, 6000)))
+    # A quarter of 6000 codes of 16 parts takes as long to scan as 1.7 vectors to compare.
+    assert not any(map(codes.is_slow_among, (0, 1)))
+    assert all(map(codes.is_slow_among, (2, 1000, 6000)))
     # Among most of many, by codes, which takes more than the scan of them.
-    monkeypatch.setattr(models.vector_index, "_COMPARE", 1e9)
+    monkeypatch.setattr(models.coded_search, "_COMPARE", 1e9)
     assert codes.is_slow_among(6000)
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "embeddings.npy", "embeddings.checksums.npy"])
+@pytest.mark.parametrize(
+    "name", ["index.faiss", "projection.npy", "embeddings.npy", "embeddings.checksums.npy"]
+)
 @pytest.mark.parametrize("mapped", [True, False])
 def test_damage_is_found_before_it_is_used(
     name: str, mapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -238,7 +244,8 @@ def test_damage_is_found_before_it_is_used(
     built = VectorIndex.build(vectors, "ip")
     files = record_files(tmp_path, built.save(tmp_path))
     assert set(files) == {
-        *("index.faiss", "embeddings.npy", "embeddings.checksums.npy", "tuning.npz"),
+        *("index.faiss", "projection.npy", "embeddings.npy"),
+        *("embeddings.checksums.npy", "tuning.npz"),
     }
     content = bytearray((tmp_path / name).read_bytes())
     content[-70] ^= 1
@@ -334,9 +341,9 @@ def test_a_file_of_hostile_making_is_refused_or_harmless(
         content[place] = data.draw(st.integers(0, 255))
     (folder / "index.faiss").write_bytes(content)
     opened = Folder(folder)
-    others = ("embeddings.npy", "embeddings.checksums.npy") if coded else ()
+    others = ("projection.npy", "embeddings.npy", "embeddings.checksums.npy") if coded else ()
     opened.open(record_files(folder, ("index.faiss", *others)))
-    facts = IndexFacts(kind="pq" if coded else "flat", metric="ip")
+    facts = IndexFacts(kind="projected-pq" if coded else "flat", metric="ip")
     facts = facts.model_copy(update={"search_parameters": {"candidates": 44} if coded else {}})
     try:
         index = VectorIndex.load(opened, facts, vectors.mean(axis=0))
@@ -368,12 +375,12 @@ def test_what_kind_of_index_it_is_is_told(metric: Metric, monkeypatch: pytest.Mo
     exact = VectorIndex.build(vectors[:100], metric)
     assert exact.facts == IndexFacts(kind="flat", metric=metric)
     for asked, tuned_with in [
-        (queries, "30 text queries"),
+        (queries, "15 text queries"),
         (None, "101 of the images' own vectors"),
     ]:
         codes = VectorIndex.build(vectors, metric, asked)
         assert codes.facts == IndexFacts(
-            kind="pq",
+            kind="projected-pq",
             metric=metric,
             search_parameters={"candidates": 512},
             recall_at_10=1.0,
@@ -394,7 +401,8 @@ def test_the_fewest_candidates_are_taken_that_find_99_of_100(
     facts = VectorIndex.build(vectors, "ip", queries).facts
     assert facts.search_parameters == {"candidates": 3000}
     assert facts.recall_at_10 == 1.0
-    assert facts.tuned_with == "500 text queries"
+    # The others are what the index has learnt from.
+    assert facts.tuned_with == "300 text queries"
     # None of these does: what the most of them find is told.
     monkeypatch.setattr(models.tuning, "_CANDIDATES", (10, 40))
     index = VectorIndex.build(vectors, "ip", queries)
@@ -463,7 +471,10 @@ def test_only_codes_need_their_vectors_beside_them(
     assert [path.name for path in tmp_path.iterdir()] == ["index.faiss"]
     monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
     names = VectorIndex.build(vectors, "ip").save(tmp_path)
-    assert names == ("index.faiss", "embeddings.npy", "embeddings.checksums.npy", "tuning.npz")
+    assert names == (
+        *("index.faiss", "projection.npy", "embeddings.npy"),
+        *("embeddings.checksums.npy", "tuning.npz"),
+    )
     assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
@@ -496,3 +507,57 @@ def test_openmp_is_told_to_wait_before_faiss_is_loaded(module: str) -> None:
         check=True,
     )
     assert ran.stdout == "passive\n"
+
+
+@pytest.mark.parametrize("metric", ["ip", "l2"])
+def test_codes_of_whole_vectors_as_an_earlier_release_made_them_are_read(
+    metric: Metric, tmp_path: Path
+) -> None:
+    vectors, queries = unit_vectors(400), unit_vectors(20, seed=1)
+    codes = faiss.IndexPQFastScan(32, 16, 4, METRICS[metric], 64)
+    codes.train(vectors)
+    codes.add(vectors)
+    facts = IndexFacts(kind="pq", metric=metric, search_parameters={"candidates": 512})
+    built = VectorIndex(CodedScan(codes, None), facts, vectors[0], Embeddings(vectors))
+    index = written_and_read(built, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("index.faiss", "embeddings.npy", "embeddings.checksums.npy"),
+    }
+    assert (index.search(queries, 7)[1] == truly_nearest(queries, vectors, 7)).all()
+    other = facts.model_copy(update={"metric": "l2" if metric == "ip" else "ip"})
+    with pytest.raises(DamagedError, match=f"another metric than {other.metric}"):
+        written_and_read(built, tmp_path, other)
+
+
+def test_a_projection_of_another_index_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
+    built = VectorIndex.build(unit_vectors(200), "ip")
+    names = built.save(tmp_path)
+    Projection.learn(unit_vectors(200, dim=30), unit_vectors(0, dim=30)).save(tmp_path)
+    folder = Folder(tmp_path)
+    folder.open(record_files(tmp_path, names))
+    with pytest.raises(DamagedError, match=r"index\.faiss does not fit its projection"):
+        VectorIndex.load(folder, built.facts, built.mean())
+
+
+def test_no_query_is_both_learnt_from_and_measured_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
+    learnt: list[NDArray[np.float32]] = []
+    learn = Projection.learn
+    monkeypatch.setattr(
+        Projection, "learn", lambda images, texts: (learnt.append(texts), learn(images, texts))[1]
+    )
+    measured: list[NDArray[np.float32]] = []
+    nearest = VectorIndex.nearest
+    monkeypatch.setattr(
+        VectorIndex,
+        "nearest",
+        lambda self, queries, count: (measured.append(queries), nearest(self, queries, count))[1],
+    )
+    queries = unit_vectors(41, seed=1)
+    VectorIndex.build(unit_vectors(300), "ip", queries)
+    assert len(learnt[0]) == 20
+    both = np.vstack([learnt[0], measured[0]])
+    assert sorted(map(bytes, both)) == sorted(map(bytes, queries))
