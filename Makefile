@@ -93,7 +93,7 @@ milvus: $(EXTRAS:%=.venv/installed-%)
 
 # What takes longer than CI can give. docs/reliability.md has what came out.
 soak: $(EXTRAS:%=.venv/installed-%)
-	SIGHTLINE_SOAK=1 $(BIN)/python -m pytest tests/faults tests/fuzz
+	SIGHTLINE_SOAK=1 $(BIN)/python -m pytest tests/faults tests/fuzz tests/build/test_index.py
 
 mutants: $(EXTRAS:%=.venv/installed-%)
 	$(BIN)/python -m tests.mutants --every $(EVERY)

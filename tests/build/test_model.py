@@ -98,6 +98,8 @@ def test_auto_leaves_in_fp32_what_it_has_to(
     vit = load_random("ViT-B-32")
     # More than int8 finds with these weights.
     monkeypatch.setattr(build.export.precision, "LEAST_OVERLAP", 0.98)
+    # To embed the usual 256 takes most of two minutes.
+    monkeypatch.setattr(build.export.gate, "_IMAGES", 64)
     package = tmp_path / "package"
     card = export(vit, package, "auto")
     assert card.text_precision == "mixed"
