@@ -28,7 +28,7 @@ Search = Callable[[Vectors, int], Positions]
 # How many candidates are compared exactly: the fewest of these with which text queries find
 # their ten nearest.  The number does not depend on k, or an answer would depend on what
 # others in its batch ask for.
-_CANDIDATES = (512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+_CANDIDATES = (512, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096, 6144, 8192)
 _TARGET_RECALL = 0.99
 MOST_QUERIES = 500
 NEAREST = 10
