@@ -14,6 +14,7 @@ from build.embedding_files import VectorFile, read_vectors
 from build.errors import BuildError
 from build.metadata import Fields
 from build.path_lists import distinct, read_list
+from models.vector_index import MOST_TEXTS
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Given:
     """What a user brings: the ``files`` of vectors, and ``paths``, one for each of their rows.
 
     ``said`` is what a table says of images, by path; ``queries``, float32 ``[m, dim]``, are the
-    embeddings of texts, None where there are none.
+    embeddings of texts, of many some at random, None where there are none.
     """
 
     paths: list[str]
@@ -62,7 +63,9 @@ def read_given(embeddings: Path, paths: Path | None, root: Path | None, dim: int
         raise BuildError(f"{embeddings} holds no vectors.")
     said = dict(zip(names, (fields for each in lists for fields in each.said), strict=False))
     texts = [VectorFile(file, dim) for file in parts.texts]
-    queries = read_vectors(texts, np.arange(sum(map(len, texts))), dim) if texts else None
+    # clip-retrieval writes one for each image: all of them would take as much memory as these.
+    some = np.random.default_rng(0).permutation(sum(map(len, texts)))[:MOST_TEXTS]
+    queries = read_vectors(texts, np.sort(some), dim) if texts else None
     return Given(names, files, said, queries)
 
 

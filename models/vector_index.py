@@ -33,6 +33,8 @@ from models.tuning import MOST_QUERIES, NEAREST, Tuning
 
 # A flat scan of this many 512-wide vectors takes about as long as encoding the query.
 EXACT_UP_TO = 10_000
+# Of more texts an index learns nothing that counts, and they would lie in the bundle.
+MOST_TEXTS = 2_500
 
 
 class VectorIndex:
@@ -88,9 +90,10 @@ class VectorIndex:
             vectors: the image embeddings; row numbers become positions.
             metric: inner product or squared Euclidean distance; for vectors of
                 length one both rank alike.
-            queries: text embeddings, float32 ``[m, dim]``: an approximate index learns
-                from half of them or more, and is tuned on others; without them it
-                learns from, and is tuned on, the vectors themselves.
+            queries: text embeddings, float32 ``[m, dim]``, of which at most ``MOST_TEXTS``
+                are looked at: an approximate index learns from half of them or more, and
+                is tuned on others; without them it learns from, and is tuned on, the
+                vectors themselves.
             added: is told how many more vectors are in an approximate index.
         """
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
@@ -223,8 +226,8 @@ def _apart(vectors: Vectors, queries: Vectors | None) -> tuple[Vectors, Vectors]
     """What an index learns from, and what it is tuned on: no query is both."""
     if queries is None:
         return vectors[:0], vectors
-    order = np.random.default_rng(0).permutation(len(queries))
-    held_out = min(MOST_QUERIES, (len(queries) + 1) // 2)
+    order = np.random.default_rng(0).permutation(len(queries))[:MOST_TEXTS]
+    held_out = min(MOST_QUERIES, (len(order) + 1) // 2)
     return queries[np.sort(order[held_out:])], queries[np.sort(order[:held_out])]
 
 

@@ -117,6 +117,14 @@ def test_what_clip_retrieval_has_written_needs_nothing_beside_it(tmp_path: Path)
     np.testing.assert_allclose(given.queries, unit[:, ::-1], atol=1e-6)
 
 
+def test_of_very_many_texts_some_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build.existing_embeddings, "MOST_TEXTS", 5)
+    given = read_given(clip_retrieval(tmp_path / "e", [2] * 11), None, None, 2)
+    assert given.queries is not None
+    assert given.queries.shape == (5, 2)
+    assert len(np.unique(given.queries, axis=0)) == 5
+
+
 def test_its_parts_may_lie_in_one_folder_and_paths_come_from_elsewhere(tmp_path: Path) -> None:
     np.save(tmp_path / "img_emb_07.npy", np.ones((2, 2), dtype=np.float16))
     with pytest.raises(BuildError, match="--embeddings needs --paths"):

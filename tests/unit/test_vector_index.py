@@ -561,3 +561,7 @@ def test_no_query_is_both_learnt_from_and_measured_with(monkeypatch: pytest.Monk
     assert len(learnt[0]) == 20
     both = np.vstack([learnt[0], measured[0]])
     assert sorted(map(bytes, both)) == sorted(map(bytes, queries))
+    # Of very many some: they lie in the bundle.
+    monkeypatch.setattr(models.vector_index, "MOST_TEXTS", 30)
+    VectorIndex.build(unit_vectors(300), "ip", queries)
+    assert len(learnt[1]) == len(measured[-1]) == 15
