@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+import build.existing_embeddings
 from build.embedding_files import read_vectors
 from build.errors import BuildError
 from build.existing_embeddings import Given, read_given
