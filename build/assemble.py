@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -164,9 +165,20 @@ def tagger_of(package: Package) -> Tagger | None:
 
 def tuning_texts(captions: Iterable[str | None]) -> list[str]:
     """Texts such as users may search for, the same for the same captions."""
-    texts = list(dict.fromkeys(caption for caption in captions if caption))
-    texts += read_vocabulary(VOCABULARY)
-    return random.Random(0).sample(texts, min(len(texts), _TUNING_TEXTS))
+    texts = chain((caption for caption in captions if caption), read_vocabulary(VOCABULARY))
+    return list(dict.fromkeys(_some_of(texts, _TUNING_TEXTS)))
+
+
+def _some_of(texts: Iterable[str], count: int) -> list[str]:
+    """So many at random, one held in memory for each (reservoir sampling: Vitter's algorithm R)."""
+    chance = random.Random(0)
+    some: list[str] = []
+    for seen, text in enumerate(texts):
+        if seen < count:
+            some.append(text)
+        elif (place := chance.randrange(seen + 1)) < count:
+            some[place] = text
+    return some
 
 
 def thumbnails_of(images: Images, journal: Journal) -> Iterator[bytes | None]:
