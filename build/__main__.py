@@ -7,9 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from build.errors import BuildError
-from build.interrupts import INTERRUPTED, leave
-from models.damage import DamagedError
+from build.interrupts import leave
+from build.outcome import exit_code
 
 _COMMANDS = {
     "model": "export an open_clip model to ONNX, verified (needs the `export` extra)",
@@ -28,24 +27,22 @@ _COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the process's exit code."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog=f"python -m {__package__}", description="From images and a checkpoint to a bundle."
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    # Only its module is imported: the options before it take no value.
+    chosen = next((word for word in argv if not word.startswith("-")), None)
     for name, summary in _COMMANDS.items():
-        command = importlib.import_module(f"{__package__}.commands.{name}")
-        subparser = subparsers.add_parser(name, help=summary, description=command.__doc__)
-        command.configure(subparser)
-        subparser.set_defaults(run=command.run)
+        subparser = subparsers.add_parser(name, help=summary)
+        if name == chosen:
+            command = importlib.import_module(f"{__package__}.commands.{name}")
+            subparser.description = command.__doc__
+            command.configure(subparser)
+            subparser.set_defaults(run=command.run)
     arguments = parser.parse_args(argv)
-    try:
-        return int(arguments.run(arguments))
-    except (BuildError, DamagedError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
+    return exit_code(lambda: int(arguments.run(arguments)))
 
 
 if __name__ == "__main__":

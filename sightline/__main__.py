@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from build.errors import BuildError
-from build.interrupts import INTERRUPTED, leave
+from build.interrupts import leave
+from build.outcome import exit_code
 from models import installation
 
 # Each in a module of `sightline.commands`, or of the build's.
@@ -53,28 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.configure(subparser)
             subparser.set_defaults(run=command.run)
     arguments = parser.parse_args(argv)
-    try:
-        code = int(arguments.run(arguments))
-        sys.stdout.flush()
-    except BuildError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # Harmless: whoever reads has read enough; what Python still holds has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:
-        # Here, so that --help does without pydantic.
-        from models.damage import DamagedError
-
-        if not isinstance(error, DamagedError):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return code
+    return exit_code(lambda: int(arguments.run(arguments)))
 
 
 def program() -> NoReturn:
