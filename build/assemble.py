@@ -36,6 +36,7 @@ from models.items import Item
 from models.looks import look_of, write_looks
 from models.manifest import Manifest, OcrFacts
 from models.thumbnails import write_thumbnails
+from models.tuning import TARGET_RECALL
 from models.vector_index import EXACT_UP_TO, VectorIndex
 
 _LIBRARIES = ("faiss-cpu", "numpy", "pillow", "tokenizers")
@@ -56,6 +57,7 @@ def assemble(
     captioner: CaptionModel | None = None,
     ocr: OcrFacts | None = None,
     made_of: str = "",
+    recall: float = TARGET_RECALL,
 ) -> Manifest:
     """Write a bundle into an empty folder.
 
@@ -71,6 +73,7 @@ def assemble(
         captioner: the image-to-text model that has described images without a caption.
         ocr: what has read the text in the images.
         made_of: the checksum of all that the bundle is made of (:mod:`build.made_of`).
+        recall: what an index of codes is to find of the ten nearest to a text.
     """
     tokenizer, text_encoder = package.tokenizer, package.text_encoder
     tagger = tagger_of(package)
@@ -93,7 +96,7 @@ def assemble(
     thumbnails = thumbnails_of(images, journal)
     looks = looks_of(images, journal)
     index, files = write_parts(
-        folder, images.vectors, metric, queries, items, thumbnails, looks, package.folder
+        folder, images.vectors, metric, queries, items, thumbnails, looks, package.folder, recall
     )
     manifest = Manifest(
         model=package.card,
@@ -126,6 +129,7 @@ def write_parts(
     thumbnails: Iterable[bytes | None],
     looks: Iterable[bytes | None],
     package: Path,
+    recall: float,
 ) -> tuple[VectorIndex, tuple[str, ...]]:
     """Write all of a bundle but its manifest into an empty folder.
 
@@ -138,13 +142,14 @@ def write_parts(
         thumbnails: the same; None where there is none.
         looks: the same; None where there is none.
         package: the folder with the model's files.
+        recall: what an index of codes is to find of the ten nearest.
 
     Returns:
         The index, and the names of the files.
     """
     count = len(vectors)
     with Progress("indexing", count, 0) as progress:
-        index = VectorIndex.build(vectors, metric, queries, progress.advance)
+        index = VectorIndex.build(vectors, metric, queries, progress.advance, recall)
     for name in PACKAGE_FILES:
         shutil.copyfile(package / name, folder / name)
     index_files = index.save(folder)

@@ -116,6 +116,7 @@ def build_index(options: IndexOptions) -> Outcome:
                     captioner=captioner,
                     ocr=ocr,
                     made_of=checksum,
+                    recall=options.recall,
                 )
                 changed = not _same(manifest, old)
                 if made is not None:
@@ -142,6 +143,7 @@ def _settings(
         "model": package.card.model_dump(mode="json", by_alias=True),
         "root": str(options.images.resolve()),
         "metric": options.metric,
+        "recall": options.recall,
         "metadata": options.metadata,
         "captioner": None if captioner is None else captioner.facts.model_dump(mode="json"),
         "ocr": None if ocr is None else identity(ocr),

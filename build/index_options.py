@@ -11,6 +11,7 @@ from build.shards.reading import Shards
 from models import machine
 from models.graph import Device
 from models.index_file import Metric
+from models.tuning import TARGET_RECALL
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class IndexOptions:
     prune: bool = False
     metadata: Metadata = "basic"
     device: Device = "cpu"
+    recall: float = TARGET_RECALL
 
 
 def threads_of(options: IndexOptions) -> int:

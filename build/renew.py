@@ -22,7 +22,7 @@ from models.checksums import record_files
 from models.file_names import TUNING
 from models.items import Item
 from models.manifest import Manifest
-from models.tuning import Tuning
+from models.tuning import TARGET_RECALL, Tuning
 from models.vector_index import EXACT_UP_TO
 
 _AT_ONCE = 4096
@@ -81,15 +81,17 @@ def write_renewed(old: Bundle, moves: Moves, coming: Coming, folder: Path) -> Ma
             else:
                 yield None if old.looks is None else old.looks.look(of)
 
+    tuning = Tuning.load(old.folder) if TUNING in manifest.files else None
     index, files = write_parts(
         folder,
         vectors,
         manifest.index.metric,
-        _queries(old, len(order), items),
+        _queries(old, tuning, len(order), items),
         items(),
         thumbnails(),
         looks(),
         old.folder,
+        TARGET_RECALL if tuning is None else tuning.target,
     )
     measured: dict[str, Any] = {}
     if manifest.model.pretrained != "random":
@@ -117,11 +119,10 @@ def _some(of: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 
 
 def _queries(
-    old: Bundle, count: int, items: Callable[[], Iterator[Item]]
+    old: Bundle, tuning: Tuning | None, count: int, items: Callable[[], Iterator[Item]]
 ) -> NDArray[np.float32] | None:
     """What an index of codes is tuned with: the same as before, or texts such as users may ask."""
-    if TUNING in old.manifest.files:
-        tuning = Tuning.load(old.folder)
+    if tuning is not None:
         return np.concatenate([tuning.queries, tuning.others])
     if count <= EXACT_UP_TO:
         return None

@@ -29,7 +29,7 @@ Search = Callable[[Vectors, int], Positions]
 # their ten nearest.  The number does not depend on k, or an answer would depend on what
 # others in its batch ask for.
 _CANDIDATES = (512, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096, 6144, 8192)
-_TARGET_RECALL = 0.99
+TARGET_RECALL = 0.99
 MOST_QUERIES = 500
 NEAREST = 10
 # So many are known, so that some may go; and of so many queries ten have to be left.
@@ -46,7 +46,8 @@ class Tuning:
     ``queries`` is float32 ``[m, dim]``, ``positions`` int64 ``[m, 32]`` with the nearest first
     (-1: none) and ``cosines`` float32 ``[m, 32]``.  Every image that is nearer to a query than
     its ``least``, float32 ``[m]``, is among them.  ``recall`` is what is to be kept: the share of
-    the ten nearest that the first queries found when the index was built, 0.99 at the most.
+    the ten nearest that the first queries found when the index was built, ``target`` at the most,
+    which is what was asked for.
     ``others``, float32 ``[n, dim]``, are queries that the index has learnt from: nothing is
     measured with them, but an index that is built anew needs some, too.
     """
@@ -56,16 +57,19 @@ class Tuning:
     cosines: Vectors
     least: Vectors
     others: Vectors
-    recall: float = _TARGET_RECALL
+    target: float = TARGET_RECALL
+    recall: float = TARGET_RECALL
 
     @classmethod
-    def of(cls, vectors: Vectors, queries: Vectors, others: Vectors) -> Self:
+    def of(
+        cls, vectors: Vectors, queries: Vectors, others: Vectors, target: float = TARGET_RECALL
+    ) -> Self:
         """Compare queries, 500 at the most, with all vectors, float32 ``[n, dim]`` both."""
         chosen = np.random.default_rng(0).permutation(len(queries))[:MOST_QUERIES]
         queries = np.ascontiguousarray(queries[np.sort(chosen)])
         known = min(_KNOWN, len(vectors))
         cosines, positions = faiss.knn(queries, vectors, known, metric=faiss.METRIC_INNER_PRODUCT)
-        return cls(queries, positions, cosines, cosines[:, -1].copy(), others)
+        return cls(queries, positions, cosines, cosines[:, -1].copy(), others, target)
 
     def changed(self, now_at: Positions, new: Positions, vectors: Vectors) -> Self:
         """The same after a change.
@@ -97,9 +101,9 @@ class Tuning:
         for candidates in _CANDIDATES:
             found = search(self.queries, candidates)
             recall = self._recall(found, len(found))
-            if recall >= _TARGET_RECALL:
+            if recall >= self.target:
                 break
-        kept = min(_TARGET_RECALL, self._recall(found, _LOOKED_AT_AGAIN))
+        kept = min(self.target, self._recall(found, _LOOKED_AT_AGAIN))
         return candidates, recall, replace(self, recall=kept)
 
     def again(self, search: Search, candidates: int) -> tuple[int, float] | None:
@@ -140,6 +144,7 @@ class Tuning:
             cosines=self.cosines,
             least=self.least,
             others=self.others,
+            target=np.float64(self.target),
             recall=np.float64(self.recall),
         )
         return TUNING
@@ -159,8 +164,9 @@ class Tuning:
                     read["positions"],
                     read["cosines"],
                     read["least"],
-                    # Earlier releases learnt from none.
+                    # Earlier releases learnt from none, and asked for nothing else.
                     read["others"] if "others" in read else read["queries"][:0],
+                    float(read["target"]) if "target" in read else TARGET_RECALL,
                     float(read["recall"]),
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -29,7 +29,7 @@ from models.folder import Folder
 from models.index_file import METRICS, Metric, check_metric, is_flat, read_index
 from models.manifest import IndexFacts
 from models.ranking import stacked
-from models.tuning import MOST_QUERIES, NEAREST, Tuning
+from models.tuning import MOST_QUERIES, NEAREST, TARGET_RECALL, Tuning
 
 # A flat scan of this many 512-wide vectors takes about as long as encoding the query.
 EXACT_UP_TO = 10_000
@@ -83,6 +83,7 @@ class VectorIndex:
         metric: Metric,
         queries: Vectors | None = None,
         added: Callable[[int], None] = lambda count: None,
+        recall: float = TARGET_RECALL,
     ) -> VectorIndex:
         """Index ``vectors``, float32 ``[n, dim]``, each of length one.
 
@@ -95,6 +96,7 @@ class VectorIndex:
                 is tuned on others; without them it learns from, and is tuned on, the
                 vectors themselves.
             added: is told how many more vectors are in an approximate index.
+            recall: the share of the ten nearest to a query that it is to find.
         """
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         dim = vectors.shape[1]
@@ -106,13 +108,14 @@ class VectorIndex:
         asked, held_out = _apart(vectors, queries)
         scan = CodedScan.build(vectors, asked, added)
         untuned = cls(scan, IndexFacts(kind=KIND, metric=metric), mean, Embeddings(vectors))
-        candidates, recall, tuning = Tuning.of(vectors, held_out, asked).first(untuned.nearest)
+        untried = Tuning.of(vectors, held_out, asked, recall)
+        candidates, found, tuning = untried.first(untuned.nearest)
         kind = "text queries" if queries is not None else "of the images' own vectors"
         facts = IndexFacts(
             kind=KIND,
             metric=metric,
             search_parameters={"candidates": candidates},
-            recall_at_10=round(recall, 4),
+            recall_at_10=round(found, 4),
             tuned_with=f"{len(tuning.queries)} {kind}",
         )
         return cls(scan, facts, mean, untuned.embeddings, tuning)

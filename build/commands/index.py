@@ -61,6 +61,14 @@ def configure_folder(parser: argparse.ArgumentParser) -> None:
         help="inner product (default) or Euclidean distance; both rank alike",
     )
     parser.add_argument(
+        "--recall",
+        type=_share,
+        default=0.99,
+        metavar="SHARE",
+        help="above 10,000 images: how many of the ten nearest to a text a search is to find; "
+        "more takes longer; default 0.99",
+    )
+    parser.add_argument(
         "--captioner",
         metavar="MODEL",
         help="an image-to-text model of transformers, by its name on the hub or its folder, "
@@ -130,6 +138,7 @@ def folder_options(arguments: argparse.Namespace) -> IndexOptions:
         model=arguments.model or DEMO_MODEL,
         images=arguments.images,
         metric=arguments.metric,
+        recall=arguments.recall,
         threads=arguments.threads,
         captioner=arguments.captioner,
         ocr=arguments.ocr,
@@ -182,6 +191,7 @@ def run(arguments: argparse.Namespace) -> int:
             "for when they are back; --prune forgets them"
         )
     print(summary(outcome), flush=True)
+    tell_what_is_missed(outcome.folder, arguments.recall)
     # Not among what is printed for other programs, whose last line has the counts.
     print(f"serve it:  {serve_command(outcome.folder)}", file=sys.stderr)
     return 0
@@ -200,6 +210,31 @@ def summary(outcome: Outcome) -> str:
         skipped += f" ({', '.join(reasons)})"
     unread = f"; not read {told_unread(outcome.unread)}" if outcome.unread else ""
     return f"found {outcome.found}; {embedded}; {skipped}{unread}"
+
+
+def tell_what_is_missed(bundle: Path, recall: float) -> None:
+    """Warn where a bundle's index finds less than was asked for, however much it compares."""
+    from models.manifest import Manifest
+
+    facts = Manifest.read(bundle).index
+    if facts.recall_at_10 < recall:
+        print(
+            f"warning: the index finds {facts.recall_at_10:.3f} of the ten nearest, not "
+            f"{recall:g}, although it compares {facts.search_parameters['candidates']} candidates.",
+            file=sys.stderr,
+        )
+
+
+def _share(text: str) -> float:
+    """A part of a whole, as an option's value.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError("more than 0, and at most 1")
+    return share
 
 
 def positive(text: str) -> int:

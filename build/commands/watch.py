@@ -13,7 +13,7 @@ import signal
 from pathlib import Path
 from types import FrameType
 
-from build.commands.index import configure_folder, folder_options, summary
+from build.commands.index import configure_folder, folder_options, summary, tell_what_is_missed
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     def tell(outcome: Outcome) -> None:
         state = "ready" if outcome.changed else "up to date"
         print(f"{outcome.folder} is {state}: {summary(outcome)}", flush=True)
+        tell_what_is_missed(outcome.folder, arguments.recall)
 
     signal.signal(signal.SIGTERM, _stop)
     keep_current(folder_options(arguments), tell)
