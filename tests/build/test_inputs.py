@@ -242,4 +242,4 @@ def test_an_index_is_tuned_with_the_texts_that_came_along(
     bundle = tmp_path / "bundles" / "photos"
     build_index(IndexOptions(output=bundle, model=tiny_package, embeddings=embedded))
     with closing(Bundle.open(bundle)) as opened:
-        assert opened.manifest.index.tuned_with == "5 text queries"
+        assert opened.manifest.index.tuned_with == "3 text queries"

@@ -99,6 +99,8 @@ def test_a_blurred_one_stands_there_until_the_thumbnail_comes(site: str, visit: 
     landscapes(page)
     waiting = page.locator(".grid .frame.waiting")
     waiting.nth(3).wait_for()
+    # It is drawn a moment later.
+    page.wait_for_function("() => document.querySelector('.grid img').style.backgroundImage")
     page.screenshot(path=SCREENSHOTS / "grid-waiting.png")
     first = page.locator(".grid img").first
     standing = first.evaluate("image => image.style.backgroundImage.slice(5, -2)")
@@ -136,17 +138,18 @@ def test_a_thumbnail_that_does_not_come_is_said(site: str, visit: Open, dark: bo
 def test_one_that_fails_before_it_is_seen_to_be_in_sight_does_not_fade(
     site: str, visit: Open
 ) -> None:
-    page = visit(site)
     # A busy browser tells late what is in sight.
-    page.add_init_script("""
+    late = """
       window.IntersectionObserver = class extends IntersectionObserver {
         constructor(met, options) {
           super((all, self) => setTimeout(met, 500, all, self), options);
         }
       };
-    """)
+    """
+    page = visit(site, script=late)
     page.route(THUMBNAIL, lambda route: route.abort())
-    page.goto(f"{site}?q=a%20landscape")
+    page.get_by_label(ENGLISH.query).fill("a landscape")
+    page.get_by_label(ENGLISH.query).press("Enter")
     landscapes(page)
     broken = page.locator(".grid .frame.broken")
     broken.nth(3).wait_for()
