@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         file = item.path.relative_to(ROOT)
         folder = file.parts[1]
         item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(file)))
+        if folder == "ui":
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")
