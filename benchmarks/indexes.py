@@ -22,7 +22,8 @@ import faiss
 import numpy as np
 
 from benchmarks.environments import NotInstalledError, environment, run_inside
-from benchmarks.peers.inside.search_speed import K, first_that_finds, speed
+from benchmarks.peers.inside.search_speed import first_that_finds, speed
+from benchmarks.scale import compared_with_all
 from models.embeddings import Positions, Vectors
 from models.vector_index import VectorIndex
 
@@ -43,7 +44,7 @@ def main() -> None:
     queries = np.load(arguments.folder / "queries.npy")
     true = arguments.folder / f"true-{len(vectors)}.npy"
     if not true.exists():
-        np.save(true, _exact(vectors, queries[:500]))
+        np.save(true, compared_with_all(vectors, queries[:500]))
     for name in arguments.only:
         try:
             result = MEASURES[name](arguments.folder, true, arguments.environments)
@@ -71,7 +72,7 @@ def _compared_with_all(folder: Path, true: Path, environments: Path) -> dict[str
     """Every vector, by FAISS."""
     vectors = np.load(folder / "img_emb" / "img_emb_0.npy")
     queries = np.load(folder / "queries.npy")
-    return {"recall_at_10": 1.0} | speed(partial(_exact, vectors), queries[:50])
+    return {"recall_at_10": 1.0} | speed(partial(compared_with_all, vectors), queries[:50])
 
 
 def _peer(peer: str, script: str, *more: str) -> Callable[[Path, Path, Path], dict[str, Any]]:
@@ -85,11 +86,6 @@ def _peer(peer: str, script: str, *more: str) -> Callable[[Path, Path, Path], di
         return found
 
     return measure
-
-
-def _exact(vectors: Vectors, queries: Vectors) -> Positions:
-    found: Positions = faiss.knn(queries, vectors, K, metric=faiss.METRIC_INNER_PRODUCT)[1]
-    return found
 
 
 MEASURES: dict[str, Callable[[Path, Path, Path], dict[str, Any]]] = {

@@ -39,7 +39,7 @@ def measure(bundle: Bundle, queries: Vectors) -> dict[str, Any]:
     faiss.omp_set_num_threads(1)
     queries = queries[:_QUERIES]
     vectors = bundle.index.embeddings.rows(np.arange(len(bundle.index)))
-    true = _exact(vectors, queries)
+    true = compared_with_all(vectors, queries)
     _, found = bundle.index.search(queries, _K)
     shared = [len(np.intersect1d(a, b)) for a, b in zip(true, found, strict=True)]
 
@@ -57,7 +57,7 @@ def measure(bundle: Bundle, queries: Vectors) -> dict[str, Any]:
 
     rounds = [
         (
-            one_by_one(lambda query: _exact(vectors, query), 10),
+            one_by_one(lambda query: compared_with_all(vectors, query), 10),
             one_by_one(lambda query: bundle.index.search(query, _K), _SINGLE),
             batches(),
         )
@@ -86,7 +86,8 @@ def _opening(folder: Path, *, verify: bool) -> float:
     return min(took)
 
 
-def _exact(vectors: Vectors, queries: Vectors) -> Positions:
+def compared_with_all(vectors: Vectors, queries: Vectors) -> Positions:
+    """The ten nearest of all vectors to each query, int64 ``[n, 10]``."""
     _, positions = faiss.knn(queries, vectors, _K, metric=faiss.METRIC_INNER_PRODUCT)
     found: Positions = positions
     return found

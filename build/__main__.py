@@ -7,8 +7,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from build.exit_code import exit_code
 from build.interrupts import leave
-from build.outcome import exit_code
 
 _COMMANDS = {
     "model": "export an open_clip model to ONNX, verified (needs the `export` extra)",

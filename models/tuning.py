@@ -28,7 +28,7 @@ Search = Callable[[Vectors, int], Positions]
 # How many candidates are compared exactly: the fewest of these with which text queries find
 # their ten nearest.  The number does not depend on k, or an answer would depend on what
 # others in its batch ask for.
-_CANDIDATES = (512, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096, 6144, 8192)
+CANDIDATES = (512, 640, 768, 896, 1024, 1280, 1536, 2048, 3072, 4096, 6144, 8192)
 TARGET_RECALL = 0.99
 MOST_QUERIES = 500
 NEAREST = 10
@@ -98,7 +98,7 @@ class Tuning:
 
     def first(self, search: Search) -> tuple[int, float, Self]:
         """How many candidates a new index needs, its recall with them, and what is to be kept."""
-        for candidates in _CANDIDATES:
+        for candidates in CANDIDATES:
             found = search(self.queries, candidates)
             recall = self._recall(found, len(found))
             if recall >= self.target:
@@ -113,7 +113,7 @@ class Tuning:
         """
         if self._complete()[:_LOOKED_AT_AGAIN].mean() < _COMPLETE:
             return None
-        for more in (each for each in _CANDIDATES if each >= candidates):
+        for more in (each for each in CANDIDATES if each >= candidates):
             found = search(self.queries[:_LOOKED_AT_AGAIN], more)
             recall = self._recall(found, _LOOKED_AT_AGAIN)
             if recall >= self.recall:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from build.exit_code import exit_code
 from build.interrupts import leave
-from build.outcome import exit_code
 from models import installation
 
 # Each in a module of `sightline.commands`, or of the build's.

@@ -293,7 +293,7 @@ def test_recall_is_kept_over_twenty_changes(
 ) -> None:
     """Against all vectors, for queries that nothing was tuned with, beside a new build's."""
     count, part = 3000, 30
-    monkeypatch.setattr(models.tuning, "_CANDIDATES", (24, 48, 96, 192))
+    monkeypatch.setattr(models.tuning, "CANDIDATES", (24, 48, 96, 192))
     numbers = list(range(count))
     rows = np.stack([vector_of(number) for number in range(count + 20 * part)])
 

@@ -35,7 +35,7 @@ def test_less_is_had_with_fewer_candidates_and_kept_in_mind(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(models.tuning, "_CANDIDATES", (5, 20, 600))
+    monkeypatch.setattr(models.tuning, "CANDIDATES", (5, 20, 600))
     command, bundle = index
     assert main([*command, "--recall", "1"]) == 0
     facts = Manifest.read(bundle).index
@@ -53,7 +53,7 @@ def test_what_cannot_be_had_is_said(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(models.tuning, "_CANDIDATES", (5,))
+    monkeypatch.setattr(models.tuning, "CANDIDATES", (5,))
     command, bundle = index
     assert main(command) == 0
     found = Manifest.read(bundle).index.recall_at_10

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import faiss
@@ -75,7 +76,7 @@ def test_what_fewer_give_is_the_beginning_of_what_more_give(
 ) -> None:
     """Beyond the candidates, too."""
     monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 1000)
-    monkeypatch.setattr(models.tuning, "_CANDIDATES", (64,))
+    monkeypatch.setattr(models.tuning, "CANDIDATES", (64,))
     vectors, queries = unit_vectors(3000), unit_vectors(8, seed=1)
     index = VectorIndex.build(vectors, "ip", queries)
     similarities, all_of_them = index.search(queries, 500, among)
@@ -280,17 +281,33 @@ def test_an_index_is_what_the_manifest_says(tmp_path: Path, facts: IndexFacts, t
         written_and_read(built, tmp_path, facts)
 
 
-def test_vectors_of_another_index_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("put", "told"),
+    [
+        (
+            lambda folder: VectorIndex.build(unit_vectors(999), "ip").embeddings.save(folder),
+            "does not fit its vectors",
+        ),
+        # Of fewer axes than the codes have, and of as many but for wider vectors.
+        (lambda folder: projection(30).save(folder), "does not fit its projection"),
+        (lambda folder: projection(33).save(folder), "does not fit its vectors"),
+    ],
+)
+def test_a_file_of_another_index_is_refused(
+    put: Callable[[Path], object], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
     built = VectorIndex.build(unit_vectors(1000), "ip")
     names = built.save(tmp_path)
-    VectorIndex.build(unit_vectors(999), "ip").embeddings.save(tmp_path)
+    put(tmp_path)
     folder = Folder(tmp_path)
     folder.open(record_files(tmp_path, names))
-    with pytest.raises(DamagedError, match="does not fit its vectors"):
+    with pytest.raises(DamagedError, match=rf"index\.faiss {told}"):
         VectorIndex.load(folder, built.facts, built.mean())
+
+
+def projection(dim: int) -> Projection:
+    return Projection.learn(unit_vectors(200, dim), unit_vectors(0, dim))
 
 
 def test_what_is_no_index_is_named(tmp_path: Path) -> None:
@@ -397,14 +414,14 @@ def test_the_fewest_candidates_are_taken_that_find_99_of_100(
 ) -> None:
     vectors, queries = unit_vectors(3000), unit_vectors(600, seed=1)
     monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
-    monkeypatch.setattr(models.tuning, "_CANDIDATES", (10, 40, 3000))
+    monkeypatch.setattr(models.tuning, "CANDIDATES", (10, 40, 3000))
     facts = VectorIndex.build(vectors, "ip", queries).facts
     assert facts.search_parameters == {"candidates": 3000}
     assert facts.recall_at_10 == 1.0
     # The others are what the index has learnt from.
     assert facts.tuned_with == "300 text queries"
     # None of these does: what the most of them find is told.
-    monkeypatch.setattr(models.tuning, "_CANDIDATES", (10, 40))
+    monkeypatch.setattr(models.tuning, "CANDIDATES", (10, 40))
     index = VectorIndex.build(vectors, "ip", queries)
     assert index.facts.search_parameters == {"candidates": 40}
     _, found = index.search(queries, 10)
@@ -527,19 +544,6 @@ def test_codes_of_whole_vectors_as_an_earlier_release_made_them_are_read(
     other = facts.model_copy(update={"metric": "l2" if metric == "ip" else "ip"})
     with pytest.raises(DamagedError, match=f"another metric than {other.metric}"):
         written_and_read(built, tmp_path, other)
-
-
-def test_a_projection_of_another_index_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(models.vector_index, "EXACT_UP_TO", 100)
-    built = VectorIndex.build(unit_vectors(200), "ip")
-    names = built.save(tmp_path)
-    Projection.learn(unit_vectors(200, dim=30), unit_vectors(0, dim=30)).save(tmp_path)
-    folder = Folder(tmp_path)
-    folder.open(record_files(tmp_path, names))
-    with pytest.raises(DamagedError, match=r"index\.faiss does not fit its projection"):
-        VectorIndex.load(folder, built.facts, built.mean())
 
 
 def test_no_query_is_both_learnt_from_and_measured_with(monkeypatch: pytest.MonkeyPatch) -> None:

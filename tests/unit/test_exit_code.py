@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from build.errors import BuildError
+from build.exit_code import exit_code
 from build.interrupts import INTERRUPTED
-from build.outcome import exit_code
 from models.damage import DamagedError
 
 ROOT = Path(__file__).resolve().parents[2]
